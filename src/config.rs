@@ -1,0 +1,1 @@
+//! A view set as written, then as meant, with located errors.

@@ -1,0 +1,1 @@
+//! Views as timely and differential dataflow: the only room that names them.

@@ -1,0 +1,1 @@
+//! The composition root: start, run, shut down.

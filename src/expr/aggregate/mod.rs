@@ -1,0 +1,5 @@
+//! Aggregates.
+
+/// An aggregate function with its types.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregateFunction;

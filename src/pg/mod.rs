@@ -1,0 +1,1 @@
+//! What the Postgres source and sink share.

@@ -1,0 +1,119 @@
+//! Where relations come from. A source runs on a thread of its own and sends ticks.
+//!
+//! Contract, which every source must pass: times within a tick lie below its frontier and not below the previous one; whole
+//! transactions only; nothing is skipped silently; a source that cannot go on returns an error that says what to do.
+
+use crate::timeline::{RelationId, SourceId, Tick};
+use crate::value::{RelationName, Schema};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A relation that a source offers.
+#[derive(Clone, Debug)]
+pub struct SourceRelation {
+    /// Its name.
+    pub name: RelationName,
+    /// Its shape.
+    pub schema: Arc<Schema>,
+    /// Whether its changes come as upserts by `schema.key` (`Batch::Upserts`) rather than as complete rows.
+    pub upserts: bool,
+}
+
+/// A relation of a source as the running view set knows it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its id in ticks.
+    pub id: RelationId,
+    /// As `describe` gave it.
+    pub relation: SourceRelation,
+}
+
+/// Where a source sends its ticks. Blocks while the bytes in flight exceed the budget.
+pub trait TickSender: Send {
+    /// Sends one tick; an error means that the engine is shutting down and the source should return.
+    fn send(&mut self, tick: Tick) -> Result<(), Closed>;
+}
+
+/// The engine takes no more ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the engine is shutting down")]
+pub struct Closed;
+
+/// Asks a source to stop; checked at least every 100 ms.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop was asked for.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a source tells of its progress, read by the status display. Written by the source, relaxed.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Rows of the snapshot read so far.
+    pub snapshot_rows: AtomicU64,
+    /// Rows the snapshot is estimated to have; 0 if unknown.
+    pub snapshot_estimate: AtomicU64,
+    /// Changes read since.
+    pub changes: AtomicU64,
+    /// Reconnects after a failure.
+    pub reconnects: AtomicU64,
+    /// Late events.
+    pub late: AtomicU64,
+    /// Records that could not be understood.
+    pub rejected: AtomicU64,
+}
+
+/// What a source is started with.
+pub struct Start {
+    /// Its id in ticks.
+    pub source: SourceId,
+    /// The relations some view or sink needs. Others are not read.
+    pub wanted: Vec<Wanted>,
+    /// For each stream the ids of `<stream>_late` and of `<relation>_errors` relations, by the relation they belong to.
+    pub late: Vec<(RelationId, RelationId)>,
+    /// See `late`.
+    pub errors: Vec<(RelationId, RelationId)>,
+    /// `run --once`: end (send `frontier: None`) when the position at start, or the input's end, is reached.
+    pub once: bool,
+    /// Where ticks go.
+    pub ticks: Box<dyn TickSender>,
+    /// Asks the source to stop.
+    pub stop: Stop,
+    /// Where progress is told.
+    pub progress: Arc<Progress>,
+}
+
+/// Why a source stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The configuration is wrong: exit 78.
+    #[error("{0}")]
+    Config(String),
+    /// Out of reach after retries: exit 69.
+    #[error("{0}")]
+    Unavailable(String),
+    /// An operator must act: exit 80. The text says what to do.
+    #[error("{0}")]
+    Operator(String),
+    /// A record could not be understood under `on_error = "stop"`: exit 65.
+    #[error("{0}")]
+    Data(String),
+}
+
+/// A kind of source. `describe` and `run` are called on the source's own thread; both may block.
+pub trait Source: Send {
+    /// Connects as far as needed and tells the relations with their schemas. Nothing is created yet.
+    fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError>;
+
+    /// Runs until the input ends, a stop is asked for, or it cannot go on.
+    fn run(&mut self, start: Start) -> Result<(), SourceError>;
+}

@@ -1,0 +1,1 @@
+//! SQL to `plan::Rel`, with Postgres's meaning.

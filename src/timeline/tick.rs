@@ -1,0 +1,86 @@
+//! A tick: one advance of a source's frontier with the changes below it.
+
+use crate::value::{Diff, Row, Time};
+
+/// A source's index in the view set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub usize);
+
+/// An input relation's index in the view set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelationId(pub usize);
+
+/// One advance of a source's frontier. Every change in it has `previous frontier <= time < frontier`.
+#[derive(Debug)]
+pub struct Tick {
+    /// Whose frontier advances.
+    pub source: SourceId,
+    /// The changes, at most one batch per relation and form.
+    pub batches: Vec<(RelationId, Batch)>,
+    /// The rows of error relations: what could not be understood, with the time it is reported at.
+    pub errors: Vec<(RelationId, DataError, Time)>,
+    /// The new frontier; `None` when the input has ended.
+    pub frontier: Option<Time>,
+    /// Whether this tick belongs to the snapshot that precedes the first real frontier.
+    pub snapshot: bool,
+}
+
+/// Changes of one relation.
+#[derive(Debug)]
+pub enum Batch {
+    /// Streams, and tables without a key (`REPLICA IDENTITY FULL`): complete rows with their diffs.
+    Rows(Vec<(Row, Time, Diff)>),
+    /// Tables with a key: the last sequence per key wins.
+    Upserts(Vec<Upsert>),
+}
+
+/// One write to a keyed table.
+#[derive(Clone, Debug)]
+pub struct Upsert {
+    /// The key columns' values as a row, in key order. Empty for `Truncate`.
+    pub key: Row,
+    /// When it holds.
+    pub time: Time,
+    /// Total order of a relation's writes: later wins.
+    pub sequence: u64,
+    /// What is written.
+    pub kind: UpsertKind,
+}
+
+/// What an upsert does to its key.
+#[derive(Clone, Debug)]
+pub enum UpsertKind {
+    /// The whole row.
+    Put(Row),
+    /// The row but for the columns listed, which hold null here and keep their old values (unchanged TOAST).
+    PutPartial {
+        /// The new row; the absent columns are null.
+        row: Row,
+        /// Positions of the absent columns, ascending.
+        absent: Box<[u16]>,
+    },
+    /// As `PutPartial`, but the absent columns' old values are those of another key (a key-changing update).
+    PutFrom {
+        /// The new row; the absent columns are null.
+        row: Row,
+        /// Positions of the absent columns, ascending.
+        absent: Box<[u16]>,
+        /// The row's key before the update; its own `Delete` follows separately, with a later sequence.
+        old_key: Row,
+    },
+    /// The key's row goes.
+    Delete,
+    /// Every row of the relation goes.
+    Truncate,
+}
+
+/// A row of an error relation: `<relation>_errors(code, message, input)`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct DataError {
+    /// The SQLSTATE, as Postgres would report it.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// The offending input: the row as JSON, or `file:line: text`.
+    pub input: String,
+}

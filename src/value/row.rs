@@ -1,0 +1,239 @@
+//! A row in flight: 24 bytes, inline up to 23 bytes of encoding, boxed beyond.
+//!
+//! The bytes are columns one after the other, each self-describing (`encoding.rs`). The three words are held big-endian, so
+//! that comparing them as integers compares the bytes. Their order is total but means nothing to SQL; SQL's order is that of keys.
+//! This is the only module with `unsafe` code.
+#![allow(unsafe_code)]
+
+use super::Datum;
+use super::encoding;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// Longest encoding that needs no allocation.
+const INLINE: usize = 23;
+/// The low byte of the last word: a length up to `INLINE`, or this.
+const HEAP: u8 = 255;
+
+/// An encoded row, or any other byte string that is compared often.
+///
+/// Inline: 23 bytes, then the length. Boxed: the first 8 bytes, the pointer, the length shifted left by 8 with `HEAP` below it.
+pub struct Row([u64; 3]);
+
+// SAFETY: a boxed row owns its bytes alone and never changes them.
+unsafe impl Send for Row {}
+unsafe impl Sync for Row {}
+
+#[inline(always)]
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[..8]);
+    u64::from_be_bytes(word)
+}
+
+impl Row {
+    /// A row with these encoded bytes.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Row {
+        if bytes.len() <= INLINE {
+            let mut inline = [0u8; 24];
+            inline[..bytes.len()].copy_from_slice(bytes);
+            inline[INLINE] = bytes.len() as u8;
+            return Row([word(&inline), word(&inline[8..]), word(&inline[16..])]);
+        }
+        let boxed: Box<[u8]> = bytes.into();
+        let length = boxed.len() as u64;
+        let pointer = Box::into_raw(boxed) as *mut u8;
+        Row([word(bytes), pointer as u64, (length << 8) | u64::from(HEAP)])
+    }
+
+    /// A row of these values.
+    pub fn pack<'a>(values: impl IntoIterator<Item = &'a Datum>) -> Row {
+        let mut builder = RowBuilder::default();
+        for value in values {
+            builder.push(value);
+        }
+        builder.finish()
+    }
+
+    /// The values. Panics on bytes that no `RowBuilder` made: rows from outside are checked where they enter.
+    pub fn unpack(&self) -> Vec<Datum> {
+        self.with_bytes(encoding::decode_all)
+    }
+
+    /// Gives the encoded bytes to `read`.
+    #[inline(always)]
+    pub fn with_bytes<X>(&self, read: impl FnOnce(&[u8]) -> X) -> X {
+        if self.is_boxed() {
+            return read(self.boxed());
+        }
+        let mut inline = [0u8; 24];
+        for (bytes, word) in inline.chunks_exact_mut(8).zip(self.0) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        read(&inline[..usize::from(inline[INLINE])])
+    }
+
+    /// The length of the encoding.
+    #[inline]
+    pub fn len(&self) -> usize {
+        if self.is_boxed() { self.boxed().len() } else { usize::from(self.0[2] as u8) }
+    }
+
+    /// Whether the row has no columns.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes held: the row itself and its box.
+    pub fn memory(&self) -> usize {
+        size_of::<Row>() + if self.is_boxed() { self.len() } else { 0 }
+    }
+
+    #[inline(always)]
+    fn is_boxed(&self) -> bool {
+        self.0[2] as u8 == HEAP
+    }
+
+    #[inline(always)]
+    fn boxed(&self) -> &[u8] {
+        debug_assert!(self.is_boxed());
+        // SAFETY: the pointer and length are those of the box taken apart in `from_bytes`, freed only in `drop`.
+        unsafe { std::slice::from_raw_parts(self.0[1] as *const u8, (self.0[2] >> 8) as usize) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cmp_bytes(&self, other: &Row) -> Ordering {
+        self.with_bytes(|a| other.with_bytes(|b| a.cmp(b)))
+    }
+}
+
+impl Clone for Row {
+    #[inline]
+    fn clone(&self) -> Row {
+        if self.is_boxed() { Row::from_bytes(self.boxed()) } else { Row(self.0) }
+    }
+}
+
+impl Drop for Row {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_boxed() {
+            let bytes = std::ptr::slice_from_raw_parts_mut(self.0[1] as *mut u8, (self.0[2] >> 8) as usize);
+            // SAFETY: as in `boxed`; a row is dropped once.
+            drop(unsafe { Box::from_raw(bytes) });
+        }
+    }
+}
+
+impl Default for Row {
+    fn default() -> Row {
+        Row([0; 3])
+    }
+}
+
+impl Ord for Row {
+    #[inline]
+    fn cmp(&self, other: &Row) -> Ordering {
+        if self.0[0] != other.0[0] {
+            return self.0[0].cmp(&other.0[0]);
+        }
+        if self.is_boxed() | other.is_boxed() {
+            return self.cmp_bytes(other);
+        }
+        (self.0[1], self.0[2]).cmp(&(other.0[1], other.0[2]))
+    }
+}
+
+impl PartialOrd for Row {
+    #[inline]
+    fn partial_cmp(&self, other: &Row) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Row {
+    #[inline]
+    fn eq(&self, other: &Row) -> bool {
+        if self.is_boxed() | other.is_boxed() {
+            return self.0[0] == other.0[0] && self.cmp_bytes(other) == Ordering::Equal;
+        }
+        self.0 == other.0
+    }
+}
+
+impl Eq for Row {}
+
+impl Hash for Row {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if self.is_boxed() {
+            state.write(self.boxed());
+        } else {
+            state.write_u64(self.0[0]);
+            state.write_u64(self.0[1] ^ self.0[2].rotate_left(17));
+        }
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_bytes(|bytes| serializer.serialize_bytes(bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Row, D::Error> {
+        struct Bytes;
+        impl<'de> serde::de::Visitor<'de> for Bytes {
+            type Value = Row;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the bytes of a row")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Row, E> {
+                Ok(Row::from_bytes(bytes))
+            }
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Row, E> {
+                Ok(Row::from_bytes(&bytes))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_bytes(|bytes| write!(f, "Row({bytes:02x?})"))
+    }
+}
+
+/// Builds rows one after the other in one buffer.
+#[derive(Default, Debug)]
+pub struct RowBuilder {
+    bytes: Vec<u8>,
+}
+
+impl RowBuilder {
+    /// Appends a column.
+    #[inline]
+    pub fn push(&mut self, value: &Datum) {
+        encoding::encode(value, &mut self.bytes);
+    }
+
+    /// Appends one or more columns already encoded.
+    #[inline]
+    pub fn push_encoded(&mut self, columns: &[u8]) {
+        self.bytes.extend_from_slice(columns);
+    }
+
+    /// The row; the builder is empty again.
+    #[inline]
+    pub fn finish(&mut self) -> Row {
+        let row = Row::from_bytes(&self.bytes);
+        self.bytes.clear();
+        row
+    }
+}

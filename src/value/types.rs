@@ -1,0 +1,107 @@
+//! The data types: Postgres's, by Postgres's names and without their modifiers.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A Postgres data type. Modifiers such as `numeric(10,2)` belong to a column or a cast, not to the type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// `boolean`
+    Bool,
+    /// `smallint`
+    Int2,
+    /// `integer`
+    Int4,
+    /// `bigint`
+    Int8,
+    /// `real`
+    Float4,
+    /// `double precision`
+    Float8,
+    /// `numeric`, arbitrary precision
+    Numeric,
+    /// `text`
+    Text,
+    /// `character varying`
+    Varchar,
+    /// `character(n)`: blank-padded, trailing blanks do not count in comparisons
+    Char,
+    /// `bytea`
+    Bytea,
+    /// `date`
+    Date,
+    /// `time without time zone`
+    Time,
+    /// `timestamp without time zone`
+    Timestamp,
+    /// `timestamp with time zone`
+    Timestamptz,
+    /// `interval`
+    Interval,
+    /// `uuid`
+    Uuid,
+    /// `json`: kept as written
+    Json,
+    /// `jsonb`
+    Jsonb,
+    /// An enum; its labels order by `pg_enum.enumsortorder`.
+    Enum(Arc<EnumType>),
+    /// An array of any number of dimensions.
+    Array(Arc<Type>),
+}
+
+/// A user-defined enum: name and labels in sort order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EnumType {
+    /// The type's name, schema-qualified unless in `public`.
+    pub name: String,
+    /// The labels, least first.
+    pub labels: Vec<String>,
+}
+
+impl Type {
+    /// The array type of this element type.
+    pub fn array_of(self) -> Type {
+        Type::Array(Arc::new(self))
+    }
+
+    /// Whether SQL-equal values of this type always have one and the same form, so that a key can be shown as it is.
+    pub fn is_canonical(&self) -> bool {
+        match self {
+            Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Text | Type::Varchar | Type::Bytea => true,
+            Type::Date | Type::Time | Type::Timestamp | Type::Timestamptz | Type::Uuid | Type::Enum(_) => true,
+            Type::Float4 | Type::Float8 | Type::Numeric | Type::Char | Type::Interval => false,
+            Type::Json | Type::Jsonb | Type::Array(_) => false,
+        }
+    }
+}
+
+/// Postgres's own name for the type, as `format_type` prints it.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Type::Bool => "boolean",
+            Type::Int2 => "smallint",
+            Type::Int4 => "integer",
+            Type::Int8 => "bigint",
+            Type::Float4 => "real",
+            Type::Float8 => "double precision",
+            Type::Numeric => "numeric",
+            Type::Text => "text",
+            Type::Varchar => "character varying",
+            Type::Char => "character",
+            Type::Bytea => "bytea",
+            Type::Date => "date",
+            Type::Time => "time without time zone",
+            Type::Timestamp => "timestamp without time zone",
+            Type::Timestamptz => "timestamp with time zone",
+            Type::Interval => "interval",
+            Type::Uuid => "uuid",
+            Type::Json => "json",
+            Type::Jsonb => "jsonb",
+            Type::Enum(e) => &e.name,
+            Type::Array(element) => return write!(f, "{element}[]"),
+        };
+        f.write_str(name)
+    }
+}

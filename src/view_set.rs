@@ -1,0 +1,1 @@
+//! The library's builder: sources, SQL views, Rust views, sinks.
