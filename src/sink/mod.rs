@@ -4,19 +4,9 @@
 //! never a mixture; told the same changes again, it changes nothing; at start the target is reconciled with the view, and nothing
 //! that is right already is rewritten.
 
-use crate::value::{Diff, RelationName, Row, Schema, Time};
+pub use crate::timeline::Step;
+use crate::value::{RelationName, Row, Schema};
 use std::sync::Arc;
-
-/// One step of a view: the consolidated changes between two frontiers.
-#[derive(Debug)]
-pub struct Step {
-    /// `(row, time, diff)`, ordered by time, consolidated; every time is below `frontier` and not below the previous one.
-    pub changes: Vec<(Row, Time, Diff)>,
-    /// The frontier now reached; `None` when all inputs have ended.
-    pub frontier: Option<Time>,
-    /// Whether this is the first step: `changes` is then the view's whole content, and the target is to be reconciled with it.
-    pub first: bool,
-}
 
 /// The view a sink shows.
 #[derive(Clone, Debug)]
