@@ -26,6 +26,15 @@ pub struct Wanted {
     pub id: RelationId,
     /// As `describe` gave it.
     pub relation: SourceRelation,
+    /// Positions of the columns that somebody reads; `None`: all. The others (keys aside) may hold null.
+    pub columns: Option<Vec<usize>>,
+}
+
+impl Wanted {
+    /// Whether somebody reads the column.
+    pub fn reads(&self, position: usize) -> bool {
+        self.columns.as_ref().is_none_or(|columns| columns.contains(&position))
+    }
 }
 
 /// Where a source sends its ticks. Blocks while the bytes in flight exceed the budget.
