@@ -5,8 +5,7 @@
 //! This is the only module with `unsafe` code.
 #![allow(unsafe_code)]
 
-use super::Datum;
-use super::encoding;
+use super::{Datum, encoding, key};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
 use std::fmt;
@@ -61,6 +60,19 @@ impl Row {
     /// The values. Panics on bytes that no `RowBuilder` made: rows from outside are checked where they enter.
     pub fn unpack(&self) -> Vec<Datum> {
         self.with_bytes(encoding::decode_all)
+    }
+
+    /// One column's value. Panics as `unpack` does, and beyond the last column.
+    pub fn column(&self, position: usize) -> Datum {
+        self.with_bytes(|bytes| {
+            let start = (0..position).fold(0, |at, _| at + encoding::skip(&bytes[at..]));
+            encoding::decode(&bytes[start..]).0
+        })
+    }
+
+    /// Whether the bytes are a row of so many columns: to be asked of every row that comes from outside.
+    pub fn check(&self, columns: usize) -> bool {
+        self.with_bytes(|bytes| encoding::is_row(bytes, columns))
     }
 
     /// Gives the encoded bytes to `read`.
@@ -227,6 +239,12 @@ impl RowBuilder {
     #[inline]
     pub fn push_encoded(&mut self, columns: &[u8]) {
         self.bytes.extend_from_slice(columns);
+    }
+
+    /// Appends a value's key (`key::encode`).
+    #[inline]
+    pub fn push_key(&mut self, value: &Datum) {
+        key::encode(value, &mut self.bytes);
     }
 
     /// The row; the builder is empty again.

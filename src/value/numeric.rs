@@ -1,5 +1,0 @@
-//! Arbitrary-precision decimals with Postgres's scales.
-
-/// A `numeric` value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Numeric;

@@ -1,0 +1,330 @@
+//! Intervals from and to text, in style `postgres`; ISO 8601 durations and SQL's year–month form are read too.
+
+use super::datetime::write_clock;
+use super::is_space;
+use crate::value::calendar::{DAY, HOUR, MINUTE, SECOND};
+use crate::value::{Interval, ValueError};
+use std::fmt::Write;
+
+/// Postgres's `interval` input.
+pub(super) fn parse(input: &str, modifier: i32) -> Result<Interval, ValueError> {
+    let text = input.trim_matches(is_space);
+    let mut sum = Sum::default();
+    let read = match text.strip_prefix('P') {
+        Some(duration) => sum.read_iso(duration),
+        None => sum.read_words(text, fields_of(modifier)),
+    };
+    let interval = read.and_then(|()| sum.interval()).map_err(|problem| match problem {
+        Problem::Syntax => ValueError::new("22007", format!("invalid input syntax for type interval: \"{input}\"")),
+        Problem::OutOfRange => ValueError::new("22015", format!("interval field value out of range: \"{input}\"")),
+    })?;
+    Ok(apply_modifier(interval, modifier))
+}
+
+// Bits of the fields in an interval's modifier, as Postgres numbers them.
+const MONTH: i32 = 1 << 1;
+const YEAR: i32 = 1 << 2;
+const DAY_FIELD: i32 = 1 << 3;
+const HOUR_FIELD: i32 = 1 << 10;
+const MINUTE_FIELD: i32 = 1 << 11;
+const SECOND_FIELD: i32 = 1 << 12;
+const ALL_FIELDS: i32 = 0x7FFF;
+
+fn fields_of(modifier: i32) -> i32 {
+    if modifier < 0 { ALL_FIELDS } else { (modifier >> 16) & ALL_FIELDS }
+}
+
+/// Cut to the fields of `interval year to month` and its like, and rounded to the digits of `interval(p)`.
+pub(super) fn apply_modifier(mut interval: Interval, modifier: i32) -> Interval {
+    if modifier < 0 {
+        return interval;
+    }
+    let fields = fields_of(modifier);
+    if fields != ALL_FIELDS {
+        let unit = match fields {
+            _ if fields & SECOND_FIELD != 0 => 1,
+            _ if fields & MINUTE_FIELD != 0 => MINUTE,
+            _ if fields & HOUR_FIELD != 0 => HOUR,
+            _ => i64::MAX,
+        };
+        interval.micros = if unit == i64::MAX { 0 } else { interval.micros / unit * unit };
+        if fields == YEAR {
+            interval.months = interval.months / 12 * 12;
+        }
+        if fields & (DAY_FIELD | HOUR_FIELD | MINUTE_FIELD | SECOND_FIELD) == 0 {
+            interval.days = 0;
+        }
+    }
+    interval.micros = super::datetime::round_to_modifier(interval.micros, modifier & 0xFFFF);
+    interval
+}
+
+enum Problem {
+    Syntax,
+    OutOfRange,
+}
+
+/// What the fields read so far add up to.
+#[derive(Default)]
+struct Sum {
+    months: i64,
+    days: i64,
+    micros: i64,
+}
+
+/// A number with its fraction: `-1.5` is -1 and -0.5.
+#[derive(Clone, Copy)]
+struct Number {
+    whole: i64,
+    fraction: f64,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    /// So many months.
+    Months(i64),
+    /// So many days.
+    Days(i64),
+    /// So many microseconds.
+    Micros(i64),
+}
+
+impl Sum {
+    fn interval(&self) -> Result<Interval, Problem> {
+        let months = i32::try_from(self.months).map_err(|_| Problem::OutOfRange)?;
+        let days = i32::try_from(self.days).map_err(|_| Problem::OutOfRange)?;
+        Ok(Interval { months, days, micros: self.micros })
+    }
+
+    fn add(&mut self, number: Number, unit: Unit) -> Result<(), Problem> {
+        let added = |sum: i64, size: i64| number.whole.checked_mul(size).and_then(|product| sum.checked_add(product));
+        match unit {
+            Unit::Months(size) => {
+                self.months = added(self.months, size).ok_or(Problem::OutOfRange)?;
+                match size {
+                    1 => self.add_days(number.fraction * 30.0),
+                    _ => {
+                        self.months += (number.fraction * size as f64).round_ties_even() as i64;
+                        Ok(())
+                    }
+                }
+            }
+            Unit::Days(size) => {
+                self.days = added(self.days, size).ok_or(Problem::OutOfRange)?;
+                match size {
+                    1 => self.add_micros(number.fraction * DAY as f64),
+                    _ => self.add_days(number.fraction * size as f64),
+                }
+            }
+            Unit::Micros(size) => {
+                self.micros = added(self.micros, size).ok_or(Problem::OutOfRange)?;
+                self.add_micros(number.fraction * size as f64)
+            }
+        }
+    }
+
+    /// Days whose fraction becomes time.
+    fn add_days(&mut self, days: f64) -> Result<(), Problem> {
+        self.days += days as i64;
+        self.add_micros((days - days.trunc()) * DAY as f64)
+    }
+
+    /// Microseconds rounded to whole ones, halves toward zero.
+    fn add_micros(&mut self, micros: f64) -> Result<(), Problem> {
+        let rest = micros.fract();
+        let further = i64::from(rest > 0.5) - i64::from(rest < -0.5);
+        self.micros = self.micros.checked_add(micros as i64 + further).ok_or(Problem::OutOfRange)?;
+        Ok(())
+    }
+
+    /// `P1Y2M3DT4H5M6S`
+    fn read_iso(&mut self, text: &str) -> Result<(), Problem> {
+        let (mut rest, mut in_time, mut any) = (text, false, false);
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix('T') {
+                in_time = true;
+                rest = after;
+                continue;
+            }
+            let (number, after) = take_number(rest)?;
+            let letter = after.chars().next().ok_or(Problem::Syntax)?;
+            let unit = match (letter, in_time) {
+                ('Y', false) => Unit::Months(12),
+                ('M', false) => Unit::Months(1),
+                ('W', false) => Unit::Days(7),
+                ('D', false) => Unit::Days(1),
+                ('H', true) => Unit::Micros(HOUR),
+                ('M', true) => Unit::Micros(MINUTE),
+                ('S', true) => Unit::Micros(SECOND),
+                _ => return Err(Problem::Syntax),
+            };
+            self.add(number, unit)?;
+            (rest, any) = (&after[1..], true);
+        }
+        if any { Ok(()) } else { Err(Problem::Syntax) }
+    }
+
+    /// `1 year 2 mons -3 days 04:05:06`, `1-2`, `@ 5 minutes ago`
+    fn read_words(&mut self, text: &str, fields: i32) -> Result<(), Problem> {
+        let mut rest = text.strip_prefix('@').unwrap_or(text).trim_start_matches(is_space);
+        let (mut any, mut ago, mut pending) = (false, false, None);
+        while !rest.is_empty() {
+            if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+                let word = rest[..end].to_ascii_lowercase();
+                rest = rest[end..].trim_start_matches(is_space);
+                match (unit(&word), pending.take()) {
+                    (Some(unit), Some(number)) => self.add(number, unit)?,
+                    (None, None) if word == "ago" && any && rest.is_empty() => ago = true,
+                    _ => return Err(Problem::Syntax),
+                }
+                continue;
+            }
+            if let Some(number) = pending.take() {
+                // A number without a unit before a time counts days.
+                self.add(number, Unit::Days(1))?;
+            }
+            let token = &rest[..rest.find(is_space).unwrap_or(rest.len())];
+            let digits = token.trim_start_matches(['+', '-']);
+            if token.contains(':') {
+                self.micros = self.micros.checked_add(clock(token)?).ok_or(Problem::OutOfRange)?;
+                rest = &rest[token.len()..];
+            } else if let Some((years, months)) = digits.split_once('-') {
+                self.add_years_months(token, years, months)?;
+                rest = &rest[token.len()..];
+            } else {
+                let (number, after) = take_number(rest)?;
+                (pending, rest) = (Some(number), after);
+            }
+            (any, rest) = (true, rest.trim_start_matches(is_space));
+        }
+        if let Some(number) = pending {
+            self.add(number, last_field(fields))?;
+        }
+        if ago {
+            (self.months, self.days) = (-self.months, -self.days);
+            self.micros = self.micros.checked_neg().ok_or(Problem::OutOfRange)?;
+        }
+        if any { Ok(()) } else { Err(Problem::Syntax) }
+    }
+
+    fn add_years_months(&mut self, token: &str, years: &str, months: &str) -> Result<(), Problem> {
+        let number = |digits: &str| digits.parse::<i32>().map(i64::from).map_err(|_| Problem::Syntax);
+        let (years, months) = (number(years)?, number(months)?);
+        if months >= 12 {
+            return Err(Problem::OutOfRange);
+        }
+        let total = years * 12 + months;
+        self.months += if token.starts_with('-') { -total } else { total };
+        Ok(())
+    }
+}
+
+/// What a lone number counts: the least of the fields asked for, else seconds.
+fn last_field(fields: i32) -> Unit {
+    match fields {
+        ALL_FIELDS => Unit::Micros(SECOND),
+        _ if fields & SECOND_FIELD != 0 => Unit::Micros(SECOND),
+        _ if fields & MINUTE_FIELD != 0 => Unit::Micros(MINUTE),
+        _ if fields & HOUR_FIELD != 0 => Unit::Micros(HOUR),
+        _ if fields & DAY_FIELD != 0 => Unit::Days(1),
+        _ if fields & MONTH != 0 => Unit::Months(1),
+        _ => Unit::Months(12),
+    }
+}
+
+/// A signed decimal, and what follows it.
+fn take_number(text: &str) -> Result<(Number, &str), Problem> {
+    let negative = text.starts_with('-');
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+    let (digits, rest) = unsigned.split_at(end);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if digits.is_empty() || digits == "." || fraction.contains('.') {
+        return Err(Problem::Syntax);
+    }
+    let sign = if negative { -1 } else { 1 };
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Problem::OutOfRange)? };
+    let fraction: f64 = format!("0.{fraction}0").parse().map_err(|_| Problem::Syntax)?;
+    Ok((Number { whole: whole * sign, fraction: fraction * sign as f64 }, rest))
+}
+
+/// `[-]h:mm[:ss[.ffffff]]`, or `mm:ss.ffffff`
+fn clock(token: &str) -> Result<i64, Problem> {
+    let negative = token.starts_with('-');
+    let unsigned = token.strip_prefix(['+', '-']).unwrap_or(token);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let parts: Vec<&str> = whole.split(':').collect();
+    let digits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !parts.iter().all(digits) || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Problem::Syntax);
+    }
+    let number = |part: &str| part.parse::<i64>().map_err(|_| Problem::OutOfRange);
+    let (hours, minutes, seconds) = match parts.as_slice() {
+        [hours, minutes, seconds] => (number(hours)?, number(minutes)?, number(seconds)?),
+        [minutes, seconds] if unsigned.contains('.') => (0, number(minutes)?, number(seconds)?),
+        [hours, minutes] => (number(hours)?, number(minutes)?, 0),
+        _ => return Err(Problem::Syntax),
+    };
+    if minutes > 59 || seconds > 60 {
+        return Err(Problem::OutOfRange);
+    }
+    let rest = minutes * MINUTE + seconds * SECOND + super::datetime::fraction_micros(fraction);
+    let total = hours.checked_mul(HOUR).and_then(|h| h.checked_add(rest)).ok_or(Problem::OutOfRange)?;
+    Ok(if negative { -total } else { total })
+}
+
+/// Postgres's names of units, singular, plural and abbreviated.
+fn unit(word: &str) -> Option<Unit> {
+    Some(match word {
+        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => {
+            Unit::Micros(1)
+        }
+        "ms" | "msec" | "msecs" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => Unit::Micros(1000),
+        "s" | "sec" | "secs" | "second" | "seconds" => Unit::Micros(SECOND),
+        "m" | "min" | "mins" | "minute" | "minutes" => Unit::Micros(MINUTE),
+        "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Micros(HOUR),
+        "d" | "day" | "days" => Unit::Days(1),
+        "w" | "week" | "weeks" => Unit::Days(7),
+        "mon" | "mons" | "month" | "months" => Unit::Months(1),
+        "y" | "yr" | "yrs" | "year" | "years" => Unit::Months(12),
+        "dec" | "decs" | "decade" | "decades" => Unit::Months(120),
+        "c" | "cent" | "century" | "centuries" => Unit::Months(1200),
+        "mil" | "mils" | "millennium" | "millennia" => Unit::Months(12_000),
+        _ => return None,
+    })
+}
+
+/// An interval in style `postgres`: the parts that are not zero, a sign after a negative part made plain.
+pub(super) fn write(interval: Interval, out: &mut String) {
+    let start = out.len();
+    let mut after_negative = false;
+    let parts = [(interval.months / 12, "year"), (interval.months % 12, "mon"), (interval.days, "day")];
+    for (value, unit) in parts {
+        if value == 0 {
+            continue;
+        }
+        let gap = if out.len() > start { " " } else { "" };
+        let plus = if after_negative && value > 0 { "+" } else { "" };
+        let plural = if value == 1 { "" } else { "s" };
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{gap}{plus}{value} {unit}{plural}");
+        after_negative = value < 0;
+    }
+    let empty = out.len() == start;
+    if !empty && interval.micros == 0 {
+        return;
+    }
+    if !empty {
+        out.push(' ');
+    }
+    match interval.micros {
+        ..0 => out.push('-'),
+        _ if after_negative => out.push('+'),
+        _ => (),
+    }
+    let micros = interval.micros.unsigned_abs();
+    let hour = HOUR as u64;
+    write_clock((micros / hour) as i64, (micros % hour) as i64, out);
+}
