@@ -162,8 +162,7 @@ pub fn date_to_timestamp(date: i32) -> Result<i64, ValueError> {
     match date {
         DATE_INFINITY => Ok(TIMESTAMP_INFINITY),
         DATE_MINUS_INFINITY => Ok(TIMESTAMP_MINUS_INFINITY),
-        days => timestamp(i64::from(days), 0)
-            .map_err(|_| ValueError::new("22008", "date out of range for timestamp")),
+        days => timestamp(i64::from(days), 0).map_err(|_| ValueError::new("22008", "date out of range for timestamp")),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A column is a tag byte and a payload whose length follows from the bytes alone, so rows need no schema to be read.
 //! For every type of which SQL-equal values have one form (`Type::is_canonical`) these bytes are also the key encoding
 //! (`key.rs`): fixed-width integers are big-endian with the sign bit flipped, strings end with a zero byte, and null has the
-//! greatest tag. Tags at and above `FIRST_KEY_TAG` occur in keys only: they can be skipped but not decoded.
+//! greatest tag. Columns with a tag `*_KEY` occur in keys only: they can be skipped but not decoded.
 
 use super::json::Json;
 use super::numeric::Numeric;
@@ -34,7 +34,7 @@ const JSONB: u8 = 19;
 const ENUM: u8 = 20;
 const ARRAY: u8 = 21;
 
-const FIRST_KEY_TAG: u8 = 0x40;
+// Tags from here on occur in keys only.
 /// A numeric's class, exponent and digits, see `key.rs`.
 pub(super) const NUMERIC_KEY: u8 = 0x40;
 /// An interval's whole span: sixteen bytes.
@@ -332,9 +332,7 @@ impl<'a> Reader<'a> {
             TIME => Datum::Time(self.int8()?),
             TIMESTAMP => Datum::Timestamp(self.int8()?),
             TIMESTAMPTZ => Datum::Timestamptz(self.int8()?),
-            INTERVAL => {
-                Datum::Interval(Interval { months: self.int4()?, days: self.int4()?, micros: self.int8()? })
-            }
+            INTERVAL => Datum::Interval(Interval { months: self.int4()?, days: self.int4()?, micros: self.int8()? }),
             UUID => Datum::Uuid(self.array()?),
             JSON => Datum::Json(self.text()?),
             JSONB => Datum::Jsonb(Arc::new(self.prefixed()?.whole(Reader::json)?)),

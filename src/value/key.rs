@@ -5,7 +5,7 @@
 //! does so is shared with it; the rest drops what SQL does not see: a numeric's trailing zeros, the sign of zero, the blanks
 //! of `character(n)`, how an interval divides into months and days.
 
-use super::encoding::{self, CHAR_KEY, INTERVAL_KEY, JSONB_KEY, ARRAY_KEY, NUMERIC_KEY, END};
+use super::encoding::{self, ARRAY_KEY, CHAR_KEY, END, INTERVAL_KEY, JSONB_KEY, NUMERIC_KEY};
 use super::json::Json;
 use super::numeric::Numeric;
 use super::{Array, Datum, Interval};

@@ -130,7 +130,9 @@ pub(super) fn parse_offset(text: &str) -> Option<i32> {
     let digits = &text[1..];
     let parts: Vec<&str> = match digits.contains(':') {
         true => digits.split(':').collect(),
-        false if digits.len() > 4 && digits.is_ascii() => vec![&digits[..digits.len() - 4], &digits[digits.len() - 4..digits.len() - 2], &digits[digits.len() - 2..]],
+        false if digits.len() > 4 && digits.is_ascii() => {
+            vec![&digits[..digits.len() - 4], &digits[digits.len() - 4..digits.len() - 2], &digits[digits.len() - 2..]]
+        }
         false if digits.len() > 2 && digits.is_ascii() => {
             let (hours, minutes) = digits.split_at(digits.len() - 2);
             vec![hours, minutes]

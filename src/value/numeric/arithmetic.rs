@@ -141,7 +141,8 @@ impl Numeric {
     pub(super) fn divide(&self, other: &Numeric, scale: i32) -> Numeric {
         let shift = scale + i32::from(other.scale()) - i32::from(self.scale());
         if let (Numeric::Small(a, _), Numeric::Small(b, _)) = (self, other)
-            && let Some(a) = u32::try_from(shift).ok().and_then(super::small_power_of_ten).and_then(|p| p.checked_mul(*a))
+            && let Some(a) =
+                u32::try_from(shift).ok().and_then(super::small_power_of_ten).and_then(|p| p.checked_mul(*a))
             && *b != i128::MIN
         {
             let (quotient, rest) = (a / b, a % b);

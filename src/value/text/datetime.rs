@@ -31,7 +31,8 @@ pub(super) fn parse_date(input: &str) -> Result<i32, ValueError> {
         None => (),
     }
     let civil = fields.date.ok_or_else(|| invalid("date", input))?;
-    calendar::check_date(civil.days()).ok_or_else(|| ValueError::new("22008", format!("date out of range: \"{input}\"")))
+    calendar::check_date(civil.days())
+        .ok_or_else(|| ValueError::new("22008", format!("date out of range: \"{input}\"")))
 }
 
 /// Postgres's `time` input.
@@ -316,7 +317,8 @@ impl<'a> Scanner<'a> {
         if self.fields.numbers.len() == 3 {
             return Err(Problem::Syntax);
         }
-        let value = digits.parse().map_err(|_| if digits.is_empty() { Problem::Syntax } else { Problem::OutOfRange })?;
+        let value =
+            digits.parse().map_err(|_| if digits.is_empty() { Problem::Syntax } else { Problem::OutOfRange })?;
         self.fields.numbers.push(Number { value, digits: digits.len() });
         Ok(())
     }

@@ -32,7 +32,10 @@ fn check_range(text: &str, input: &str, value: f64, type_name: &str) -> Result<(
     let overflow = value.is_infinite() && mantissa.contains(|c: char| c.is_ascii_digit());
     let underflow = value == 0.0 && mantissa.contains(|c| matches!(c, '1'..='9'));
     match overflow || underflow {
-        true => Err(ValueError::new("22003", format!("\"{}\" is out of range for type {type_name}", input.trim_matches(is_space)))),
+        true => Err(ValueError::new(
+            "22003",
+            format!("\"{}\" is out of range for type {type_name}", input.trim_matches(is_space)),
+        )),
         false => Ok(()),
     }
 }

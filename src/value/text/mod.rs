@@ -122,10 +122,7 @@ fn display(value: &impl std::fmt::Display, out: &mut String) {
     let _ = write!(out, "{value}");
 }
 
-fn parse_integer<N: FromStr<Err = std::num::ParseIntError>>(
-    type_name: &str,
-    input: &str,
-) -> Result<N, ValueError> {
+fn parse_integer<N: FromStr<Err = std::num::ParseIntError>>(type_name: &str, input: &str) -> Result<N, ValueError> {
     use std::num::IntErrorKind::{NegOverflow, PosOverflow};
     input.trim_matches(is_space).parse().map_err(|error: std::num::ParseIntError| match error.kind() {
         PosOverflow | NegOverflow => ValueError::out_of_range(type_name, input),

@@ -72,16 +72,16 @@ fn parse_hex(hex: &str) -> Result<Vec<u8>, ValueError> {
             continue;
         }
         let high = hex_digit(first)?;
-        let second = digits.next().ok_or_else(|| {
-            ValueError::new("22023", "invalid hexadecimal data: odd number of digits")
-        })?;
+        let second =
+            digits.next().ok_or_else(|| ValueError::new("22023", "invalid hexadecimal data: odd number of digits"))?;
         bytes.push(high << 4 | hex_digit(second)?);
     }
     Ok(bytes)
 }
 
 fn hex_digit(c: char) -> Result<u8, ValueError> {
-    let digit = c.to_digit(16).ok_or_else(|| ValueError::new("22023", format!("invalid hexadecimal digit: \"{c}\"")))?;
+    let digit =
+        c.to_digit(16).ok_or_else(|| ValueError::new("22023", format!("invalid hexadecimal digit: \"{c}\"")))?;
     Ok(digit as u8)
 }
 
