@@ -1,9 +1,17 @@
 //! Expressions over the columns of a row: typed, and with Postgres's meaning.
+//!
+//! A binder names functions and operators as SQL does; `resolve_function`, `resolve_operator`, `resolve_aggregate` and `cast`
+//! choose among the overloads by Postgres's rules and insert every conversion. What they give is a [`Scalar`], which evaluates
+//! without any coercion of its own.
 
 mod aggregate;
+mod coercion;
 mod function;
+mod resolve;
 mod scalar;
 
-pub use aggregate::AggregateFunction;
+pub use aggregate::{Accumulator, AggregateFunction, ResolvedAggregate, is_aggregate, resolve_aggregate};
+pub use coercion::{Argument, CastContext, ResolveError, cast, common_type};
 pub use function::Function;
+pub use resolve::{Resolved, resolve_function, resolve_operator};
 pub use scalar::{EvalError, Scalar};

@@ -1,7 +1,7 @@
 //! `Scalar`: a typed expression over one row.
 
 use super::Function;
-use crate::value::{Datum, Type};
+use crate::value::{Datum, Type, ValueError};
 
 /// A typed expression over the columns of a row. Built by the binder, which inserts every cast: evaluation never coerces.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,4 +44,143 @@ pub struct EvalError {
     pub code: &'static str,
     /// Postgres's message.
     pub message: String,
+}
+
+impl EvalError {
+    /// An error with this SQLSTATE and message.
+    pub fn new(code: &'static str, message: impl Into<String>) -> EvalError {
+        EvalError { code, message: message.into() }
+    }
+
+    /// A value whose type is not the one the expression was bound with: an error in this program, not in the data.
+    pub(super) fn mistyped() -> EvalError {
+        EvalError::new("XX000", "a value does not have the type its expression was bound with")
+    }
+}
+
+impl From<ValueError> for EvalError {
+    fn from(error: ValueError) -> EvalError {
+        EvalError { code: error.code, message: error.message }
+    }
+}
+
+impl Scalar {
+    /// The value for a row.
+    pub fn eval(&self, row: &[Datum]) -> Result<Datum, EvalError> {
+        match self {
+            Scalar::Column(position, _) => row.get(*position).cloned().ok_or_else(EvalError::mistyped),
+            Scalar::Literal(value, _) => Ok(value.clone()),
+            Scalar::Call { function, arguments, ty } => match arguments.as_slice() {
+                [a] => function.call(&[a.eval(row)?], ty),
+                [a, b] => function.call(&[a.eval(row)?, b.eval(row)?], ty),
+                [a, b, c] => function.call(&[a.eval(row)?, b.eval(row)?, c.eval(row)?], ty),
+                more => {
+                    let values: Vec<Datum> =
+                        more.iter().map(|argument| argument.eval(row)).collect::<Result<_, _>>()?;
+                    function.call(&values, ty)
+                }
+            },
+            Scalar::And(operands) => connect(operands, row, false),
+            Scalar::Or(operands) => connect(operands, row, true),
+            Scalar::Case { branches, otherwise, .. } => {
+                for (condition, result) in branches {
+                    if condition.eval(row)? == Datum::Bool(true) {
+                        return result.eval(row);
+                    }
+                }
+                otherwise.eval(row)
+            }
+            Scalar::Coalesce(operands, _) => {
+                for operand in operands {
+                    let value = operand.eval(row)?;
+                    if !value.is_null() {
+                        return Ok(value);
+                    }
+                }
+                Ok(Datum::Null)
+            }
+        }
+    }
+
+    /// The type of the value.
+    pub fn ty(&self) -> Type {
+        match self {
+            Scalar::Column(_, ty) | Scalar::Literal(_, ty) | Scalar::Coalesce(_, ty) => ty.clone(),
+            Scalar::Call { ty, .. } | Scalar::Case { ty, .. } => ty.clone(),
+            Scalar::And(_) | Scalar::Or(_) => Type::Bool,
+        }
+    }
+
+    /// Names every column that is read, as often as it is read.
+    pub fn columns(&self, visit: &mut impl FnMut(usize)) {
+        if let Scalar::Column(position, _) = self {
+            visit(*position);
+        }
+        self.for_each_operand(&mut |operand| operand.columns(visit));
+    }
+
+    /// Renumbers the columns.
+    pub fn map_columns(&mut self, rename: &mut impl FnMut(usize) -> usize) {
+        if let Scalar::Column(position, _) = self {
+            *position = rename(*position);
+        }
+        self.for_each_operand_mut(&mut |operand| operand.map_columns(rename));
+    }
+
+    /// Whether a row may exist for which this gives an error.
+    pub fn is_fallible(&self) -> bool {
+        let mut fallible = matches!(self, Scalar::Call { function, .. } if function.is_fallible());
+        self.for_each_operand(&mut |operand| fallible |= operand.is_fallible());
+        fallible
+    }
+
+    /// Gives every direct operand to `visit`, in order of evaluation.
+    pub fn for_each_operand<'a>(&'a self, mut visit: &mut dyn FnMut(&'a Scalar)) {
+        match self {
+            Scalar::Column(..) | Scalar::Literal(..) => {}
+            Scalar::Call { arguments: operands, .. }
+            | Scalar::And(operands)
+            | Scalar::Or(operands)
+            | Scalar::Coalesce(operands, _) => operands.iter().for_each(&mut visit),
+            Scalar::Case { branches, otherwise, .. } => {
+                for (condition, result) in branches {
+                    visit(condition);
+                    visit(result);
+                }
+                visit(otherwise);
+            }
+        }
+    }
+
+    /// As `for_each_operand`, for rewriting.
+    pub fn for_each_operand_mut(&mut self, mut visit: &mut dyn FnMut(&mut Scalar)) {
+        match self {
+            Scalar::Column(..) | Scalar::Literal(..) => {}
+            Scalar::Call { arguments: operands, .. }
+            | Scalar::And(operands)
+            | Scalar::Or(operands)
+            | Scalar::Coalesce(operands, _) => operands.iter_mut().for_each(&mut visit),
+            Scalar::Case { branches, otherwise, .. } => {
+                for (condition, result) in branches {
+                    visit(condition);
+                    visit(result);
+                }
+                visit(otherwise);
+            }
+        }
+    }
+}
+
+/// `AND` and `OR`: the first operand that `decides` ends it; a null remembered makes the rest null.
+fn connect(operands: &[Scalar], row: &[Datum], decides: bool) -> Result<Datum, EvalError> {
+    let mut result = Datum::Bool(!decides);
+    for operand in operands {
+        match operand.eval(row)? {
+            Datum::Bool(value) if value == decides => return Ok(Datum::Bool(decides)),
+            Datum::Bool(_) => {}
+            Datum::Null => result = Datum::Null,
+            _ => return Err(EvalError::mistyped()),
+        }
+    }
+    Ok(result)
 }

@@ -1,5 +1,170 @@
-//! Scalar functions, operators and casts.
+//! Scalar functions, operators and casts: one line of a family's table each.
+//!
+//! To add one, add a line to the table of its family. A line gives the SQL name, the argument kinds, the result kind and the
+//! body. `total` bodies have a value for every row; `partial` bodies may fail, and rewrites never evaluate them on rows the
+//! original would not. Both are strict: null for a null argument, without a call. `lenient` bodies see the nulls.
 
-/// A scalar function, operator or cast.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Function;
+mod argument;
+mod array;
+mod cast;
+mod compare;
+mod condition;
+mod extract;
+mod format;
+mod json;
+mod kind;
+mod math;
+mod pattern;
+mod text;
+mod time;
+mod zone;
+
+pub(super) use argument::{Argument, IntoDatum};
+pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, RELABEL, TO_TEXT, call_as_cast, cast_function, length_coercion};
+pub(super) use kind::Kind;
+pub(super) use time::divide_interval;
+
+use super::EvalError;
+use crate::value::{Datum, Type};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+/// What computes a function: the arguments' values and the result's type (which only conversions look at).
+type Body = fn(&[Datum], &Type) -> Result<Datum, EvalError>;
+
+/// One overload of a function or operator.
+pub(super) struct Definition {
+    /// The SQL name, folded.
+    pub(super) name: &'static str,
+    /// What it takes.
+    pub(super) arguments: &'static [Kind],
+    /// Whether the last argument may repeat.
+    pub(super) variadic: bool,
+    /// What it gives.
+    pub(super) result: Kind,
+    strict: bool,
+    fallible: bool,
+    body: Body,
+}
+
+impl Definition {
+    const fn new(
+        name: &'static str,
+        arguments: &'static [Kind],
+        result: Kind,
+        fallible: bool,
+        body: Body,
+    ) -> Definition {
+        Definition { name, arguments, variadic: false, result, strict: true, fallible, body }
+    }
+
+    const fn sees_nulls(mut self) -> Definition {
+        self.strict = false;
+        self
+    }
+
+    const fn repeats_last(mut self) -> Definition {
+        self.variadic = true;
+        self
+    }
+}
+
+/// A strict function that has a value for every row.
+const fn total(name: &'static str, arguments: &'static [Kind], result: Kind, body: Body) -> Definition {
+    Definition::new(name, arguments, result, false, body)
+}
+
+/// A strict function that may fail.
+const fn partial(name: &'static str, arguments: &'static [Kind], result: Kind, body: Body) -> Definition {
+    Definition::new(name, arguments, result, true, body)
+}
+
+/// A body whose arguments are taken as Rust types: `lift!(|a: i32, b: i32| …)`, the value a `Result`.
+macro_rules! lift {
+    (|$($name:ident: $kind:ty),*| $body:expr) => {
+        |values: &[crate::value::Datum], _: &crate::value::Type| match values {
+            [$($name),*] => {
+                $(let $name = <$kind as crate::expr::function::Argument>::of($name)?;)*
+                let result: std::result::Result<_, crate::expr::EvalError> = $body;
+                result.map(crate::expr::function::IntoDatum::into_datum)
+            }
+            _ => Err(crate::expr::EvalError::mistyped()),
+        }
+    };
+}
+use lift;
+
+/// A scalar function, operator or cast: one overload.
+#[derive(Clone, Copy)]
+pub struct Function(&'static Definition);
+
+impl Function {
+    pub(super) fn of(definition: &'static Definition) -> Function {
+        Function(definition)
+    }
+
+    /// Its SQL name; several overloads share one.
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    /// Whether it may give an error.
+    pub fn is_fallible(&self) -> bool {
+        self.0.fallible
+    }
+
+    /// Whether a null argument makes the result null.
+    pub fn is_strict(&self) -> bool {
+        self.0.strict
+    }
+
+    /// The value for these arguments; `ty` is the result's type.
+    #[inline]
+    pub fn call(&self, arguments: &[Datum], ty: &Type) -> Result<Datum, EvalError> {
+        if self.0.strict && arguments.iter().any(Datum::is_null) {
+            return Ok(Datum::Null);
+        }
+        (self.0.body)(arguments, ty)
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Function) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+/// Every table: a function is known if, and only if, it stands in one of them.
+static FAMILIES: [&[Definition]; 12] = [
+    math::FUNCTIONS,
+    compare::FUNCTIONS,
+    compare::ARRAY_FUNCTIONS,
+    condition::FUNCTIONS,
+    text::FUNCTIONS,
+    pattern::FUNCTIONS,
+    time::FUNCTIONS,
+    extract::FUNCTIONS,
+    zone::FUNCTIONS,
+    json::FUNCTIONS,
+    array::FUNCTIONS,
+    format::FUNCTIONS,
+];
+
+/// The overloads of a name.
+pub(super) fn overloads(name: &str) -> &'static [&'static Definition] {
+    static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Definition>>> = LazyLock::new(|| {
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for definition in FAMILIES.iter().copied().flatten() {
+            by_name.entry(definition.name).or_default().push(definition);
+        }
+        by_name
+    });
+    BY_NAME.get(name).map_or(&[], Vec::as_slice)
+}

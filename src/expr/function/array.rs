@@ -1,0 +1,182 @@
+//! Arrays.
+
+use super::Kind::*;
+use super::text::shown;
+use super::{Definition, lift, partial, total};
+use crate::expr::EvalError;
+use crate::value::{Array as List, Datum, Type};
+use std::sync::Arc;
+
+type Result<X> = std::result::Result<X, EvalError>;
+
+pub(super) static FUNCTIONS: &[Definition] = &[
+    total("array", &[Common], CommonArray, |values, ty| construct(values, ty)).sees_nulls().repeats_last(),
+    total("subscript", &[Array, Int4], Element, lift!(|list: &List, at: i32| Ok(subscript(list, at)))),
+    total(
+        "array_length",
+        &[Array, Int4],
+        Int4,
+        lift!(|list: &List, dimension: i32| Ok(extent(list, dimension).map(|(length, _)| length as i32))),
+    ),
+    total(
+        "array_lower",
+        &[Array, Int4],
+        Int4,
+        lift!(|list: &List, dimension: i32| Ok(extent(list, dimension).map(|(_, lower)| lower))),
+    ),
+    total(
+        "array_upper",
+        &[Array, Int4],
+        Int4,
+        lift!(|list: &List, dimension: i32| Ok(
+            extent(list, dimension).map(|(length, lower)| lower + length as i32 - 1)
+        )),
+    ),
+    total(
+        "array_ndims",
+        &[Array],
+        Int4,
+        lift!(|list: &List| Ok((!list.dimensions.is_empty()).then_some(list.dimensions.len() as i32))),
+    ),
+    total("cardinality", &[Array], Int4, lift!(|list: &List| Ok(list.items.len() as i32))),
+    partial("array_position", &[CommonArray, Common], Int4, |values, _| position(values)).sees_nulls(),
+    partial("||", &[CommonArray, CommonArray], CommonArray, |values, _| concat(values)).sees_nulls(),
+    partial("||", &[CommonArray, Common], CommonArray, |values, ty| append(values, ty, false)).sees_nulls(),
+    partial("||", &[Common, CommonArray], CommonArray, |values, ty| append(values, ty, true)).sees_nulls(),
+    partial("array_append", &[CommonArray, Common], CommonArray, |values, ty| append(values, ty, false)).sees_nulls(),
+    partial("array_prepend", &[Common, CommonArray], CommonArray, |values, ty| append(values, ty, true)).sees_nulls(),
+    partial("array_cat", &[CommonArray, CommonArray], CommonArray, |values, _| concat(values)).sees_nulls(),
+    total("@>", &[Array, Array], Bool, lift!(|list: &List, part: &List| Ok(contains(list, part)))),
+    total("<@", &[Array, Array], Bool, lift!(|part: &List, list: &List| Ok(contains(list, part)))),
+    total("&&", &[Array, Array], Bool, lift!(|a: &List, b: &List| Ok(a.items.iter().any(|item| has(b, item))))),
+    total(
+        "array_to_string",
+        &[Array, Text],
+        Text,
+        lift!(|list: &List, separator: &str| Ok(join(list, separator, None))),
+    ),
+    total(
+        "array_to_string",
+        &[Array, Text, Text],
+        Text,
+        lift!(|list: &List, separator: &str, null: &str| Ok(join(list, separator, Some(null)))),
+    ),
+    total("string_to_array", &[Text, Text], TextArray, |values, _| split(values)).sees_nulls(),
+];
+
+/// An array of one dimension; `{}` of nothing.
+fn one_dimensional(element: Type, items: Vec<Datum>) -> Datum {
+    let dimensions = if items.is_empty() { Vec::new() } else { vec![(items.len(), 1)] };
+    Datum::Array(Arc::new(List { element, dimensions, items }))
+}
+
+fn element_type(ty: &Type) -> Result<Type> {
+    match ty {
+        Type::Array(element) => Ok(element.as_ref().clone()),
+        _ => Err(EvalError::mistyped()),
+    }
+}
+
+/// `ARRAY[…]` of values that are no arrays.
+fn construct(values: &[Datum], ty: &Type) -> Result<Datum> {
+    Ok(one_dimensional(element_type(ty)?, values.to_vec()))
+}
+
+/// `list[at]` of an array of one dimension; null outside, and for more dimensions.
+fn subscript(list: &List, at: i32) -> Datum {
+    let [(_, lower)] = list.dimensions.as_slice() else { return Datum::Null };
+    let offset = i64::from(at) - i64::from(*lower);
+    usize::try_from(offset).ok().and_then(|offset| list.items.get(offset)).cloned().unwrap_or(Datum::Null)
+}
+
+/// A dimension's length and lower bound; the first dimension is 1.
+fn extent(list: &List, dimension: i32) -> Option<(usize, i32)> {
+    list.dimensions.get(usize::try_from(dimension).ok()?.checked_sub(1)?).copied()
+}
+
+/// Whether both are null, or neither and they are equal.
+fn same(a: &Datum, b: &Datum) -> bool {
+    if a.is_null() || b.is_null() { a.is_null() && b.is_null() } else { a.sql_cmp(b).is_eq() }
+}
+
+/// Whether the array has an element equal to this; a null is equal to none.
+fn has(list: &List, item: &Datum) -> bool {
+    !item.is_null() && list.items.iter().any(|known| same(known, item))
+}
+
+fn contains(list: &List, part: &List) -> bool {
+    part.items.iter().all(|item| has(list, item))
+}
+
+fn position(values: &[Datum]) -> Result<Datum> {
+    let list = match values {
+        [Datum::Array(list), _] => list,
+        _ => return Ok(Datum::Null),
+    };
+    if list.dimensions.len() > 1 {
+        return Err(EvalError::new("0A000", "searching for elements in multidimensional arrays is not supported"));
+    }
+    let lower = list.dimensions.first().map_or(1, |(_, lower)| *lower);
+    let found = list.items.iter().position(|item| same(item, &values[1]));
+    Ok(found.map_or(Datum::Null, |at| Datum::Int4(at as i32 + lower)))
+}
+
+fn incompatible() -> EvalError {
+    EvalError::new("2202E", "cannot concatenate incompatible arrays")
+}
+
+fn concat(values: &[Datum]) -> Result<Datum> {
+    let (a, b) = match values {
+        [Datum::Null, other] | [other, Datum::Null] => return Ok(other.clone()),
+        [Datum::Array(a), Datum::Array(b)] => (a, b),
+        _ => return Err(EvalError::mistyped()),
+    };
+    let (Some((length, lower)), Some((more, _))) = (a.dimensions.first(), b.dimensions.first()) else {
+        return Ok(if a.dimensions.is_empty() { values[1].clone() } else { values[0].clone() });
+    };
+    if a.dimensions[1..].iter().map(|(length, _)| length).ne(b.dimensions[1..].iter().map(|(length, _)| length)) {
+        return Err(incompatible());
+    }
+    let mut dimensions = a.dimensions.clone();
+    dimensions[0] = (length + more, *lower);
+    let items = [a.items.as_slice(), b.items.as_slice()].concat();
+    Ok(Datum::Array(Arc::new(List { element: a.element.clone(), dimensions, items })))
+}
+
+/// One more element, at the front or at the end.
+fn append(values: &[Datum], ty: &Type, front: bool) -> Result<Datum> {
+    let (list, item) = match values {
+        [item, list] if front => (list, item),
+        [list, item] => (list, item),
+        _ => return Err(EvalError::mistyped()),
+    };
+    let one = one_dimensional(element_type(ty)?, vec![item.clone()]);
+    if matches!(list, Datum::Array(list) if list.dimensions.len() > 1) {
+        return Err(EvalError::new("22000", "argument must be empty or one-dimensional array"));
+    }
+    if front { concat(&[one, list.clone()]) } else { concat(&[list.clone(), one]) }
+}
+
+/// The elements as text; nulls are left out, or shown as told.
+fn join(list: &List, separator: &str, null: Option<&str>) -> String {
+    let part = |item: &Datum| if item.is_null() { null.map(str::to_owned) } else { Some(shown(item)) };
+    let parts: Vec<String> = list.items.iter().filter_map(part).collect();
+    parts.join(separator)
+}
+
+/// The parts between separators; without a separator, the characters.
+fn split(values: &[Datum]) -> Result<Datum> {
+    let (text, separator) = match values {
+        [Datum::Null, _] => return Ok(Datum::Null),
+        [Datum::Text(text), Datum::Text(separator)] => (text, Some(separator.as_ref())),
+        [Datum::Text(text), Datum::Null] => (text, None),
+        _ => return Err(EvalError::mistyped()),
+    };
+    let items: Vec<Datum> = match separator {
+        _ if text.is_empty() => Vec::new(),
+        None => text.chars().map(|c| Datum::text(c.to_string())).collect(),
+        Some("") => vec![Datum::Text(text.clone())],
+        Some(separator) => text.split(separator).map(Datum::text).collect(),
+    };
+    Ok(one_dimensional(Type::Text, items))
+}

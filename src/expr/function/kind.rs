@@ -1,0 +1,72 @@
+//! What a function's argument or result may be: a type, or one of Postgres's polymorphic kinds.
+
+use crate::value::Type;
+
+/// A type, or a rule for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::expr) enum Kind {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Float4,
+    Float8,
+    Numeric,
+    Text,
+    Varchar,
+    Char,
+    Bytea,
+    Date,
+    Time,
+    Timestamp,
+    Timestamptz,
+    Interval,
+    Uuid,
+    Json,
+    Jsonb,
+    TextArray,
+    /// Any type, each argument for itself.
+    Any,
+    /// The element type that all `Element` and `Array` arguments agree on exactly.
+    Element,
+    /// The array of `Element`.
+    Array,
+    /// As `Element`, but an enum.
+    Enum,
+    /// As `Element`, but not an array.
+    NonArray,
+    /// The type all `Common` and `CommonArray` arguments can be converted to.
+    Common,
+    /// The array of `Common`.
+    CommonArray,
+}
+
+impl Kind {
+    /// The type, unless polymorphic.
+    pub(in crate::expr) fn concrete(self) -> Option<Type> {
+        Some(match self {
+            Kind::Bool => Type::Bool,
+            Kind::Int2 => Type::Int2,
+            Kind::Int4 => Type::Int4,
+            Kind::Int8 => Type::Int8,
+            Kind::Float4 => Type::Float4,
+            Kind::Float8 => Type::Float8,
+            Kind::Numeric => Type::Numeric,
+            Kind::Text => Type::Text,
+            Kind::Varchar => Type::Varchar,
+            Kind::Char => Type::Char,
+            Kind::Bytea => Type::Bytea,
+            Kind::Date => Type::Date,
+            Kind::Time => Type::Time,
+            Kind::Timestamp => Type::Timestamp,
+            Kind::Timestamptz => Type::Timestamptz,
+            Kind::Interval => Type::Interval,
+            Kind::Uuid => Type::Uuid,
+            Kind::Json => Type::Json,
+            Kind::Jsonb => Type::Jsonb,
+            Kind::TextArray => Type::Text.array_of(),
+            Kind::Any | Kind::Element | Kind::Array | Kind::Enum => return None,
+            Kind::NonArray | Kind::Common | Kind::CommonArray => return None,
+        })
+    }
+}

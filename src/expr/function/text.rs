@@ -1,0 +1,312 @@
+//! Functions on text, in characters, and on bytes.
+
+use super::Kind::*;
+use super::{Definition, lift, partial, total};
+use crate::expr::EvalError;
+use crate::value::{Datum, text};
+use md5::{Digest, Md5};
+use std::fmt::Write;
+
+type Result<X> = std::result::Result<X, EvalError>;
+
+pub(super) static FUNCTIONS: &[Definition] = &[
+    total("||", &[Text, Text], Text, lift!(|a: &str, b: &str| Ok([a, b].concat()))),
+    total("||", &[Text, NonArray], Text, lift!(|a: &str, b: &Datum| Ok([a, &cast_text(b)].concat()))),
+    total("||", &[NonArray, Text], Text, lift!(|a: &Datum, b: &str| Ok([&cast_text(a), b].concat()))),
+    total("||", &[Bytea, Bytea], Bytea, lift!(|a: &[u8], b: &[u8]| Ok(Datum::Bytea([a, b].concat().into())))),
+    total("concat", &[Any], Text, |values, _| Ok(concat("", values))).sees_nulls().repeats_last(),
+    total("concat_ws", &[Text, Any], Text, |values, _| concat_ws(values)).sees_nulls().repeats_last(),
+    total("length", &[Text], Int4, lift!(|s: &str| Ok(length(s)))),
+    total("length", &[Char], Int4, lift!(|s: &str| Ok(length(s.trim_end_matches(' '))))),
+    total("length", &[Bytea], Int4, lift!(|b: &[u8]| Ok(b.len() as i32))),
+    total("char_length", &[Text], Int4, lift!(|s: &str| Ok(length(s)))),
+    total("char_length", &[Char], Int4, lift!(|s: &str| Ok(length(s.trim_end_matches(' '))))),
+    total("character_length", &[Text], Int4, lift!(|s: &str| Ok(length(s)))),
+    total("character_length", &[Char], Int4, lift!(|s: &str| Ok(length(s.trim_end_matches(' '))))),
+    total("octet_length", &[Text], Int4, lift!(|s: &str| Ok(s.len() as i32))),
+    total("octet_length", &[Char], Int4, lift!(|s: &str| Ok(s.len() as i32))),
+    total("octet_length", &[Bytea], Int4, lift!(|b: &[u8]| Ok(b.len() as i32))),
+    total("bit_length", &[Text], Int4, lift!(|s: &str| Ok(s.len() as i32 * 8))),
+    total("lower", &[Text], Text, lift!(|s: &str| Ok(lower(s)))),
+    total("upper", &[Text], Text, lift!(|s: &str| Ok(upper(s)))),
+    total("initcap", &[Text], Text, lift!(|s: &str| Ok(initcap(s)))),
+    total("btrim", &[Text], Text, lift!(|s: &str| Ok(s.trim_matches(' ')))),
+    total("btrim", &[Text, Text], Text, lift!(|s: &str, set: &str| Ok(s.trim_matches(|c| set.contains(c))))),
+    total("ltrim", &[Text], Text, lift!(|s: &str| Ok(s.trim_start_matches(' ')))),
+    total("ltrim", &[Text, Text], Text, lift!(|s: &str, set: &str| Ok(s.trim_start_matches(|c| set.contains(c))))),
+    total("rtrim", &[Text], Text, lift!(|s: &str| Ok(s.trim_end_matches(' ')))),
+    total("rtrim", &[Text, Text], Text, lift!(|s: &str, set: &str| Ok(s.trim_end_matches(|c| set.contains(c))))),
+    total("substring", &[Text, Int4], Text, lift!(|s: &str, from: i32| substring(s, from, None))),
+    partial("substring", &[Text, Int4, Int4], Text, lift!(|s: &str, from: i32, n: i32| substring(s, from, Some(n)))),
+    total("substr", &[Text, Int4], Text, lift!(|s: &str, from: i32| substring(s, from, None))),
+    partial("substr", &[Text, Int4, Int4], Text, lift!(|s: &str, from: i32, n: i32| substring(s, from, Some(n)))),
+    partial(
+        "overlay",
+        &[Text, Text, Int4],
+        Text,
+        lift!(|s: &str, new: &str, from: i32| overlay(s, new, from, length(new))),
+    ),
+    partial(
+        "overlay",
+        &[Text, Text, Int4, Int4],
+        Text,
+        lift!(|s: &str, new: &str, from: i32, n: i32| overlay(s, new, from, n)),
+    ),
+    total("left", &[Text, Int4], Text, lift!(|s: &str, n: i32| Ok(split_at(s, n).0))),
+    total("right", &[Text, Int4], Text, lift!(|s: &str, n: i32| Ok(right(s, n)))),
+    partial("lpad", &[Text, Int4], Text, lift!(|s: &str, n: i32| Ok(fill(s, n, " ")? + split_at(s, n.max(0)).0))),
+    partial(
+        "lpad",
+        &[Text, Int4, Text],
+        Text,
+        lift!(|s: &str, n: i32, with: &str| Ok(fill(s, n, with)? + split_at(s, n.max(0)).0)),
+    ),
+    partial(
+        "rpad",
+        &[Text, Int4],
+        Text,
+        lift!(|s: &str, n: i32| Ok(split_at(s, n.max(0)).0.to_owned() + &fill(s, n, " ")?)),
+    ),
+    partial(
+        "rpad",
+        &[Text, Int4, Text],
+        Text,
+        lift!(|s: &str, n: i32, with: &str| Ok(split_at(s, n.max(0)).0.to_owned() + &fill(s, n, with)?)),
+    ),
+    partial("repeat", &[Text, Int4], Text, lift!(|s: &str, n: i32| repeat(s, n))),
+    total("reverse", &[Text], Text, lift!(|s: &str| Ok(s.chars().rev().collect::<String>()))),
+    total(
+        "replace",
+        &[Text, Text, Text],
+        Text,
+        lift!(|s: &str, from: &str, to: &str| Ok(if from.is_empty() { s.to_owned() } else { s.replace(from, to) })),
+    ),
+    total("translate", &[Text, Text, Text], Text, lift!(|s: &str, from: &str, to: &str| Ok(translate(s, from, to)))),
+    partial(
+        "split_part",
+        &[Text, Text, Int4],
+        Text,
+        lift!(|s: &str, separator: &str, n: i32| split_part(s, separator, n)),
+    ),
+    total("position", &[Text, Text], Int4, lift!(|s: &str, part: &str| Ok(position(s, part)))),
+    total("strpos", &[Text, Text], Int4, lift!(|s: &str, part: &str| Ok(position(s, part)))),
+    total("starts_with", &[Text, Text], Bool, lift!(|s: &str, start: &str| Ok(s.starts_with(start)))),
+    total("^@", &[Text, Text], Bool, lift!(|s: &str, start: &str| Ok(s.starts_with(start)))),
+    total("ascii", &[Text], Int4, lift!(|s: &str| Ok(s.chars().next().map_or(0, |c| c as i32)))),
+    partial("chr", &[Int4], Text, lift!(|code: i32| chr(code))),
+    total("to_hex", &[Int4], Text, lift!(|x: i32| Ok(format!("{x:x}")))),
+    total("to_hex", &[Int8], Text, lift!(|x: i64| Ok(format!("{x:x}")))),
+    total("md5", &[Text], Text, lift!(|s: &str| Ok(hex(&Md5::digest(s.as_bytes()))))),
+    total("md5", &[Bytea], Text, lift!(|b: &[u8]| Ok(hex(&Md5::digest(b))))),
+    partial("encode", &[Bytea, Text], Text, lift!(|b: &[u8], form: &str| encode(b, form))),
+    total("quote_literal", &[Text], Text, lift!(|s: &str| Ok(quote_literal(s)))),
+];
+
+/// What a cast to text gives, unlike `shown` for booleans and `character(n)`.
+fn cast_text(value: &Datum) -> String {
+    match value {
+        Datum::Bool(value) => (if *value { "true" } else { "false" }).into(),
+        Datum::Char(value) => value.trim_end_matches(' ').into(),
+        value => shown(value),
+    }
+}
+
+/// What the type's output function gives.
+pub(super) fn shown(value: &Datum) -> String {
+    let mut out = String::new();
+    text::write(value, &mut out);
+    out
+}
+
+fn concat(separator: &str, values: &[Datum]) -> Datum {
+    let parts: Vec<String> = values.iter().filter(|value| !value.is_null()).map(shown).collect();
+    Datum::text(parts.join(separator))
+}
+
+fn concat_ws(values: &[Datum]) -> Result<Datum> {
+    match values {
+        [Datum::Text(separator), rest @ ..] => Ok(concat(separator, rest)),
+        [Datum::Null, ..] => Ok(Datum::Null),
+        _ => Err(EvalError::mistyped()),
+    }
+}
+
+fn length(s: &str) -> i32 {
+    s.chars().count() as i32
+}
+
+/// A character's only counterpart: as in the C library, what would become several characters stays.
+fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
+    match (mapped.next(), mapped.next()) {
+        (Some(only), None) => only,
+        _ => c,
+    }
+}
+
+pub(super) fn lower(s: &str) -> String {
+    s.chars().map(lower_char).collect()
+}
+
+fn lower_char(c: char) -> char {
+    if c == 'İ' { 'i' } else { single(c, c.to_lowercase()) }
+}
+
+fn upper(s: &str) -> String {
+    s.chars().map(|c| single(c, c.to_uppercase())).collect()
+}
+
+fn initcap(s: &str) -> String {
+    let mut within_word = false;
+    let capitalize = |c: char| {
+        let mapped = if within_word { lower_char(c) } else { single(c, c.to_uppercase()) };
+        within_word = c.is_alphanumeric();
+        mapped
+    };
+    s.chars().map(capitalize).collect()
+}
+
+/// The byte position of the `n`th character, or the end.
+fn offset(s: &str, n: usize) -> usize {
+    s.char_indices().nth(n).map_or(s.len(), |(at, _)| at)
+}
+
+/// Characters from position `from` (the first is 1), `count` of them; positions before the first count but hold nothing.
+fn substring(s: &str, from: i32, count: Option<i32>) -> Result<&str> {
+    let start = i64::from(from) - 1;
+    let end = match count {
+        None => i64::MAX,
+        Some(count) if count < 0 => return Err(EvalError::new("22011", "negative substring length not allowed")),
+        Some(count) => start + i64::from(count),
+    };
+    let rest = &s[offset(s, start.max(0) as usize)..];
+    let taken = end.saturating_sub(start.max(0)).max(0);
+    Ok(&rest[..offset(rest, taken as usize)])
+}
+
+fn overlay(s: &str, new: &str, from: i32, count: i32) -> Result<String> {
+    if from <= 0 {
+        return Err(EvalError::new("22011", "negative substring length not allowed"));
+    }
+    let after = from.checked_add(count).ok_or_else(super::math::int4_range)?;
+    Ok([substring(s, 1, Some(from - 1))?, new, substring(s, after, None)?].concat())
+}
+
+/// The first `n` characters and the others; of negative `n`, all but the last `-n`.
+fn split_at(s: &str, n: i32) -> (&str, &str) {
+    let kept = if n >= 0 { i64::from(n) } else { i64::from(length(s)) + i64::from(n) };
+    s.split_at(offset(s, kept.max(0) as usize))
+}
+
+fn right(s: &str, n: i32) -> &str {
+    let dropped = if n >= 0 { i64::from(length(s)) - i64::from(n) } else { -i64::from(n) };
+    &s[offset(s, dropped.max(0) as usize)..]
+}
+
+/// Most bytes of a value that Postgres allocates.
+const MAX_SIZE: usize = 0x3FFF_FFFF;
+
+fn too_large() -> EvalError {
+    EvalError::new("54000", "requested length too large")
+}
+
+/// What pads `s` to `n` characters.
+fn fill(s: &str, n: i32, with: &str) -> Result<String> {
+    let missing = (i64::from(n) - i64::from(length(s))).max(0) as usize;
+    if missing.saturating_mul(4) > MAX_SIZE {
+        return Err(too_large());
+    }
+    Ok(with.chars().cycle().take(missing).collect())
+}
+
+fn repeat(s: &str, n: i32) -> Result<String> {
+    let times = n.max(0) as usize;
+    if s.len().saturating_mul(times) > MAX_SIZE {
+        return Err(too_large());
+    }
+    Ok(s.repeat(times))
+}
+
+fn translate(s: &str, from: &str, to: &str) -> String {
+    let translated = |c: char| match from.chars().position(|known| known == c) {
+        Some(position) => to.chars().nth(position),
+        None => Some(c),
+    };
+    s.chars().filter_map(translated).collect()
+}
+
+fn split_part<'a>(s: &'a str, separator: &str, n: i32) -> Result<&'a str> {
+    let place = n.unsigned_abs() as usize;
+    if n == 0 {
+        return Err(EvalError::new("22023", "field position must not be zero"));
+    }
+    if separator.is_empty() {
+        return Ok(if place == 1 { s } else { "" });
+    }
+    let part = if n > 0 { s.split(separator).nth(place - 1) } else { s.rsplit(separator).nth(place - 1) };
+    Ok(part.unwrap_or(""))
+}
+
+fn position(s: &str, part: &str) -> i32 {
+    s.find(part).map_or(0, |at| length(&s[..at]) + 1)
+}
+
+fn chr(code: i32) -> Result<String> {
+    match u32::try_from(code).ok() {
+        None => Err(EvalError::new("54000", "character number must be positive")),
+        Some(0) => Err(EvalError::new("54000", "null character not permitted")),
+        Some(code) if code > 0x10FFFF => {
+            Err(EvalError::new("54000", format!("requested character too large for encoding: {code}")))
+        }
+        Some(code) => char::from_u32(code)
+            .map(String::from)
+            .ok_or_else(|| EvalError::new("54000", format!("requested character not valid for encoding: {code}"))),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Base 64 in lines of 76 characters.
+fn base64(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (position, chunk) in bytes.chunks(3).enumerate() {
+        if position > 0 && position % 19 == 0 {
+            out.push('\n');
+        }
+        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let shown = BASE64[(word >> (18 - 6 * digit) & 63) as usize] as char;
+            out.push(if digit > chunk.len() { '=' } else { shown });
+        }
+    }
+    out
+}
+
+fn encode(bytes: &[u8], form: &str) -> Result<String> {
+    match form.to_ascii_lowercase().as_str() {
+        "hex" => Ok(hex(bytes)),
+        "base64" => Ok(base64(bytes)),
+        "escape" => Ok(bytes.iter().fold(String::new(), |mut out, byte| {
+            match byte {
+                b'\\' => out.push_str("\\\\"),
+                0 | 0x80.. => {
+                    let _ = write!(out, "\\{byte:03o}");
+                }
+                byte => out.push(char::from(*byte)),
+            }
+            out
+        })),
+        _ => Err(EvalError::new("22023", format!("unrecognized encoding: \"{form}\""))),
+    }
+}
+
+fn quote_literal(s: &str) -> String {
+    let escape = if s.contains('\\') { "E" } else { "" };
+    format!("{escape}'{}'", s.replace('\\', "\\\\").replace('\'', "''"))
+}
