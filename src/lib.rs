@@ -11,6 +11,7 @@ pub mod engine;
 pub mod expr;
 pub mod pg;
 pub mod plan;
+pub mod quantity;
 pub mod secret;
 pub mod sink;
 pub mod source;

@@ -1,1 +1,3 @@
-//! tests
+//! The one test binary: every integration test is a module of it, so that the library is linked once.
+
+mod support;
