@@ -1,3 +1,4 @@
 //! The one test binary: every integration test is a module of it, so that the library is linked once.
 
+mod architecture;
 mod support;
