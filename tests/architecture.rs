@@ -28,8 +28,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const EVERY: &[&str] = &[
-    "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "pg", "source", "dataflow", "sink", "config", "engine",
-    "view_set", "cli",
+    "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "pg", "source", "dataflow", "sink", "config",
+    "engine", "view_set", "cli",
 ];
 
 /// A crate (or a path into one), and the places that alone may name it.
@@ -229,13 +229,15 @@ fn group_heads(group: &str) -> Vec<String> {
 /// Whether code names this crate: `use x`, or `x::` where no module of that name was brought in.
 fn names_crate(code: &str, name: &str) -> bool {
     let imports = code.split(';').filter(|s| s.contains("use ") || s.contains("mod "));
-    let is_module = imports.flat_map(|s| s.split("use crate").skip(1).chain(s.split("use super").skip(1)).chain(s.split("mod ").skip(1)))
+    let is_module = imports
+        .flat_map(|s| s.split("use crate").skip(1).chain(s.split("use super").skip(1)).chain(s.split("mod ").skip(1)))
         .any(|import| import.split(|c| !is_name(c)).any(|word| word == name));
     code.match_indices(name).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + name.len()..]);
         let is_path = after.starts_with("::") && !before.ends_with(is_name) && !before.ends_with("::");
         let is_use = before.ends_with("use ") && (after.starts_with("::") || after.starts_with(';'));
-        let is_rooted = before.ends_with("use ::") || before.ends_with(" ::") || before.ends_with("(::") || before.ends_with("<::");
+        let is_rooted =
+            before.ends_with("use ::") || before.ends_with(" ::") || before.ends_with("(::") || before.ends_with("<::");
         is_use || (is_path && !is_module) || (is_rooted && after.starts_with("::"))
     })
 }

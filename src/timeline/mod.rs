@@ -1,11 +1,11 @@
 //! The one timeline: positions become times, arrivals get verdicts, changes are sealed into ticks.
 
-mod step;
 mod reorder;
+mod step;
 mod tick;
 mod verdict;
 
-pub use step::Step;
 pub use reorder::Reorder;
+pub use step::Step;
 pub use tick::{Batch, DataError, RelationId, SourceId, Tick, Upsert, UpsertKind};
 pub use verdict::{Disorder, Judge, Verdict};

@@ -91,8 +91,11 @@ mod tests {
     }
 
     fn disorders() -> impl Strategy<Value = Disorder> {
-        (0..40u64, 0..40u64, 0..40u64)
-            .prop_map(|(lateness, accept_for, max_ahead)| Disorder { lateness, accept_for, max_ahead })
+        (0..40u64, 0..40u64, 0..40u64).prop_map(|(lateness, accept_for, max_ahead)| Disorder {
+            lateness,
+            accept_for,
+            max_ahead,
+        })
     }
 
     proptest! {

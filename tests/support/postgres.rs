@@ -61,7 +61,17 @@ impl Postgres {
         let password = home.write("password", PASSWORD);
         let made = home
             .command(programs.join("initdb"))
-            .args(["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C", "--auth=trust", "-U", USER, "-D", "data"])
+            .args([
+                "--no-sync",
+                "--no-instructions",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--auth=trust",
+                "-U",
+                USER,
+                "-D",
+                "data",
+            ])
             .arg(format!("--pwfile={}", password.display()))
             .output()
             .expect("initdb");

@@ -185,10 +185,12 @@ fn time(value: &Datum) -> Result<Time, ValueError> {
     let out_of_range = |what: &str| Err(ValueError::new("22008", format!("an event time must be {what}")));
     match value {
         Datum::Timestamptz(i64::MIN | i64::MAX) | Datum::Timestamp(i64::MIN | i64::MAX) => out_of_range("finite"),
-        Datum::Timestamptz(micros) | Datum::Timestamp(micros) => match u64::try_from(i128::from(*micros) + POSTGRES_EPOCH) {
-            Ok(time) => Ok(time),
-            Err(_) => out_of_range("after 1970"),
-        },
+        Datum::Timestamptz(micros) | Datum::Timestamp(micros) => {
+            match u64::try_from(i128::from(*micros) + POSTGRES_EPOCH) {
+                Ok(time) => Ok(time),
+                Err(_) => out_of_range("after 1970"),
+            }
+        }
         _ => out_of_range("a timestamp"),
     }
 }

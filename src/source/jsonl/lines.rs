@@ -319,7 +319,9 @@ mod tests {
     #[test]
     fn what_cannot_be_opened_is_said() {
         let directory = tempfile::tempdir().unwrap();
-        for (path, message) in [(directory.path().to_owned(), "is a directory"), (directory.path().join("no"), "cannot read")] {
+        for (path, message) in
+            [(directory.path().to_owned(), "is a directory"), (directory.path().join("no"), "cannot read")]
+        {
             let opened = Lines::open(&path, true, false);
             assert!(matches!(opened, Err(SourceError::Config(m)) if m.contains(message)));
         }

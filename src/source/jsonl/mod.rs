@@ -39,8 +39,7 @@ pub struct Jsonl {
 impl Jsonl {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Jsonl {
-        let stream =
-            SourceRelation { name: config.stream(name), schema: Arc::new(config.schema()), upserts: false };
+        let stream = SourceRelation { name: config.stream(name), schema: Arc::new(config.schema()), upserts: false };
         Jsonl { stream, config }
     }
 }
@@ -48,9 +47,8 @@ impl Jsonl {
 impl Source for Jsonl {
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError> {
         if self.config.path.as_os_str() != "-" {
-            std::fs::metadata(&self.config.path).map_err(|error| {
-                SourceError::Config(format!("cannot read {}: {error}", self.config.path.display()))
-            })?;
+            std::fs::metadata(&self.config.path)
+                .map_err(|error| SourceError::Config(format!("cannot read {}: {error}", self.config.path.display())))?;
         }
         Ok(vec![self.stream.clone()])
     }
