@@ -1,4 +1,5 @@
 //! The one test binary: every integration test is a module of it, so that the library is linked once.
 
 mod architecture;
+mod sink;
 mod support;

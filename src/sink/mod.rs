@@ -1,19 +1,32 @@
-//! Where a view's changes go. A sink runs on a thread of its own and is told frontiers.
+//! Where a view's changes go. A sink runs on a thread of its own (`runner.rs`) and is told frontiers.
 //!
 //! Contract, which every sink must pass (`tests/sink/contract.rs`): what the target shows is the view's content at one frontier,
 //! never a mixture; told the same changes again, it changes nothing; at start the target is reconciled with the view, and nothing
 //! that is right already is rewritten.
 
+pub mod jsonl;
+mod keyed;
+mod mark;
+mod pending;
+mod progress;
+pub mod redis;
+pub mod runner;
+pub mod tantivy;
+
 pub use crate::timeline::Step;
-use crate::value::{RelationName, Row, Schema};
+pub use keyed::{KeyTemplate, SinkKey};
+pub use progress::{Latency, SinkProgress};
+
+use crate::value::{Diff, RelationName, Row, Schema, Time};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The view a sink shows.
 #[derive(Clone, Debug)]
 pub struct SinkView {
     /// Its name.
     pub name: RelationName,
-    /// Its columns. For a keyed sink `schema.key` is the key, derived or declared.
+    /// Its columns. `schema.key` is the key that was proven, if one was; a sink's configuration may declare another.
     pub schema: Arc<Schema>,
 }
 
@@ -26,37 +39,50 @@ pub enum KeyedChange {
     Delete,
 }
 
-/// Why a sink could not take a step.
+/// What a target is given at once: the difference between the frontier it shows and the next it shall show.
+#[derive(Debug)]
+pub struct Delivery {
+    /// For keyed sinks: `(key, change)`, each key at most once, in no particular order.
+    pub keyed: Vec<(Row, KeyedChange)>,
+    /// For the others: `(row, time, diff)`, ordered by time.
+    pub changes: Vec<(Row, Time, Diff)>,
+    /// The frontier to show; `None` when all inputs have ended.
+    pub frontier: Option<Time>,
+    /// Whether this is the view's whole content, with which the target is to be reconciled.
+    pub first: bool,
+}
+
+/// Why a sink could not take a delivery.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The configuration or the view's shape is wrong: exit 78.
     #[error("{0}")]
     Config(String),
-    /// The target is out of reach or refuses for now: the step is tried again with backoff.
+    /// The target is out of reach or refuses for now: tried again with backoff.
     #[error("{0}")]
     Transient(String),
+    /// The target no longer holds what it had acknowledged: it needs the view's whole content again.
+    #[error("{0}")]
+    Rewound(String),
     /// An operator must act: exit 80.
     #[error("{0}")]
     Operator(String),
 }
 
-/// A kind of sink. Called on the sink's own thread; calls may block.
+/// A kind of sink. Called on the sink's own thread; calls may block, but not for ever.
 pub trait Sink: Send {
-    /// Connects and checks. Called again after a transient error before the step is tried again.
+    /// The key if the target has one row per key: deliveries then come as `keyed`, otherwise as `changes`.
+    fn key(&self) -> Option<&SinkKey>;
+
+    /// Connects and checks. Called before the first delivery, and again after every error before the delivery is repeated.
     fn open(&mut self) -> Result<(), SinkError>;
 
-    /// Applies a step. On return the target shows the view at `step.frontier`, or will at the next `flush` (a commit interval).
-    /// After a transient error the same step, or one merged from it and its successors, is given again.
-    fn apply(&mut self, step: &Step) -> Result<(), SinkError>;
+    /// Makes the target show the view at `delivery.frontier`, durably and all at once. After a transient error, when it may be
+    /// unknown whether the target took it, the same delivery, or one merged from it and what followed, is given again.
+    fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError>;
 
-    /// Makes everything applied durable and visible. Called at least when the commit interval has passed and at shutdown.
-    fn flush(&mut self) -> Result<(), SinkError>;
-
-    /// How long applied steps may wait for a `flush`; zero if `apply` itself makes them visible.
-    fn commit_interval(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+    /// How long changes may be collected for one delivery; zero: deliver as soon as possible.
+    fn commit_interval(&self) -> Duration {
+        Duration::ZERO
     }
-
-    /// Whether the target has one row per key: steps are then consolidated per key while the target is out of reach.
-    fn is_keyed(&self) -> bool;
 }

@@ -1,0 +1,227 @@
+//! What a target has not been given yet, merged from any number of steps.
+//!
+//! For a keyed target one entry per key: its latest row, and whether the target may have the key at all, so that a row that
+//! came and went while the target was away leaves nothing behind. For the others the changes themselves, and once they take
+//! more than their share, consolidated across the times in between. Either way the size is bounded by how much of the view is
+//! different now from what the target shows, not by how long the target has been away.
+
+use super::keyed::{KeyChange, Keyed};
+use super::{Delivery, KeyedChange, SinkKey, Step};
+use crate::value::{Diff, Row, Time};
+use std::collections::HashMap;
+
+/// Bookkeeping per entry or change, roughly.
+const OVERHEAD: usize = 48;
+/// More change times than this are merged two by two.
+const AGES: usize = 4096;
+
+#[derive(Debug)]
+enum Content {
+    Keyed { keyed: Keyed, entries: HashMap<Row, Entry> },
+    Changes { changes: Vec<(Row, Time, Diff)>, consolidate_at: usize },
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Whether the target may have a row for the key.
+    existed: bool,
+    row: Option<Row>,
+}
+
+/// The merged steps.
+#[derive(Debug)]
+pub(super) struct Pending {
+    content: Content,
+    bytes: usize,
+    frontier: Option<Time>,
+    first: bool,
+    /// Whether any step came in since the last delivery was taken.
+    moved: bool,
+    /// Changes below this time are contained in a content that was read again.
+    contained: Time,
+    ages: Vec<(Time, u64)>,
+}
+
+impl Pending {
+    /// Nothing yet; for a keyed target if there is a key. Changes are consolidated when they take `consolidate_at` bytes.
+    pub(super) fn new(key: Option<&SinkKey>, consolidate_at: usize) -> Pending {
+        let content = match key {
+            Some(key) => Content::Keyed { keyed: Keyed::new(key.clone()), entries: HashMap::new() },
+            None => Content::Changes { changes: Vec::new(), consolidate_at },
+        };
+        let (bytes, contained) = (0, 0);
+        Pending { content, bytes, frontier: Some(0), first: false, moved: false, contained, ages: Vec::new() }
+    }
+
+    /// Takes the next step.
+    pub(super) fn merge(&mut self, mut step: Step) {
+        if step.first {
+            self.clear();
+            self.first = true;
+        } else {
+            step.changes.retain(|(_, time, _)| *time >= self.contained);
+            self.age(&step.changes);
+        }
+        self.frontier = match (self.frontier, step.frontier) {
+            (Some(was), Some(is)) => Some(was.max(is)),
+            _ => None,
+        };
+        self.moved = true;
+        self.add(step.changes);
+    }
+
+    /// Replaces everything by the view's whole content, which holds all changes below the step's frontier.
+    pub(super) fn replace(&mut self, content: Step) {
+        self.contained = content.frontier.unwrap_or(Time::MAX);
+        self.merge(Step { first: true, ..content });
+    }
+
+    fn clear(&mut self) {
+        match &mut self.content {
+            Content::Keyed { keyed, entries } => {
+                keyed.clear();
+                entries.clear();
+            }
+            Content::Changes { changes, .. } => changes.clear(),
+        }
+        (self.bytes, self.first) = (0, false);
+        self.ages.clear();
+    }
+
+    fn add(&mut self, new: Vec<(Row, Time, Diff)>) {
+        let bytes = &mut self.bytes;
+        match &mut self.content {
+            Content::Keyed { keyed, entries } => keyed.step(new, |change| put(entries, bytes, change)),
+            Content::Changes { changes, consolidate_at } => {
+                *bytes += new.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum::<usize>();
+                changes.extend(new);
+                if *bytes > *consolidate_at {
+                    consolidate(changes);
+                    *bytes = changes.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum();
+                    *consolidate_at = (*consolidate_at).max(2 * *bytes);
+                }
+            }
+        }
+    }
+
+    /// Takes everything as one delivery.
+    pub(super) fn take(&mut self) -> Delivery {
+        let (mut keyed, mut all) = (Vec::new(), Vec::new());
+        match &mut self.content {
+            Content::Keyed { entries, .. } => {
+                let change = |row: Option<Row>| row.map_or(KeyedChange::Delete, KeyedChange::Put);
+                keyed.extend(std::mem::take(entries).into_iter().map(|(key, entry)| (key, change(entry.row))));
+            }
+            Content::Changes { changes, .. } => all = std::mem::take(changes),
+        }
+        self.bytes = 0;
+        self.moved = false;
+        Delivery { keyed, changes: all, frontier: self.frontier, first: std::mem::take(&mut self.first) }
+    }
+
+    /// Gives back a delivery of which the target may have taken anything or nothing. No step was merged since it was taken.
+    pub(super) fn restore(&mut self, delivery: Delivery) {
+        (self.first, self.moved) = (delivery.first, true);
+        let existed = !delivery.first;
+        let bytes = &mut self.bytes;
+        match &mut self.content {
+            Content::Keyed { entries, .. } => {
+                for (key, change) in delivery.keyed {
+                    let row = if let KeyedChange::Put(row) = change { Some(row) } else { None };
+                    put(entries, bytes, KeyChange { key, existed, row });
+                }
+            }
+            Content::Changes { changes, .. } => {
+                *bytes = delivery.changes.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum();
+                *changes = delivery.changes;
+            }
+        }
+    }
+
+    fn age(&mut self, changes: &[(Row, Time, Diff)]) {
+        for (_, time, _) in changes {
+            match self.ages.last_mut() {
+                Some((last, count)) if last == time => *count += 1,
+                _ => self.ages.push((*time, 1)),
+            }
+        }
+        if self.ages.len() > AGES {
+            let merge = |pair: &[(Time, u64)]| (pair[0].0, pair.iter().map(|(_, count)| count).sum());
+            self.ages = self.ages.chunks(2).map(merge).collect();
+        }
+    }
+
+    /// The times of the changes merged since this was last called, with how many there were of each.
+    pub(super) fn take_ages(&mut self) -> Vec<(Time, u64)> {
+        std::mem::take(&mut self.ages)
+    }
+
+    /// Whether there is anything to write but the frontier.
+    pub(super) fn has_content(&self) -> bool {
+        let empty = match &self.content {
+            Content::Keyed { entries, .. } => entries.is_empty(),
+            Content::Changes { changes, .. } => changes.is_empty(),
+        };
+        self.first || !empty
+    }
+
+    /// Whether there is anything to tell at all.
+    pub(super) fn moved(&self) -> bool {
+        self.moved
+    }
+
+    pub(super) fn frontier(&self) -> Option<Time> {
+        self.frontier
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many rows of the view a keyed target does not show.
+    pub(super) fn held_back(&self) -> u64 {
+        match &self.content {
+            Content::Keyed { keyed, .. } => keyed.held_back(),
+            Content::Changes { .. } => 0,
+        }
+    }
+}
+
+fn size(key: &Row, row: Option<&Row>) -> usize {
+    key.memory() + row.map_or(0, Row::memory) + OVERHEAD
+}
+
+fn put(entries: &mut HashMap<Row, Entry>, bytes: &mut usize, change: KeyChange) {
+    use std::collections::hash_map::Entry::{Occupied, Vacant};
+    let KeyChange { key, existed, row } = change;
+    match entries.entry(key) {
+        Vacant(entry) if existed || row.is_some() => {
+            *bytes += size(entry.key(), row.as_ref());
+            entry.insert(Entry { existed, row });
+        }
+        Vacant(_) => {}
+        Occupied(mut entry) => {
+            *bytes -= size(entry.key(), entry.get().row.as_ref());
+            if row.is_none() && !entry.get().existed {
+                entry.remove();
+            } else {
+                *bytes += size(entry.key(), row.as_ref());
+                entry.get_mut().row = row;
+            }
+        }
+    }
+}
+
+/// Adds up what happened to each row, at the last time something did.
+fn consolidate(changes: &mut Vec<(Row, Time, Diff)>) {
+    changes.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    changes.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            (kept.1, kept.2) = (next.1, kept.2 + next.2);
+        }
+        same
+    });
+    changes.retain(|(_, _, diff)| *diff != 0);
+    changes.sort_unstable_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+}

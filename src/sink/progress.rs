@@ -1,0 +1,157 @@
+//! What a sink tells of its progress, read by the status display while the sink runs.
+
+use crate::value::Time;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Stands for the empty frontier: all inputs have ended.
+const ENDED: u64 = u64::MAX;
+
+/// A sink's progress. Written by the sink's thread, read by any.
+#[derive(Debug, Default)]
+pub struct SinkProgress {
+    /// The frontier acknowledged last; 0: none yet.
+    frontier: AtomicU64,
+    /// Whether the target answers.
+    pub connected: AtomicBool,
+    /// Puts, deletes and changes the target has acknowledged.
+    pub rows: AtomicU64,
+    /// Deliveries the target has acknowledged.
+    pub deliveries: AtomicU64,
+    /// Deliveries and connections that failed and were tried again.
+    pub retries: AtomicU64,
+    /// Rows of the view the target does not show, because its key is null or another row has it.
+    pub held_back: AtomicU64,
+    /// Bytes of changes waiting for the target.
+    pub pending_bytes: AtomicU64,
+    /// From a change's commit to its acknowledgement by the target. The first load does not count.
+    pub latency: Latency,
+    error: Mutex<Option<String>>,
+}
+
+impl SinkProgress {
+    /// The frontier acknowledged last: the target shows the view at it. `Some(None)`: at the end of all inputs.
+    pub fn frontier(&self) -> Option<Option<Time>> {
+        match self.frontier.load(Ordering::Acquire) {
+            0 => None,
+            ENDED => Some(None),
+            time => Some(Some(time)),
+        }
+    }
+
+    pub(super) fn set_frontier(&self, frontier: Option<Time>) {
+        self.frontier.store(frontier.unwrap_or(ENDED), Ordering::Release);
+    }
+
+    /// What went wrong last, if the target has not answered since.
+    pub fn error(&self) -> Option<String> {
+        self.error.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub(super) fn set_error(&self, error: Option<String>) {
+        *self.error.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = error;
+    }
+}
+
+/// Each power of two is divided into this many buckets: quantiles are at most an eighth too high.
+const STEPS: usize = 8;
+const BUCKETS: usize = 40 * STEPS;
+
+/// A histogram of durations from a microsecond to a week.
+#[derive(Debug)]
+pub struct Latency {
+    buckets: [AtomicU64; BUCKETS],
+}
+
+impl Default for Latency {
+    fn default() -> Latency {
+        Latency { buckets: [const { AtomicU64::new(0) }; BUCKETS] }
+    }
+}
+
+impl Latency {
+    /// Counts `count` events that took this long.
+    pub fn record(&self, took: Duration, count: u64) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.buckets[bucket(micros)].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many events were counted.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The duration that a share `q` of the events did not exceed; nothing if there were none.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect();
+        let rank = (counts.iter().sum::<u64>() as f64 * q).ceil();
+        if rank == 0.0 {
+            return None;
+        }
+        let mut seen = 0.0;
+        let index = counts.iter().position(|&count| {
+            seen += count as f64;
+            seen >= rank
+        })?;
+        Some(Duration::from_micros(upper_bound(index)))
+    }
+}
+
+/// Below `STEPS` one bucket per microsecond, then `STEPS` per power of two.
+fn bucket(micros: u64) -> usize {
+    if micros < STEPS as u64 {
+        return micros as usize;
+    }
+    let power = micros.ilog2() as usize;
+    let step = (micros >> (power - 3)) as usize - STEPS;
+    ((power - 2) * STEPS + step).min(BUCKETS - 1)
+}
+
+/// The greatest number of microseconds in a bucket.
+fn upper_bound(bucket: usize) -> u64 {
+    if bucket < STEPS {
+        return bucket as u64;
+    }
+    let (power, step) = (bucket / STEPS + 2, bucket % STEPS);
+    ((STEPS + step + 1) as u64 * (1 << (power - 3))) - 1
+}
+
+/// The wall clock on the timeline.
+pub(super) fn now() -> Time {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_cover_and_order() {
+        let mut last = 0;
+        for micros in (0..5000).chain((12..39).flat_map(|p| [(1 << p) - 1, 1 << p, (1 << p) + 1])) {
+            let bucket = bucket(micros);
+            assert!(upper_bound(bucket) >= micros, "{micros}");
+            assert!(bucket == 0 || upper_bound(bucket - 1) < micros, "{micros}");
+            assert!(bucket >= last, "{micros}");
+            last = bucket;
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn quantiles() {
+        let latency = Latency::default();
+        assert_eq!(latency.quantile(0.5), None);
+        latency.record(Duration::from_millis(1), 98);
+        latency.record(Duration::from_millis(50), 2);
+        let near = |q, ms: f64| {
+            let got = latency.quantile(q).map_or(0.0, |d| d.as_secs_f64() * 1000.0);
+            assert!(got >= ms && got <= ms * 1.13, "{q}: {got}");
+        };
+        near(0.5, 1.0);
+        near(0.98, 1.0);
+        near(0.99, 50.0);
+        assert_eq!(latency.count(), 100);
+    }
+}

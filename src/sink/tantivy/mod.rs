@@ -1,0 +1,223 @@
+//! An embedded full-text index with one document per row.
+//!
+//! Changes are collected for the commit interval and become visible with one commit, which carries the mark. At start the
+//! documents are compared with the view: what is equal is not written again.
+
+mod mapping;
+mod search;
+
+pub use mapping::{FieldConfig, Kind};
+pub use search::{Hit, Search};
+
+use super::mark::Marks;
+use super::{Delivery, KeyTemplate, KeyedChange, Sink, SinkError, SinkKey, SinkView};
+use crate::value::Row;
+use mapping::Mapping;
+use serde::{Deserialize, Deserializer};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tantivy::directory::MmapDirectory;
+use tantivy::{Index, IndexWriter, ReloadPolicy, TantivyError};
+
+/// Documents are indexed in memory up to this size before a segment is written.
+const WRITER_BYTES: usize = 64 << 20;
+
+/// The `tantivy` sink as configured.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The view whose rows are indexed.
+    pub view: String,
+    /// The directory of the index. It is made if there is none.
+    pub path: PathBuf,
+    /// The columns that identify a row; the view's proven key if left out.
+    pub key: Option<Vec<String>>,
+    /// How columns are indexed; by their types if left out.
+    #[serde(default)]
+    pub fields: BTreeMap<String, FieldConfig>,
+    /// How long changes may be collected for one commit: "1s", "200ms".
+    #[serde(default = "default_commit_interval", deserialize_with = "duration")]
+    pub commit_interval: Duration,
+}
+
+impl Config {
+    /// The same with a relative path taken from this directory.
+    pub fn relative_to(mut self, directory: &Path) -> Config {
+        self.path = directory.join(&self.path);
+        self
+    }
+}
+
+/// Keeps an index of a view's rows.
+pub struct Tantivy {
+    name: String,
+    path: PathBuf,
+    key: SinkKey,
+    template: KeyTemplate,
+    mapping: Mapping,
+    commit_interval: Duration,
+    marks: Marks,
+    open: Option<(Index, IndexWriter)>,
+}
+
+impl Tantivy {
+    /// A sink that is not open yet; refuses a mapping that does not fit the view.
+    pub fn new(name: &str, config: Config, view: SinkView) -> Result<Tantivy, SinkError> {
+        let located = |error| match error {
+            SinkError::Config(text) => SinkError::Config(format!("sink {name}: {text}")),
+            other => other,
+        };
+        let key = SinkKey::of(&view, config.key.as_deref()).map_err(located)?;
+        let mapping = Mapping::new(&view, &config.fields).map_err(located)?;
+        Ok(Tantivy {
+            name: name.to_string(),
+            path: config.path,
+            template: KeyTemplate::joined(&key),
+            key,
+            mapping,
+            commit_interval: config.commit_interval,
+            marks: Marks::new(&view, "tantivy"),
+            open: None,
+        })
+    }
+
+    fn error(&self, doing: &str, error: &TantivyError) -> SinkError {
+        let text = format!("sink {}: cannot {doing} the index in {}: {error}", self.name, self.path.display());
+        match error {
+            TantivyError::SchemaError(_) => SinkError::Operator(format!(
+                "{text} It was built for other columns or fields: remove the directory, and it is built anew"
+            )),
+            TantivyError::DataCorruption(_) | TantivyError::IncompatibleIndex(_) => {
+                SinkError::Operator(format!("{text}; remove the directory, and it is built anew"))
+            }
+            _ => SinkError::Transient(text),
+        }
+    }
+
+    fn index(&self) -> tantivy::Result<Index> {
+        std::fs::create_dir_all(&self.path)?;
+        Index::open_or_create(MmapDirectory::open(&self.path)?, self.mapping.schema.clone())
+    }
+
+    /// Deletes and adds documents and commits them with the mark.
+    fn write(&mut self, index: &Index, writer: &mut IndexWriter, delivery: &Delivery) -> Result<(), SinkError> {
+        if delivery.first {
+            self.reconcile(index, writer, &delivery.keyed)?;
+        } else {
+            for (key, change) in &delivery.keyed {
+                let key = self.template.write(key);
+                writer.delete_term(self.mapping.term(&key));
+                if let KeyedChange::Put(row) = change {
+                    self.add(writer, &key, row)?;
+                }
+            }
+        }
+        let mark = self.marks.attempt(delivery.frontier);
+        let mut commit = || {
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&mark);
+            commit.commit()
+        };
+        commit().map_err(|error| self.error("commit to", &error))?;
+        self.marks.acknowledge();
+        Ok(())
+    }
+
+    fn reconcile(
+        &self,
+        index: &Index,
+        writer: &mut IndexWriter,
+        content: &[(Row, KeyedChange)],
+    ) -> Result<(), SinkError> {
+        let mut missing: HashMap<String, &Row> = HashMap::with_capacity(content.len());
+        for (key, change) in content {
+            if let KeyedChange::Put(row) = change {
+                missing.insert(self.template.write(key), row);
+            }
+        }
+        let mut equal = HashMap::new();
+        let mut wrong: HashMap<String, Option<&Row>> = HashMap::new();
+        let mut compare = |key: String, row: String| match missing.remove(&key) {
+            Some(expected) if self.mapping.json(expected) == row => {
+                equal.insert(key, expected);
+            }
+            Some(expected) => {
+                wrong.insert(key, Some(expected));
+            }
+            // A second document of a key, or a key that the view does not have.
+            None => {
+                wrong.entry(key).or_insert(None);
+            }
+        };
+        let mut read = || {
+            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+            search::each(&reader, &mut compare)
+        };
+        read().map_err(|error| self.error("read", &error))?;
+        for (key, row) in wrong {
+            writer.delete_term(self.mapping.term(&key));
+            if let Some(row) = row.or_else(|| equal.remove(&key)) {
+                self.add(writer, &key, row)?;
+            }
+        }
+        missing.into_iter().try_for_each(|(key, row)| self.add(writer, &key, row))
+    }
+
+    fn add(&self, writer: &IndexWriter, key: &str, row: &Row) -> Result<(), SinkError> {
+        let document = self.mapping.document(key, row)?;
+        writer.add_document(document).map(drop).map_err(|error| self.error("write to", &error))
+    }
+}
+
+impl Sink for Tantivy {
+    fn key(&self) -> Option<&SinkKey> {
+        Some(&self.key)
+    }
+
+    fn open(&mut self) -> Result<(), SinkError> {
+        // The writer holds the directory's lock, and what it has not committed goes with it.
+        self.open = None;
+        let open = || {
+            let index = self.index()?;
+            let mark = index.load_metas()?.payload;
+            let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
+            Ok((index, writer, mark))
+        };
+        let (index, writer, mark) = open().map_err(|error| self.error("open", &error))?;
+        self.marks.check(&format!("the index in {}", self.path.display()), mark.as_deref())?;
+        self.open = Some((index, writer));
+        Ok(())
+    }
+
+    fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
+        let Some((index, mut writer)) = self.open.take() else {
+            return Err(SinkError::Transient(format!("sink {}: the index is not open", self.name)));
+        };
+        self.write(&index, &mut writer, delivery)?;
+        self.open = Some((index, writer));
+        Ok(())
+    }
+
+    fn commit_interval(&self) -> Duration {
+        self.commit_interval
+    }
+}
+
+fn default_commit_interval() -> Duration {
+    Duration::from_secs(1)
+}
+
+/// "1s", "200ms", "2m".
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || serde::de::Error::custom(format!("\"{text}\" is not a duration; write \"1s\" or \"200ms\""));
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    match text[digits..].trim() {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" if number < u64::MAX / 60 => Ok(Duration::from_secs(number * 60)),
+        _ => Err(wrong()),
+    }
+}

@@ -1,0 +1,302 @@
+//! The contract that every sink passes on a real target (`src/sink/mod.rs`), through one door: steps go in, and at every
+//! frontier the target must show what the steps fold to.
+
+use super::model::{Content, Model, Random};
+use super::target::{Target, all};
+use crossbeam_channel::{Sender, unbounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tidegate::sink::runner::{self, Settings};
+use tidegate::sink::{Sink, SinkError, SinkProgress, Step};
+use tidegate::value::Time;
+
+/// A sink that runs.
+pub(super) struct Running {
+    steps: Option<Sender<Step>>,
+    pub(super) progress: Arc<SinkProgress>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<(), SinkError>>,
+}
+
+impl Running {
+    pub(super) fn start(sink: Box<dyn Sink>, settings: Settings) -> Running {
+        let (steps, received) = unbounded();
+        let (progress, stop) = (Arc::new(SinkProgress::default()), Arc::new(AtomicBool::new(false)));
+        let (told, asked) = (progress.clone(), stop.clone());
+        let thread = std::thread::spawn(move || runner::run(sink, received, &told, &asked, settings));
+        Running { steps: Some(steps), progress, stop, thread }
+    }
+
+    pub(super) fn send(&self, step: Step) {
+        // A sink that has given up tells so when it is joined.
+        let _ = self.steps.as_ref().expect("not ended").send(step);
+    }
+
+    /// Steps that the sink has not taken.
+    pub(super) fn waiting(&self) -> usize {
+        self.steps.as_ref().expect("not ended").len()
+    }
+
+    /// Waits until a frontier is acknowledged.
+    pub(super) fn wait(&self, frontier: Time) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !matches!(self.progress.frontier(), Some(at) if at.is_none_or(|at| at >= frontier)) {
+            let (error, at) = (self.progress.error(), self.progress.frontier());
+            assert!(Instant::now() < deadline, "frontier {frontier} was not acknowledged: at {at:?}, {error:?}");
+            assert!(!self.thread.is_finished(), "the sink has ended: {error:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends the steps and waits for the sink.
+    pub(super) fn end(mut self) -> Result<(), SinkError> {
+        self.steps = None;
+        self.thread.join().expect("the sink does not panic")
+    }
+
+    pub(super) fn stop(mut self) -> Result<(), SinkError> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.steps = None;
+        self.thread.join().expect("the sink does not panic")
+    }
+}
+
+fn shows(kind: &str, target: &dyn Target, what: &str, expected: &Content) {
+    let (_, content) = target.read().unwrap_or_else(|| panic!("{kind}, {what}: the target shows nothing"));
+    assert_eq!(&content, expected, "{kind}, {what}");
+}
+
+/// What to write in one step: keys with their new names, or `None` to delete.
+type Writes = &'static [(i64, Option<&'static str>)];
+
+/// Steps and what they are about.
+const SCRIPTS: &[(&str, &[Writes])] = &[
+    ("nothing at all", &[&[]]),
+    ("a first load", &[&[(1, Some("a")), (2, Some("b")), (3, Some(""))]]),
+    ("inserts after an empty first load", &[&[], &[(1, Some("a"))], &[(2, Some("b"))]]),
+    ("updates", &[&[(1, Some("a")), (2, Some("b"))], &[(1, Some("c"))], &[(1, Some("d")), (2, Some(""))]]),
+    ("deletes", &[&[(1, Some("a")), (2, Some("b"))], &[(1, None)], &[(2, None)]]),
+    ("a key comes back", &[&[(1, Some("a"))], &[(1, None)], &[(1, Some("b"))], &[(1, None), (1, Some("c"))]]),
+    ("a key comes and goes within a step", &[&[(1, Some("a"))], &[(2, Some("b")), (2, None)]]),
+    ("a row is deleted and inserted as it was", &[&[(1, Some("a"))], &[(1, None), (1, Some("a"))]]),
+    ("frontiers without changes", &[&[(1, Some("a"))], &[], &[], &[(1, Some("b"))], &[]]),
+    ("awkward text", &[&[(-1, Some("a \"b\" \\ {c}\n\t\u{1F30A}")), (i64::MAX, Some("null"))], &[(-1, Some("%"))]]),
+];
+
+#[test]
+fn shows_every_frontier() {
+    for (kind, target) in all() {
+        for (what, script) in SCRIPTS {
+            let mut model = Model::new();
+            let running = Running::start(target.sink(), Settings::default());
+            for writes in *script {
+                running.send(model.step(writes));
+                running.wait(model.frontier());
+                if !writes.is_empty() || model.at(model.frontier()).is_some_and(|content| !content.is_empty()) {
+                    shows(kind, target.as_ref(), what, &model.content());
+                }
+            }
+            running.end().unwrap_or_else(|error| panic!("{kind}, {what}: {error}"));
+            shows(kind, target.as_ref(), what, &model.content());
+        }
+    }
+}
+
+#[test]
+fn tells_the_end_of_all_inputs() {
+    for (kind, target) in all() {
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[(1, Some("a"))]));
+        running.send(Step { frontier: None, ..model.step(&[(2, Some("b"))]) });
+        running.wait(Time::MAX);
+        running.end().expect("nothing fails");
+        assert_eq!(target.read(), Some((None, model.content())), "{kind}");
+    }
+}
+
+#[test]
+fn one_put_per_key_and_step() {
+    for (kind, target) in all().into_iter().filter(|(kind, _)| kind.starts_with("redis")) {
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[(1, Some("a"))]));
+        running.wait(model.frontier());
+        let before = target.written();
+        running.send(model.step(&[(1, Some("b")), (1, None), (1, Some("c")), (2, Some("d")), (2, None)]));
+        running.wait(model.frontier());
+        running.end().expect("nothing fails");
+        let marks = u64::from(kind == "redis json");
+        assert_eq!(target.written() - before, 1 + marks, "{kind}");
+    }
+}
+
+#[test]
+fn a_delivery_told_again_changes_nothing() {
+    use tidegate::sink::{Delivery, KeyedChange};
+    for (kind, target) in all().into_iter().filter(|(_, target)| target.is_kept()) {
+        let mut sink = target.sink();
+        let (key, row) = (|id: i64| super::model::row(id, ""), |id| super::model::row(id, "x"));
+        let key = |id| tidegate::value::Row::pack(&key(id).unpack()[..1]);
+        let delivery = |first| Delivery {
+            keyed: if first {
+                vec![(key(1), KeyedChange::Put(row(1))), (key(2), KeyedChange::Put(row(2)))]
+            } else {
+                vec![(key(3), KeyedChange::Put(row(3))), (key(2), KeyedChange::Delete)]
+            },
+            changes: Vec::new(),
+            frontier: Some(if first { 10 } else { 20 }),
+            first,
+        };
+        for first in [true, true, false, false] {
+            sink.open().expect("the target is there");
+            sink.apply(&delivery(first)).expect("the target is there");
+            let (_, content) = target.read().expect("content");
+            let expected: Vec<i64> = if first { vec![1, 2] } else { vec![1, 3] };
+            assert_eq!(content.into_keys().collect::<Vec<_>>(), expected, "{kind}");
+        }
+    }
+}
+
+/// A second run finds keys that are right, changed, stale and missing, and writes only what differs.
+#[test]
+fn reconciles_at_start() {
+    for (kind, target) in all().into_iter().filter(|(_, target)| target.is_kept()) {
+        let mut model = Model::new();
+        let names: Vec<String> = (0..3000).map(|id| format!("name {id}")).collect();
+        let writes: Vec<(i64, Option<&str>)> = (0..3000).map(|id| (id as i64, Some(names[id].as_str()))).collect();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&writes));
+        running.end().expect("nothing fails");
+        shows(kind, target.as_ref(), "first run", &model.content());
+
+        // What happens while no sink runs: one key goes, two change, three come.
+        model.step(&[
+            (7, None),
+            (8, Some("new")),
+            (9, Some("")),
+            (3000, Some("a")),
+            (3001, Some("b")),
+            (3002, Some("c")),
+        ]);
+        let mut model = model.restarted();
+        let before = target.written();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[]));
+        running.end().expect("nothing fails");
+        shows(kind, target.as_ref(), "second run", &model.content());
+        let written = target.written() - before;
+        let marks = u64::from(kind == "redis json");
+        assert!(written <= 5 + marks, "{kind}: {written} rows were written where 5 differ");
+    }
+}
+
+/// While the target is away steps are taken and merged; when it is back it shows the latest frontier.
+#[test]
+fn survives_its_target() {
+    for (kind, mut target) in all() {
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[(1, Some("a")), (2, Some("b"))]));
+        running.wait(model.frontier());
+        if !target.stop() {
+            continue;
+        }
+        let names: Vec<String> = (0..200).map(|n| format!("name {n} {}", "x".repeat(100))).collect();
+        for n in 0..20_000_i64 {
+            // Few keys change for ever, and always another one comes and goes.
+            let name = Some(names[n as usize % 200].as_str());
+            running.send(model.step(&[(n % 50, name), (1000 + n, name), (1000 + n - 5, None)]));
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while running.waiting() > 0 {
+            assert!(Instant::now() < deadline, "{kind}: {} steps wait for a dead target", running.waiting());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let bytes = running.progress.pending_bytes.load(Ordering::Relaxed);
+        assert!(bytes > 0 && bytes < 200_000, "{kind}: {bytes} bytes are held");
+        assert!(running.progress.error().is_some(), "{kind}: no error is shown");
+        target.restart();
+        running.send(model.step(&[(2, Some("after"))]));
+        running.wait(model.frontier());
+        shows(kind, target.as_ref(), "after the target came back", &model.content());
+        assert!(running.progress.retries.load(Ordering::Relaxed) > 0, "{kind}");
+        running.end().expect("nothing fails");
+    }
+}
+
+#[test]
+fn a_dead_target_ends_a_stopped_sink() {
+    for (kind, mut target) in all() {
+        let mut model = Model::new();
+        let settings = Settings { stop_patience: Duration::from_millis(300), ..Settings::default() };
+        let running = Running::start(target.sink(), settings);
+        running.send(model.step(&[(1, Some("a"))]));
+        running.wait(model.frontier());
+        if !target.stop() {
+            continue;
+        }
+        running.send(model.step(&[(2, Some("b"))]));
+        let begin = Instant::now();
+        let result = running.stop();
+        assert!(matches!(result, Err(SinkError::Transient(_))), "{kind}: {result:?}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "{kind}");
+        target.restart();
+    }
+}
+
+#[test]
+fn gives_up_beyond_the_bound() {
+    for (kind, mut target) in all() {
+        let mut model = Model::new();
+        let settings = Settings { pending_bytes: 100_000, ..Settings::default() };
+        let running = Running::start(target.sink(), settings);
+        running.send(model.step(&[(1, Some("a"))]));
+        running.wait(model.frontier());
+        if !target.stop() {
+            continue;
+        }
+        let name = "x".repeat(500);
+        for id in 0..1000 {
+            running.send(model.step(&[(id, Some(&name))]));
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let result = running.end();
+        assert!(matches!(result, Err(SinkError::Operator(_))), "{kind}: {result:?}");
+        target.restart();
+    }
+}
+
+/// Random steps at random moments; whenever the target is read it shows one frontier's content, and at the end the last's.
+#[test]
+fn always_one_frontier() {
+    let mut random = Random::seeded(20);
+    for (kind, target) in all() {
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        let mut seen = 0;
+        for _ in 0..400 {
+            let names: Vec<(i64, Option<String>)> = (0..random.below(12))
+                .map(|_| (random.below(40) as i64, (random.below(3) > 0).then(|| format!("n{}", random.below(9)))))
+                .collect();
+            let writes: Vec<(i64, Option<&str>)> = names.iter().map(|(id, name)| (*id, name.as_deref())).collect();
+            running.send(model.step(&writes));
+            if random.below(8) == 0 {
+                std::thread::sleep(Duration::from_millis(random.below(12)));
+            }
+            if random.below(4) == 0
+                && let Some((Some(frontier), content)) = target.read()
+            {
+                seen += 1;
+                let expected = model.at(frontier).unwrap_or_else(|| panic!("{kind}: {frontier} was never told"));
+                assert_eq!(&content, expected, "{kind} at {frontier}");
+            }
+        }
+        running.wait(model.frontier());
+        shows(kind, target.as_ref(), "at the end", &model.content());
+        assert!(seen > 20, "{kind}: the target was seen only {seen} times");
+        running.end().expect("nothing fails");
+    }
+}

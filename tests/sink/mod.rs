@@ -1,0 +1,8 @@
+//! The sinks against real targets.
+
+mod contract;
+mod model;
+mod redis;
+mod redis_server;
+mod tantivy;
+mod target;

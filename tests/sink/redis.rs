@@ -1,0 +1,188 @@
+//! What only the Redis sink has: keys of others, staging, lost data, key templates, uniqueness.
+
+use super::contract::Running;
+use super::model::{Model, row, shown, view};
+use super::target::{RedisTarget, Target};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tidegate::sink::redis::{Config, Redis};
+use tidegate::sink::runner::Settings;
+use tidegate::sink::{SinkError, Step};
+
+fn ids(target: &RedisTarget) -> Vec<i64> {
+    target.read().map(|(_, content)| content.into_keys().collect()).unwrap_or_default()
+}
+
+#[test]
+fn leaves_foreign_keys_alone() {
+    let target = RedisTarget::new("json");
+    let mut connection = target.server.connection();
+    for key in ["product:of somebody else", "other:1"] {
+        ::redis::cmd("SET").arg(key).arg("theirs").exec(&mut connection).expect("a write");
+    }
+    let mut model = Model::new();
+    for _ in 0..2 {
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[(1, Some("a"))]));
+        running.send(model.step(&[(1, None)]));
+        running.end().expect("nothing fails");
+        model = model.restarted();
+    }
+    assert_eq!(target.keys(), ["product:of somebody else"]);
+    let other: String = ::redis::cmd("GET").arg("other:1").query(&mut connection).expect("a value");
+    assert_eq!(other, "theirs");
+}
+
+/// A key of the sink that somebody else changed or deleted is mended at the next start.
+#[test]
+fn mends_what_others_did() {
+    for value in ["json", "hash"] {
+        let target = RedisTarget::new(value);
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[(1, Some("a")), (2, Some("b")), (3, Some("c"))]));
+        running.end().expect("nothing fails");
+        let mut connection = target.server.connection();
+        ::redis::cmd("DEL").arg("product:1").exec(&mut connection).expect("a write");
+        ::redis::cmd("DEL").arg("product:2").exec(&mut connection).expect("a write");
+        ::redis::cmd("RPUSH").arg("product:2").arg("x").exec(&mut connection).expect("a write");
+        let mut model = model.restarted();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[]));
+        running.end().expect("nothing fails");
+        assert_eq!(target.read().map(|(_, content)| content), Some(model.content()), "{value}");
+    }
+}
+
+/// A large load is there as a whole or not at all, and leaves nothing else behind.
+#[test]
+fn stages_large_loads() {
+    for value in ["json", "hash"] {
+        let target = RedisTarget::new(value);
+        // What a staging that was killed leaves behind.
+        let mut connection = target.server.connection();
+        ::redis::cmd("RPUSH")
+            .arg("tidegate:cache:staged:puts")
+            .arg("product:1")
+            .exec(&mut connection)
+            .expect("a write");
+        ::redis::cmd("SET").arg("tidegate:cache:staged:value:0").arg("x").exec(&mut connection).expect("a write");
+
+        let names: Vec<String> = (0..30_000).map(|id| format!("name {id}")).collect();
+        let load = |from: usize| -> Vec<(i64, Option<&str>)> {
+            (from..20_000).map(|id| (id as i64, Some(names[id + from].as_str()))).collect()
+        };
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        for (writes, keys) in [(load(0), 20_000), (load(10_000), 20_000)] {
+            let before = ids(&target).len();
+            running.send(model.step(&writes));
+            while running.progress.frontier() != Some(Some(model.frontier())) {
+                let now = target.keys().len();
+                assert!(now == before || now == keys, "{value}: {now} keys can be seen");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(target.read().map(|(_, content)| content), Some(model.content()), "{value}");
+        }
+        let deletes: Vec<(i64, Option<&str>)> = (0..19_000).map(|id| (id, None)).collect();
+        running.send(model.step(&deletes));
+        running.end().expect("nothing fails");
+        assert_eq!(target.read().map(|(_, content)| content), Some(model.content()), "{value}");
+        let own: Vec<String> = ::redis::cmd("KEYS").arg("tidegate:*").query(&mut connection).expect("keys");
+        assert_eq!(own.len(), 2, "{value}: {own:?}");
+    }
+}
+
+/// A server that comes back without its data gets the whole content again, or an operator is called.
+#[test]
+fn notices_lost_data() {
+    for readable in [true, false] {
+        let target = RedisTarget::new("json");
+        let mut model = Model::new();
+        let first = model.step(&[(1, Some("a")), (2, Some("b"))]);
+        let second = model.step(&[(3, Some("c"))]);
+        let third = model.step(&[(1, None)]);
+        let whole = model.whole();
+        let read =
+            move |at_least| (at_least <= whole.frontier).then(|| Step { changes: whole.changes.clone(), ..whole });
+        let content: Option<tidegate::sink::runner::ContentReader> = if readable { Some(Box::new(read)) } else { None };
+        let running = Running::start(target.sink(), Settings { content, ..Settings::default() });
+        let frontier = first.frontier.unwrap_or_default();
+        running.send(first);
+        running.wait(frontier);
+        let mut connection = target.server.connection();
+        ::redis::cmd("FLUSHALL").exec(&mut connection).expect("a write");
+        ::redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut connection).expect("a command");
+        running.send(second);
+        if readable {
+            running.send(third);
+            running.wait(model.frontier());
+            assert_eq!(target.read().map(|(_, content)| content), Some(model.content()));
+            running.end().expect("nothing fails");
+        } else {
+            let result = running.end();
+            assert!(matches!(result, Err(SinkError::Operator(_))), "{result:?}");
+        }
+    }
+}
+
+/// Of several rows with one declared key the least is shown, and the others when it goes.
+#[test]
+fn enforces_declared_keys() {
+    let target = RedisTarget::new("json");
+    let sink = Redis::new("cache", target.config(), view(false)).expect("a valid configuration");
+    let running = Running::start(Box::new(sink), Settings::default());
+    let (a, b, c) = (row(1, "a"), row(1, "b"), row(1, "c"));
+    let mut time = 1_000;
+    let mut check = |changes: Vec<(&tidegate::value::Row, i64)>, expected: Option<&tidegate::value::Row>, held_back| {
+        let changes = changes.into_iter().map(|(row, diff)| (row.clone(), time, diff)).collect();
+        let first = time == 1_000;
+        time += 1_000;
+        running.send(Step { changes, frontier: Some(time), first });
+        running.wait(time);
+        let content = target.read().map(|(_, content)| content).unwrap_or_default();
+        assert_eq!(content.get(&1), expected.map(shown).as_ref());
+        assert_eq!(running.progress.held_back.load(Ordering::Relaxed), held_back);
+    };
+    let least = |rows: &[&tidegate::value::Row]| rows.iter().min().map(|row| (*row).clone());
+    check(vec![(&b, 1), (&c, 1)], least(&[&b, &c]).as_ref(), 1);
+    check(vec![(&a, 1)], least(&[&a, &b, &c]).as_ref(), 2);
+    check(vec![(&a, 1), (&a, 1)], least(&[&a, &b, &c]).as_ref(), 4);
+    check(vec![(&a, -3)], least(&[&b, &c]).as_ref(), 1);
+    check(vec![(&b, -1)], Some(&c), 0);
+    check(vec![(&c, -1)], None, 0);
+    running.end().expect("nothing fails");
+}
+
+#[test]
+fn refuses_what_is_configured_wrong() {
+    let cases = [
+        ("view = 'product'\nurl = 'redis://localhost'\nkey = 'p:{ident}'", "has no column ident"),
+        ("view = 'product'\nurl = 'redis://localhost'\nkey = 'p'", "names no column"),
+        ("view = 'product'\nurl = 'redis://localhost'\nkey = 'p:{id'", "{ without }"),
+        ("view = 'product'\nurl = 'redis://localhost'\nkey = 'p:id}'", "} without {"),
+        ("view = 'product'\nurl = 'redis://localhost'\nkey = '{id}{name}'", "separator before {name}"),
+        ("view = 'product'\nurl = 'redis://localhost'\nkey = '{id}:{id}'", "column id twice"),
+        ("view = 'product'\nurl = 'redis://localhost'\nvalues = 'json'", "unknown field"),
+        ("view = 'product'\nurl = 'redis://localhost'\nvalue = 'yaml'", "unknown variant"),
+        ("view = 'product'\nurl = 'http://localhost'", "not a Redis URL"),
+        ("view = 'product'\nurl = { env = 'TIDEGATE_NO_SUCH' }", "TIDEGATE_NO_SUCH"),
+    ];
+    for (config, expected) in cases {
+        let error = match toml::from_str::<Config>(config) {
+            Err(error) => error.to_string(),
+            Ok(config) => {
+                use tidegate::sink::Sink;
+                let opened = Redis::new("cache", config, view(true)).and_then(|mut sink| sink.open());
+                opened.expect_err("the configuration is wrong").to_string()
+            }
+        };
+        assert!(error.contains(expected), "{config}\ngives: {error}");
+    }
+    let unproven = Redis::new(
+        "cache",
+        toml::from_str("view = 'product'\nurl = 'redis://localhost'").expect("well-formed"),
+        view(false),
+    );
+    assert!(matches!(unproven, Err(SinkError::Config(text)) if text.contains("declare")));
+}

@@ -1,0 +1,81 @@
+//! What only the index has: searching, field mappings, other people's directories.
+
+use super::contract::Running;
+use super::model::{Model, view};
+use super::target::{TantivyTarget, Target};
+use tidegate::sink::runner::Settings;
+use tidegate::sink::tantivy::{Config, Tantivy};
+use tidegate::sink::{Sink, SinkError};
+
+#[test]
+fn finds_what_is_there() {
+    let target = TantivyTarget::new();
+    let mut model = Model::new();
+    let running = Running::start(target.sink(), Settings::default());
+    running.send(model.step(&[(1, Some("red running shoes")), (2, Some("Blue shoes")), (3, Some("red hat"))]));
+    running.wait(model.frontier());
+    let search = target.search().expect("an index");
+    let find = |query: &str| -> Vec<String> {
+        let mut keys: Vec<String> = search.search(query, 10).expect("a query").into_iter().map(|hit| hit.key).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(find("shoes"), ["1", "2"]);
+    assert_eq!(find("\"running shoes\""), ["1"]);
+    assert_eq!(find("+red -hat"), ["1"]);
+    assert_eq!(find("id:[2 TO 3]"), ["2", "3"]);
+    assert_eq!(find("nothing"), Vec::<String>::new());
+    running.send(model.step(&[(1, None), (2, Some("blue boots"))]));
+    running.wait(model.frontier());
+    assert_eq!(find("shoes"), Vec::<String>::new());
+    assert_eq!(find("blue"), ["2"]);
+    assert_eq!(search.rows(), Ok(2));
+    assert!(search.search("name:(", 10).is_err());
+    running.end().expect("nothing fails");
+}
+
+#[test]
+fn refuses_what_is_configured_wrong() {
+    let cases = [
+        ("[fields.nam]\ntype = 'text'", "no column nam"),
+        ("[fields.name]\ntype = 'i64'", "cannot be indexed as i64"),
+        ("[fields.name]\ntype = 'words'", "unknown variant"),
+        ("[fields.name]\ntokenizer = 'klingon'", "no tokenizer klingon"),
+        ("[fields.id]\ntokenizer = 'default'", "only text has a tokenizer"),
+        ("[fields.name]\nstore = true", "unknown field"),
+        ("commit_interval = '1 fortnight'", "not a duration"),
+        ("key = ['ident']", "no column ident"),
+    ];
+    for (config, expected) in cases {
+        let error = match toml::from_str::<Config>(&format!("view = 'product'\npath = 'index'\n{config}")) {
+            Err(error) => error.to_string(),
+            Ok(config) => match Tantivy::new("search", config, view(true)) {
+                Err(error) => error.to_string(),
+                Ok(_) => "accepted".to_string(),
+            },
+        };
+        assert!(error.contains(expected), "{config}\ngives: {error}");
+    }
+}
+
+#[test]
+fn refuses_an_index_of_other_fields() {
+    let target = TantivyTarget::new();
+    target.sink().open().expect("the directory can be made");
+    let mut config = target.config();
+    config.fields.insert("name".into(), toml::from_str("type = 'string'").expect("well-formed"));
+    let mut sink = Tantivy::new("search", config, view(true)).expect("a valid configuration");
+    let error = sink.open().expect_err("the index has other fields");
+    assert!(matches!(&error, SinkError::Operator(text) if text.contains("remove the directory")), "{error}");
+}
+
+/// One index, one writer: the second sink waits its turn and says why.
+#[test]
+fn waits_for_the_lock() {
+    let target = TantivyTarget::new();
+    let (mut one, mut two) = (target.sink(), target.sink());
+    one.open().expect("the directory can be made");
+    assert!(matches!(two.open(), Err(SinkError::Transient(_))));
+    drop(one);
+    two.open().expect("the lock is free");
+}

@@ -1,0 +1,230 @@
+//! The targets under contract behind one trait: how a sink for each is made, read and disturbed.
+
+use super::model::{Content, view};
+use super::redis_server::RedisServer;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tidegate::sink::{Sink, jsonl, redis, tantivy};
+use tidegate::value::Time;
+
+/// A target and what it shows.
+pub(super) trait Target {
+    /// A new sink for it, as a new run of the program makes one.
+    fn sink(&self) -> Box<dyn Sink>;
+
+    /// The frontier it shows, with the content that goes with it.
+    fn read(&self) -> Option<(Option<Time>, Content)>;
+
+    /// How many rows were ever written to it.
+    fn written(&self) -> u64;
+
+    /// Puts it out of reach; not every target can be.
+    fn stop(&mut self) -> bool {
+        false
+    }
+
+    /// Brings it back with the data it had.
+    fn restart(&mut self) {}
+
+    /// Whether it keeps its content from run to run.
+    fn is_kept(&self) -> bool {
+        true
+    }
+}
+
+/// A target of every kind.
+pub(super) fn all() -> Vec<(&'static str, Box<dyn Target>)> {
+    vec![
+        ("jsonl", Box::new(JsonlTarget::new())),
+        ("redis json", Box::new(RedisTarget::new("json"))),
+        ("redis hash", Box::new(RedisTarget::new("hash"))),
+        ("tantivy", Box::new(TantivyTarget::new())),
+    ]
+}
+
+/// A mark's frontier.
+fn frontier(mark: &str) -> Option<Time> {
+    let mark: serde_json::Value = serde_json::from_str(mark).expect("a mark is JSON");
+    mark["frontier"].as_u64()
+}
+
+/// The id in a row's JSON.
+fn id(row: &str) -> i64 {
+    let row: serde_json::Value = serde_json::from_str(row).expect("a row is JSON");
+    row["id"].as_i64().expect("a row has an id")
+}
+
+pub(super) struct JsonlTarget {
+    directory: TempDir,
+}
+
+impl JsonlTarget {
+    pub(super) fn new() -> JsonlTarget {
+        JsonlTarget { directory: TempDir::new().expect("a temporary directory") }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.path().join("out.jsonl")
+    }
+}
+
+impl Target for JsonlTarget {
+    fn sink(&self) -> Box<dyn Sink> {
+        let config = jsonl::Config { view: "product".into(), path: self.path() };
+        Box::new(jsonl::Jsonl::new("out", config, view(true)).expect("a valid configuration"))
+    }
+
+    fn read(&self) -> Option<(Option<Time>, Content)> {
+        let text = std::fs::read_to_string(self.path()).ok()?;
+        let whole = &text[..text.rfind("{\"frontier\":")?];
+        let last = text[whole.len()..].strip_suffix("}\n")?;
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+        for line in whole.lines().filter(|line| !line.starts_with("{\"frontier\"")) {
+            let (head, row) = line.split_once(",\"row\":").expect("a change has a row");
+            let head: serde_json::Value = serde_json::from_str(&format!("{head}}}")).expect("a change has a head");
+            let row = row.strip_suffix('}').expect("a change ends");
+            *counts.entry(row.to_string()).or_default() += head["diff"].as_i64().expect("a change has a diff");
+        }
+        counts.retain(|_, count| *count != 0);
+        assert!(counts.values().all(|count| *count == 1), "not a set: {counts:?}");
+        let frontier = last.strip_prefix("{\"frontier\":")?.parse().ok();
+        Some((frontier, counts.into_keys().map(|row| (id(&row), row)).collect()))
+    }
+
+    fn written(&self) -> u64 {
+        let text = std::fs::read_to_string(self.path()).unwrap_or_default();
+        text.lines().filter(|line| line.starts_with("{\"time\"")).count() as u64
+    }
+
+    fn is_kept(&self) -> bool {
+        false
+    }
+}
+
+pub(super) struct RedisTarget {
+    pub(super) server: RedisServer,
+    value: &'static str,
+}
+
+impl RedisTarget {
+    pub(super) fn new(value: &'static str) -> RedisTarget {
+        RedisTarget { server: RedisServer::start(), value }
+    }
+
+    pub(super) fn config(&self) -> redis::Config {
+        let (url, value) = (self.server.url(), self.value);
+        toml::from_str(&format!("view = 'product'\nurl = '{url}'\nkey = 'product:{{id}}'\nvalue = '{value}'"))
+            .expect("a valid configuration")
+    }
+
+    /// Everything under the template, keys of the sink or not.
+    pub(super) fn keys(&self) -> Vec<String> {
+        ::redis::cmd("KEYS").arg("product:*").query(&mut self.server.connection()).expect("keys")
+    }
+}
+
+/// Reads the mark and every key the sink wrote at one instant.
+const READ_JSON: &str = "
+local rows = {}
+for _, key in ipairs(redis.call('SMEMBERS', 'tidegate:cache:keys')) do rows[#rows + 1] = redis.call('GET', key) end
+return {redis.call('GET', 'tidegate:cache:mark'), rows}";
+const READ_HASH: &str = "
+local rows = {}
+for _, key in ipairs(redis.call('SMEMBERS', 'tidegate:cache:keys')) do
+  local name = redis.call('HGET', key, 'name')
+  if name then name = cjson.encode(name) else name = 'null' end
+  rows[#rows + 1] = '{\"id\": ' .. redis.call('HGET', key, 'id') .. ', \"name\": ' .. name ..
+    ', \"stock\": ' .. redis.call('HGET', key, 'stock') .. '}'
+end
+return {redis.call('GET', 'tidegate:cache:mark'), rows}";
+
+impl Target for RedisTarget {
+    fn sink(&self) -> Box<dyn Sink> {
+        Box::new(redis::Redis::new("cache", self.config(), view(true)).expect("a valid configuration"))
+    }
+
+    fn read(&self) -> Option<(Option<Time>, Content)> {
+        let script = if self.value == "json" { READ_JSON } else { READ_HASH };
+        let (mark, rows): (Option<String>, Vec<String>) =
+            ::redis::cmd("EVAL").arg(script).arg(0).query(&mut self.server.connection()).expect("a reading");
+        Some((frontier(&mark?), rows.into_iter().map(|row| (id(&row), row)).collect()))
+    }
+
+    fn written(&self) -> u64 {
+        // One SET of each delivery is the mark's, and one SADD names all keys: rows are counted by the keys' own commands.
+        self.server.calls(if self.value == "json" { &["set"] } else { &["hset"] })
+    }
+
+    fn stop(&mut self) -> bool {
+        self.server.kill();
+        true
+    }
+
+    fn restart(&mut self) {
+        self.server.restart();
+    }
+}
+
+pub(super) struct TantivyTarget {
+    directory: TempDir,
+}
+
+impl TantivyTarget {
+    pub(super) fn new() -> TantivyTarget {
+        TantivyTarget { directory: TempDir::new().expect("a temporary directory") }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.path().join("index")
+    }
+
+    fn away(&self) -> PathBuf {
+        self.directory.path().join("away")
+    }
+
+    pub(super) fn config(&self) -> tantivy::Config {
+        let text = format!("view = 'product'\npath = '{}'\ncommit_interval = '50ms'", self.path().display());
+        toml::from_str(&text).expect("a valid configuration")
+    }
+
+    pub(super) fn search(&self) -> Option<tantivy::Search> {
+        tantivy::Search::open(&self.path()).ok()
+    }
+}
+
+impl Target for TantivyTarget {
+    fn sink(&self) -> Box<dyn Sink> {
+        Box::new(tantivy::Tantivy::new("search", self.config(), view(true)).expect("a valid configuration"))
+    }
+
+    fn read(&self) -> Option<(Option<Time>, Content)> {
+        let search = self.search()?;
+        loop {
+            let before = search.content().ok()?.1;
+            let (rows, mark) = search.content().ok()?;
+            // The mark is read apart from the rows: it goes with them if no commit came in between.
+            if before == mark {
+                return Some((frontier(&mark?), rows.into_iter().map(|(_, row)| (id(&row), row)).collect()));
+            }
+        }
+    }
+
+    fn written(&self) -> u64 {
+        let index = ::tantivy::Index::open_in_dir(self.path()).expect("an index");
+        let segments = index.searchable_segment_metas().expect("segments");
+        segments.iter().map(|segment| u64::from(segment.max_doc())).sum()
+    }
+
+    /// The directory is not there, and a file stands in its place.
+    fn stop(&mut self) -> bool {
+        std::fs::rename(self.path(), self.away()).expect("the index can be moved");
+        std::fs::write(self.path(), "").expect("a file can be written");
+        true
+    }
+
+    fn restart(&mut self) {
+        std::fs::remove_file(self.path()).expect("the file can be removed");
+        std::fs::rename(self.away(), self.path()).expect("the index can be moved back");
+    }
+}
