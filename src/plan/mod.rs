@@ -1,5 +1,12 @@
 //! The waist: a small algebra of collection operators between SQL and the dataflow.
 
+mod derive;
+mod equality;
+mod explain;
 mod rel;
+pub mod rewrite;
 
+pub use derive::{Properties, derive, is_nullable};
+pub use equality::join_key;
+pub use explain::{Schemas, explain, explain_json};
 pub use rel::{Aggregate, AggregateCall, JoinKind, Rel, RelId, View};

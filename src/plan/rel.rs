@@ -2,6 +2,7 @@
 
 use crate::expr::{AggregateFunction, Scalar};
 use crate::value::{RelationName, Row, Schema, Type};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A relation known to the plan: an input or a view, by its name.
@@ -106,4 +107,115 @@ pub struct View {
     pub schema: Arc<Schema>,
     /// Its definition.
     pub rel: Rel,
+}
+
+impl Rel {
+    /// The types of the columns.
+    pub fn columns(&self) -> Vec<Type> {
+        match self {
+            Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.clone(),
+            Rel::Filter { input, .. } | Rel::Distinct { input } => input.columns(),
+            Rel::Map { expressions, .. } => expressions.iter().map(Scalar::ty).collect(),
+            Rel::Join { left, right, .. } => {
+                let mut columns = left.columns();
+                columns.extend(right.columns());
+                columns
+            }
+            Rel::Reduce { group, aggregates, .. } => {
+                let results = aggregates.iter().map(|aggregate| aggregate.function.result_type());
+                group.iter().map(Scalar::ty).chain(results).collect()
+            }
+            Rel::Union { inputs } => inputs.first().map_or_else(Vec::new, Rel::columns),
+        }
+    }
+
+    /// How many columns there are.
+    pub fn width(&self) -> usize {
+        match self {
+            Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.len(),
+            Rel::Filter { input, .. } | Rel::Distinct { input } => input.width(),
+            Rel::Map { expressions, .. } => expressions.len(),
+            Rel::Join { left, right, .. } => left.width() + right.width(),
+            Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
+            Rel::Union { inputs } => inputs.first().map_or(0, Rel::width),
+        }
+    }
+
+    /// The operators this one reads, in order.
+    pub fn inputs(&self) -> Vec<&Rel> {
+        match self {
+            Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
+            Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
+            Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::Join { left, right, .. } => vec![left, right],
+            Rel::Union { inputs } => inputs.iter().collect(),
+        }
+    }
+
+    /// As `inputs`, for rewriting.
+    pub fn inputs_mut(&mut self) -> Vec<&mut Rel> {
+        match self {
+            Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
+            Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
+            Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::Join { left, right, .. } => vec![left, right],
+            Rel::Union { inputs } => inputs.iter_mut().collect(),
+        }
+    }
+
+    /// The relations that are read.
+    pub fn relations(&self) -> BTreeSet<&RelId> {
+        let mut relations: BTreeSet<&RelId> = self.inputs().into_iter().flat_map(Rel::relations).collect();
+        if let Rel::Get { relation, .. } = self {
+            relations.insert(relation);
+        }
+        relations
+    }
+
+    /// Every expression of this operator itself, for rewriting.
+    pub fn scalars_mut(&mut self) -> Vec<&mut Scalar> {
+        match self {
+            Rel::Get { .. } | Rel::Constant { .. } | Rel::Distinct { .. } | Rel::Union { .. } => Vec::new(),
+            Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
+            Rel::Map { expressions, .. } => expressions.iter_mut().collect(),
+            Rel::Join { on, residual, .. } => {
+                on.iter_mut().flat_map(|(left, right)| [left, right]).chain(residual).collect()
+            }
+            Rel::Reduce { group, aggregates, .. } => {
+                let mut scalars: Vec<&mut Scalar> = group.iter_mut().collect();
+                for aggregate in aggregates {
+                    scalars.extend(aggregate.argument.as_mut());
+                    scalars.extend(aggregate.filter.as_mut());
+                }
+                scalars
+            }
+        }
+    }
+
+    /// Filters by these predicates; the relation itself if there are none.
+    pub fn filter(self, mut predicates: Vec<Scalar>) -> Rel {
+        match self {
+            rel if predicates.is_empty() => rel,
+            Rel::Filter { input, predicates: mut first } => {
+                first.append(&mut predicates);
+                Rel::Filter { input, predicates: first }
+            }
+            rel => Rel::Filter { input: Box::new(rel), predicates },
+        }
+    }
+
+    /// Computes these expressions; the relation itself if they are its columns.
+    pub fn map(self, expressions: Vec<Scalar>) -> Rel {
+        let is_identity = |types: &[Type]| {
+            let same = |(i, e): (usize, &Scalar)| matches!(e, Scalar::Column(c, ty) if *c == i && *ty == types[i]);
+            expressions.len() == types.len() && expressions.iter().enumerate().all(same)
+        };
+        if is_identity(&self.columns()) { self } else { Rel::Map { input: Box::new(self), expressions } }
+    }
+
+    /// Only these columns, in this order.
+    pub fn project(self, positions: &[usize]) -> Rel {
+        let types = self.columns();
+        self.map(positions.iter().map(|&position| Scalar::Column(position, types[position].clone())).collect())
+    }
 }

@@ -1,0 +1,258 @@
+//! What is known of a relation's rows before there are any: which columns may be null, and which columns identify a row.
+//!
+//! A key here is a set of columns on which no two rows agree, nulls agreeing with nulls. Keys are kept minimal, and only a few of them.
+
+use super::{Aggregate, JoinKind, Rel, RelId};
+use crate::expr::Scalar;
+use crate::value::{Datum, Schema};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Keeping more alternatives than this helps nobody.
+const MAX_KEYS: usize = 8;
+
+/// Strict functions that give null for no other arguments than nulls. (Those that may, such as `->`, are not here.)
+const NEVER_NULL: [&str; 22] = [
+    "=",
+    "<>",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "||",
+    "~~",
+    "!~~",
+    "lower",
+    "upper",
+    "length",
+    "abs",
+    "round",
+    "date_trunc",
+    "date_bin",
+    "relabel",
+];
+
+/// What is known of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties {
+    /// Per column, whether a null may occur.
+    pub nullable: Vec<bool>,
+    /// Sets of columns that identify a row, smallest first. The empty set: there is at most one row.
+    pub keys: Vec<Vec<usize>>,
+}
+
+impl Properties {
+    /// The key to give a relation's rows: the smallest without nulls.
+    pub fn key(&self) -> Option<Vec<usize>> {
+        self.keys.iter().find(|key| key.iter().all(|&column| !self.nullable[column])).cloned()
+    }
+}
+
+/// What is known of a relation, given the schemas of the relations it reads.
+pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Properties {
+    match rel {
+        Rel::Get { relation, columns } => match schemas(relation) {
+            Some(schema) => Properties {
+                nullable: schema.columns.iter().map(|column| column.nullable).collect(),
+                keys: schema.key.iter().cloned().collect(),
+            },
+            None => Properties { nullable: vec![true; columns.len()], keys: Vec::new() },
+        },
+        Rel::Constant { rows, columns } => {
+            let mut nullable = vec![false; columns.len()];
+            for row in rows {
+                for (nullable, value) in nullable.iter_mut().zip(row.unpack()) {
+                    *nullable |= value.is_null();
+                }
+            }
+            Properties { nullable, keys: if rows.len() <= 1 { vec![Vec::new()] } else { Vec::new() } }
+        }
+        Rel::Filter { input, predicates } => filter(derive(input, schemas), predicates),
+        Rel::Map { input, expressions } => map(&derive(input, schemas), expressions),
+        Rel::Join { kind, left, right, on, residual } => {
+            let joined = join(*kind, derive(left, schemas), derive(right, schemas), on, left.width());
+            if *kind == JoinKind::Inner { filter(joined, residual) } else { joined }
+        }
+        Rel::Reduce { input, group, aggregates } => reduce(&derive(input, schemas), group, aggregates),
+        Rel::Distinct { input } => {
+            let mut properties = derive(input, schemas);
+            properties.keys.push((0..properties.nullable.len()).collect());
+            properties.keys = minimal(properties.keys);
+            properties
+        }
+        Rel::Union { inputs } => union(inputs.iter().map(|input| derive(input, schemas))),
+    }
+}
+
+fn filter(mut properties: Properties, predicates: &[Scalar]) -> Properties {
+    for predicate in predicates {
+        for column in required(predicate) {
+            properties.nullable[column] = false;
+        }
+        if let Some(column) = pinned(predicate) {
+            properties.keys.iter_mut().for_each(|key| key.retain(|&c| c != column));
+        }
+    }
+    properties.keys = minimal(properties.keys);
+    properties
+}
+
+/// The columns that are not null where the predicate is true.
+pub(super) fn required(predicate: &Scalar) -> BTreeSet<usize> {
+    match predicate {
+        Scalar::And(operands) => operands.iter().flat_map(required).collect(),
+        Scalar::Call { function, arguments, .. } if function.name() == "is not null" => {
+            arguments.iter().flat_map(strict_in).collect()
+        }
+        predicate => strict_in(predicate),
+    }
+}
+
+/// The columns any of which makes the expression null by being null.
+pub(super) fn strict_in(expression: &Scalar) -> BTreeSet<usize> {
+    match expression {
+        Scalar::Column(column, _) => BTreeSet::from([*column]),
+        Scalar::Call { function, arguments, .. } if function.is_strict() => {
+            arguments.iter().flat_map(strict_in).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+/// The column that the predicate holds at one value.
+fn pinned(predicate: &Scalar) -> Option<usize> {
+    match predicate {
+        Scalar::Call { function, arguments, .. } if function.name() == "=" => match arguments.as_slice() {
+            [Scalar::Column(column, _), Scalar::Literal(..)] | [Scalar::Literal(..), Scalar::Column(column, _)] => {
+                Some(*column)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn map(input: &Properties, expressions: &[Scalar]) -> Properties {
+    let nullable = expressions.iter().map(|expression| is_nullable(expression, &input.nullable)).collect();
+    Properties { nullable, keys: carried(&input.keys, expressions) }
+}
+
+/// The keys whose columns are all among the expressions, by their new positions.
+fn carried(keys: &[Vec<usize>], expressions: &[Scalar]) -> Vec<Vec<usize>> {
+    let place = |column: usize| expressions.iter().position(|e| matches!(e, Scalar::Column(c, _) if *c == column));
+    minimal(keys.iter().filter_map(|key| key.iter().map(|&column| place(column)).collect()).collect())
+}
+
+fn join(kind: JoinKind, left: Properties, right: Properties, on: &[(Scalar, Scalar)], left_width: usize) -> Properties {
+    let columns = |side: fn(&(Scalar, Scalar)) -> &Scalar| -> BTreeSet<usize> {
+        on.iter().filter_map(|pair| if let Scalar::Column(c, _) = side(pair) { Some(*c) } else { None }).collect()
+    };
+    let (left_on, right_on) = (columns(|pair| &pair.0), columns(|pair| &pair.1));
+    let covered = |keys: &[Vec<usize>], on: &BTreeSet<usize>| keys.iter().any(|key| key.iter().all(|c| on.contains(c)));
+    let shifted: Vec<Vec<usize>> =
+        right.keys.iter().map(|key| key.iter().map(|column| column + left_width).collect()).collect();
+
+    let mut keys = Vec::new();
+    if covered(&right.keys, &right_on) {
+        keys.extend(left.keys.iter().cloned());
+    }
+    if kind == JoinKind::Inner && covered(&left.keys, &left_on) {
+        keys.extend(shifted.iter().cloned());
+    }
+    for left_key in &left.keys {
+        keys.extend(shifted.iter().map(|right_key| left_key.iter().chain(right_key).copied().collect()));
+    }
+
+    let mut nullable = left.nullable;
+    match kind {
+        JoinKind::Left => nullable.extend(right.nullable.iter().map(|_| true)),
+        JoinKind::Inner => {
+            nullable.extend(right.nullable);
+            for column in left_on.into_iter().chain(right_on.into_iter().map(|column| column + left_width)) {
+                nullable[column] = false;
+            }
+            keys = with_equals(keys, on, left_width);
+        }
+    }
+    Properties { nullable, keys: minimal(keys) }
+}
+
+/// The keys, and the same keys with a joined column replaced by its partner.
+fn with_equals(keys: Vec<Vec<usize>>, on: &[(Scalar, Scalar)], left_width: usize) -> Vec<Vec<usize>> {
+    let mut all = keys;
+    for (left, right) in on {
+        let (Scalar::Column(left, _), Scalar::Column(right, _)) = (left, right) else { continue };
+        let right = right + left_width;
+        let swap = |column: usize| match column {
+            c if c == *left => right,
+            c if c == right => *left,
+            c => c,
+        };
+        let swapped: Vec<Vec<usize>> =
+            all.iter().take(MAX_KEYS).map(|key| key.iter().map(|&column| swap(column)).collect()).collect();
+        all.extend(swapped);
+    }
+    all
+}
+
+fn reduce(input: &Properties, group: &[Scalar], aggregates: &[Aggregate]) -> Properties {
+    let mut keys = carried(&input.keys, group);
+    keys.push((0..group.len()).collect());
+    let grouped = !group.is_empty();
+    let mut nullable: Vec<bool> = group.iter().map(|expression| is_nullable(expression, &input.nullable)).collect();
+    nullable.extend(aggregates.iter().map(|aggregate| {
+        let counts = aggregate.function.name() == "count";
+        let argument = aggregate.argument.as_ref().is_none_or(|a| is_nullable(a, &input.nullable));
+        let present = matches!(aggregate.function.name(), "sum" | "avg" | "min" | "max" | "bool_and" | "bool_or");
+        !(counts || (present && grouped && !argument && aggregate.filter.is_none()))
+    }));
+    Properties { nullable, keys: minimal(keys) }
+}
+
+fn union(mut inputs: impl Iterator<Item = Properties>) -> Properties {
+    let Some(first) = inputs.next() else { return Properties { nullable: Vec::new(), keys: Vec::new() } };
+    inputs.fold(first, |mut all, next| {
+        all.keys.clear();
+        all.nullable.iter_mut().zip(next.nullable).for_each(|(nullable, other)| *nullable |= other);
+        all
+    })
+}
+
+/// Whether the expression may be null, given which columns may.
+pub fn is_nullable(expression: &Scalar, nullable: &[bool]) -> bool {
+    let may_be = |operand: &Scalar| is_nullable(operand, nullable);
+    match expression {
+        Scalar::Column(column, _) => nullable.get(*column).copied().unwrap_or(true),
+        Scalar::Literal(value, _) => *value == Datum::Null,
+        Scalar::And(operands) | Scalar::Or(operands) => operands.iter().any(may_be),
+        Scalar::Case { branches, otherwise, .. } => {
+            branches.iter().any(|(_, result)| may_be(result)) || may_be(otherwise)
+        }
+        Scalar::Coalesce(operands, _) => operands.iter().all(may_be),
+        Scalar::Call { function, arguments, .. } => {
+            let certain = function.is_strict() && NEVER_NULL.contains(&function.name());
+            !certain || arguments.iter().any(may_be)
+        }
+    }
+}
+
+/// Without duplicates and supersets; smallest first.
+fn minimal(mut keys: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+    for key in &mut keys {
+        key.sort_unstable();
+        key.dedup();
+    }
+    keys.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+    let mut kept: Vec<Vec<usize>> = Vec::new();
+    for key in keys {
+        if kept.len() < MAX_KEYS && !kept.iter().any(|smaller| smaller.iter().all(|column| key.contains(column))) {
+            kept.push(key);
+        }
+    }
+    kept
+}

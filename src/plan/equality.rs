@@ -1,0 +1,48 @@
+//! Which conditions between two inputs are equalities that a join can look up.
+
+use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
+
+/// Whether `holds` for every column that is read.
+pub(super) fn reads_only(scalar: &Scalar, holds: impl Fn(usize) -> bool) -> bool {
+    let mut all = true;
+    scalar.columns(&mut |column| all &= holds(column));
+    all
+}
+
+/// The expression over the right input alone, whose columns followed `width` left ones.
+pub(super) fn rebased(mut scalar: Scalar, width: usize) -> Scalar {
+    scalar.map_columns(&mut |column| column - width);
+    scalar
+}
+
+/// The two sides of an equality between the first `width` columns and the rest, as expressions of one type over the left and the
+/// right input; or the predicate back.
+pub fn join_key(predicate: Scalar, width: usize) -> Result<(Scalar, Scalar), Scalar> {
+    let Scalar::Call { function, arguments, .. } = &predicate else { return Err(predicate) };
+    let ("=", [a, b]) = (function.name(), arguments.as_slice()) else { return Err(predicate) };
+    let is_left = |scalar: &Scalar| reads_only(scalar, |column| column < width);
+    let is_right = |scalar: &Scalar| reads_only(scalar, |column| column >= width);
+    let (left, right) = match (is_left(a) && is_right(b), is_right(a) && is_left(b)) {
+        (true, false) => (a, b),
+        (false, true) => (b, a),
+        // Neither side may be a constant: that is a filter.
+        _ => return Err(predicate),
+    };
+    match one_type(left, right) {
+        Some((left, right)) => Ok((left, rebased(right, width))),
+        None => Err(predicate),
+    }
+}
+
+/// Both sides as their common type, if getting there cannot fail.
+fn one_type(left: &Scalar, right: &Scalar) -> Option<(Scalar, Scalar)> {
+    if left.ty() == right.ty() {
+        return Some((left.clone(), right.clone()));
+    }
+    let common = common_type(&[Argument::Known(left.ty()), Argument::Known(right.ty())]).ok()?;
+    let converted = |side: &Scalar| {
+        let cast = cast(side.clone(), &common, -1, CastContext::Implicit).ok()?;
+        (cast.is_fallible() == side.is_fallible()).then_some(cast)
+    };
+    Some((converted(left)?, converted(right)?))
+}

@@ -1,0 +1,206 @@
+//! A plan as people and machines read it.
+//!
+//! Columns go by their names where these are unambiguous, by `#position` otherwise.
+
+use super::{Aggregate, JoinKind, Rel, RelId, View};
+use crate::expr::Scalar;
+use crate::value::{Datum, Schema, Type, text};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Looks up the schema of a relation, for the names of its columns.
+pub type Schemas<'a> = &'a dyn Fn(&RelId) -> Option<Arc<Schema>>;
+
+/// The view's columns, key and plan as an indented tree.
+pub fn explain(view: &View, schemas: Schemas<'_>) -> String {
+    let mut text = format!("{}\n", view.name);
+    for column in &view.schema.columns {
+        let not_null = if column.nullable { "" } else { " not null" };
+        let _ = writeln!(text, "  {} {}{not_null}", column.name, column.ty);
+    }
+    let _ = match key_names(view) {
+        Some(key) => writeln!(text, "  key ({})", key.join(", ")),
+        None => writeln!(text, "  no key"),
+    };
+    tree(&node(&view.rel, schemas).0, 1, &mut text);
+    text
+}
+
+/// The same as one JSON object.
+pub fn explain_json(view: &View, schemas: Schemas<'_>) -> Value {
+    let columns = view
+        .schema
+        .columns
+        .iter()
+        .map(|column| json!({ "name": column.name, "type": column.ty.to_string(), "nullable": column.nullable }));
+    json!({
+        "view": view.name.to_string(),
+        "columns": columns.collect::<Vec<Value>>(),
+        "key": key_names(view),
+        "plan": as_json(&node(&view.rel, schemas).0),
+    })
+}
+
+fn key_names(view: &View) -> Option<Vec<&str>> {
+    let key = view.schema.key.as_ref()?;
+    Some(key.iter().map(|&column| view.schema.columns[column].name.as_str()).collect())
+}
+
+/// One operator, ready to show.
+struct Node {
+    operator: &'static str,
+    details: Vec<(&'static str, Vec<String>)>,
+    inputs: Vec<Node>,
+}
+
+fn tree(node: &Node, depth: usize, out: &mut String) {
+    let _ = write!(out, "{}{}", "  ".repeat(depth), node.operator);
+    for (name, items) in &node.details {
+        let items = items.join(", ");
+        let _ = match *name {
+            "" => write!(out, " {items}"),
+            name => write!(out, " {name} [{items}]"),
+        };
+    }
+    out.push('\n');
+    for input in &node.inputs {
+        tree(input, depth + 1, out);
+    }
+}
+
+fn as_json(node: &Node) -> Value {
+    let mut object = serde_json::Map::new();
+    object.insert("operator".into(), json!(node.operator));
+    for (name, items) in &node.details {
+        let name = if name.is_empty() { "expressions" } else { name };
+        object.insert(name.into(), json!(items));
+    }
+    if !node.inputs.is_empty() {
+        object.insert("inputs".into(), node.inputs.iter().map(as_json).collect());
+    }
+    Value::Object(object)
+}
+
+/// The operator and the names of its columns.
+fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
+    let (inputs, names): (Vec<Node>, Vec<Vec<String>>) =
+        rel.inputs().into_iter().map(|input| node(input, schemas)).unzip();
+    let mut names = names.into_iter();
+    let mut next = || names.next().unwrap_or_default();
+    let (operator, details, names) = match rel {
+        Rel::Get { relation, columns } => {
+            let names = match schemas(relation) {
+                Some(schema) => schema.columns.iter().map(|column| column.name.clone()).collect(),
+                None => (0..columns.len()).map(|position| format!("#{position}")).collect(),
+            };
+            ("Get", vec![("", vec![relation.to_string()])], names)
+        }
+        Rel::Constant { rows, columns } => {
+            let names = (0..columns.len()).map(|position| format!("#{position}")).collect();
+            ("Constant", vec![("rows", vec![rows.len().to_string()])], names)
+        }
+        Rel::Filter { predicates, .. } => {
+            let names = next();
+            ("Filter", vec![("", shown(predicates, &names))], names)
+        }
+        Rel::Map { expressions, .. } => {
+            let below = next();
+            ("Map", vec![("", shown(expressions, &below))], expressions.iter().map(|e| name(e, &below)).collect())
+        }
+        Rel::Join { kind, on, residual, .. } => {
+            let (left, right) = (next(), next());
+            let keys = on.iter().map(|(l, r)| format!("{} = {}", scalar(l, &left), scalar(r, &right))).collect();
+            let both: Vec<String> = left.into_iter().chain(right).collect();
+            let mut details = vec![("on", keys)];
+            if !residual.is_empty() {
+                details.push(("and", shown(residual, &both)));
+            }
+            (if *kind == JoinKind::Left { "Join left" } else { "Join" }, details, both)
+        }
+        Rel::Reduce { group, aggregates, .. } => {
+            let below = next();
+            let mut details = Vec::new();
+            if !group.is_empty() {
+                details.push(("by", shown(group, &below)));
+            }
+            let calls: Vec<String> = aggregates.iter().map(|call| aggregate(call, &below)).collect();
+            details.push(("give", calls));
+            let functions = aggregates.iter().map(|call| call.function.name().to_string());
+            ("Reduce", details, group.iter().map(|e| name(e, &below)).chain(functions).collect())
+        }
+        Rel::Distinct { .. } => ("Distinct", Vec::new(), next()),
+        Rel::Union { .. } => ("Union", Vec::new(), next()),
+    };
+    (Node { operator, details, inputs }, names)
+}
+
+fn shown(scalars: &[Scalar], names: &[String]) -> Vec<String> {
+    scalars.iter().map(|expression| scalar(expression, names)).collect()
+}
+
+/// What the column an expression gives is called: a column keeps its name.
+fn name(expression: &Scalar, below: &[String]) -> String {
+    match expression {
+        Scalar::Column(position, _) => below.get(*position).cloned().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+fn aggregate(call: &Aggregate, names: &[String]) -> String {
+    let distinct = if call.distinct { "distinct " } else { "" };
+    let argument = call.argument.as_ref().map_or_else(|| "*".into(), |argument| scalar(argument, names));
+    let filter = call.filter.as_ref().map(|filter| format!(" filter ({})", scalar(filter, names)));
+    format!("{}({distinct}{argument}){}", call.function.name(), filter.unwrap_or_default())
+}
+
+/// An expression over columns of these names.
+fn scalar(expression: &Scalar, names: &[String]) -> String {
+    let show = |operand: &Scalar| scalar(operand, names);
+    let joined = |operands: &[Scalar], by: &str| operands.iter().map(show).collect::<Vec<_>>().join(by);
+    match expression {
+        Scalar::Column(position, _) => column(*position, names),
+        Scalar::Literal(value, ty) => literal(value, ty),
+        Scalar::And(operands) => format!("({})", joined(operands, " and ")),
+        Scalar::Or(operands) => format!("({})", joined(operands, " or ")),
+        Scalar::Coalesce(operands, _) => format!("coalesce({})", joined(operands, ", ")),
+        Scalar::Case { branches, otherwise, .. } => {
+            let branches: Vec<String> =
+                branches.iter().map(|(when, then)| format!("when {} then {}", show(when), show(then))).collect();
+            format!("case {} else {} end", branches.join(" "), show(otherwise))
+        }
+        Scalar::Call { function, arguments, ty } => match (function.name(), arguments.as_slice()) {
+            (name, [operand]) if name.starts_with("is ") => format!("({} {name})", show(operand)),
+            (name, [operand]) if name.starts_with("cast") => format!("{}::{ty}", show(operand)),
+            ("relabel", [operand]) => format!("{}::{ty}", show(operand)),
+            (name, [operand]) if is_symbol(name) || name == "not" => format!("({name} {})", show(operand)),
+            (name, [left, right]) if is_symbol(name) || name.starts_with("is ") => {
+                format!("({} {name} {})", show(left), show(right))
+            }
+            (name, arguments) => format!("{name}({})", joined(arguments, ", ")),
+        },
+    }
+}
+
+fn is_symbol(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_alphabetic())
+}
+
+fn column(position: usize, names: &[String]) -> String {
+    match names.get(position) {
+        Some(name) if !name.is_empty() && names.iter().filter(|other| *other == name).count() == 1 => name.clone(),
+        _ => format!("#{position}"),
+    }
+}
+
+fn literal(value: &Datum, ty: &Type) -> String {
+    let mut written = String::new();
+    text::write(value, &mut written);
+    match (value, ty) {
+        (Datum::Null, _) => "null".into(),
+        (_, Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric) => written,
+        (Datum::Bool(truth), _) => truth.to_string(),
+        (_, Type::Text | Type::Varchar) => format!("'{}'", written.replace('\'', "''")),
+        (_, ty) => format!("{ty} '{}'", written.replace('\'', "''")),
+    }
+}

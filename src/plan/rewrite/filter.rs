@@ -1,0 +1,176 @@
+//! Pushes filters towards the inputs, and turns equalities between a join's sides into its keys.
+//!
+//! An infallible predicate may run as early as its columns exist. A fallible one may only move where it meets the same rows, after
+//! the predicates that stood before it: through a map or a union, not into a join's side.
+
+use crate::expr::Scalar;
+use crate::plan::derive::required;
+use crate::plan::equality::{join_key, reads_only, rebased};
+use crate::plan::{Aggregate, JoinKind, Rel};
+use crate::value::Type;
+
+/// An expression larger than this is not computed twice to filter earlier.
+const CHEAP: usize = 8;
+
+/// `rel` filtered by `predicates`, the filters as deep as they may stand.
+pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
+    match rel {
+        rel @ (Rel::Get { .. } | Rel::Constant { .. }) => rel.filter(predicates),
+        Rel::Filter { input, predicates: mut first } => {
+            first.extend(predicates);
+            push(*input, first.into_iter().flat_map(conjuncts).collect())
+        }
+        Rel::Map { input, expressions } => through_map(*input, expressions, predicates),
+        Rel::Join { kind, left, right, on, residual } => {
+            Join { kind, left: *left, right: *right, on, residual }.filtered(predicates)
+        }
+        Rel::Reduce { input, group, aggregates } => through_reduce(*input, group, aggregates, predicates),
+        Rel::Distinct { input } => through_distinct(*input, predicates),
+        Rel::Union { inputs } => {
+            Rel::Union { inputs: inputs.into_iter().map(|input| push(input, predicates.clone())).collect() }
+        }
+    }
+}
+
+/// The operands of an `AND`, or the predicate itself.
+fn conjuncts(predicate: Scalar) -> Vec<Scalar> {
+    match predicate {
+        Scalar::And(operands) => operands.into_iter().flat_map(conjuncts).collect(),
+        predicate => vec![predicate],
+    }
+}
+
+fn size(scalar: &Scalar) -> usize {
+    let mut total = 1;
+    scalar.for_each_operand(&mut |operand| total += size(operand));
+    total
+}
+
+/// The expression with every column replaced by what computes it.
+pub(super) fn substitute(scalar: &Scalar, columns: &[Scalar]) -> Scalar {
+    match scalar {
+        // A column may be read under another type of the same representation.
+        Scalar::Column(column, ty) => match columns[*column].clone() {
+            Scalar::Column(below, _) => Scalar::Column(below, ty.clone()),
+            expression => expression,
+        },
+        scalar => {
+            let mut scalar = scalar.clone();
+            scalar.for_each_operand_mut(&mut |operand| *operand = substitute(operand, columns));
+            scalar
+        }
+    }
+}
+
+fn through_map(input: Rel, expressions: Vec<Scalar>, predicates: Vec<Scalar>) -> Rel {
+    let (mut below, mut above) = (Vec::new(), Vec::new());
+    for predicate in predicates {
+        let cheap = reads_only(&predicate, |column| size(&expressions[column]) <= CHEAP);
+        let moved = substitute(&predicate, &expressions);
+        match cheap && (!moved.is_fallible() || above.is_empty()) {
+            true => below.push(moved),
+            false => above.push(predicate),
+        }
+    }
+    push(input, below).map(expressions).filter(above)
+}
+
+/// A group's or a distinct row's column shows one form for all equal ones: only where there is one form does a predicate see the same
+/// value on every row.
+fn sees_one_form(predicate: &Scalar, types: &[Type]) -> bool {
+    !predicate.is_fallible() && reads_only(predicate, |column| types.get(column).is_some_and(Type::is_canonical))
+}
+
+fn through_reduce(input: Rel, group: Vec<Scalar>, aggregates: Vec<Aggregate>, predicates: Vec<Scalar>) -> Rel {
+    let types: Vec<Type> = group.iter().map(Scalar::ty).collect();
+    let movable = |predicate: &Scalar| {
+        !group.is_empty() && sees_one_form(predicate, &types) && !substitute(predicate, &group).is_fallible()
+    };
+    let (below, above): (Vec<Scalar>, Vec<Scalar>) = predicates.into_iter().partition(movable);
+    let below = below.iter().map(|predicate| substitute(predicate, &group)).collect();
+    Rel::Reduce { input: Box::new(push(input, below)), group, aggregates }.filter(above)
+}
+
+fn through_distinct(input: Rel, predicates: Vec<Scalar>) -> Rel {
+    let types = input.columns();
+    let (below, above): (Vec<Scalar>, Vec<Scalar>) =
+        predicates.into_iter().partition(|predicate| sees_one_form(predicate, &types));
+    Rel::Distinct { input: Box::new(push(input, below)) }.filter(above)
+}
+
+struct Join {
+    kind: JoinKind,
+    left: Rel,
+    right: Rel,
+    on: Vec<(Scalar, Scalar)>,
+    residual: Vec<Scalar>,
+}
+
+impl Join {
+    fn filtered(mut self, predicates: Vec<Scalar>) -> Rel {
+        let width = self.left.width();
+        if self.kind == JoinKind::Left && predicates.iter().any(|p| required(p).into_iter().any(|c| c >= width)) {
+            // No row that the left join would fill with nulls passes.
+            self.kind = JoinKind::Inner;
+        }
+        match self.kind {
+            JoinKind::Inner => self.inner(predicates, width),
+            JoinKind::Left => self.left(predicates, width),
+        }
+    }
+
+    fn inner(mut self, predicates: Vec<Scalar>, width: usize) -> Rel {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let mut kept = Vec::new();
+        for predicate in self.residual.drain(..).chain(predicates).flat_map(conjuncts) {
+            if predicate.is_fallible() {
+                kept.push(predicate);
+            } else if reads_only(&predicate, |column| column < width) {
+                left.push(predicate);
+            } else if reads_only(&predicate, |column| column >= width) {
+                right.push(rebased(predicate, width));
+            } else {
+                match join_key(predicate, width) {
+                    Ok(pair) => self.on.push(pair),
+                    Err(predicate) => kept.push(predicate),
+                }
+            }
+        }
+        self.built(left, right, kept)
+    }
+
+    fn left(mut self, predicates: Vec<Scalar>, width: usize) -> Rel {
+        let mut left = Vec::new();
+        let mut above = Vec::new();
+        for predicate in predicates {
+            match !predicate.is_fallible() && reads_only(&predicate, |column| column < width) {
+                true => left.push(predicate),
+                false => above.push(predicate),
+            }
+        }
+        let (mut right, mut kept) = (Vec::new(), Vec::new());
+        for predicate in self.residual.drain(..).flat_map(conjuncts) {
+            if predicate.is_fallible() {
+                kept.push(predicate);
+            } else if reads_only(&predicate, |column| column >= width) {
+                right.push(rebased(predicate, width));
+            } else {
+                match join_key(predicate, width) {
+                    Ok(pair) => self.on.push(pair),
+                    Err(predicate) => kept.push(predicate),
+                }
+            }
+        }
+        self.built(left, right, kept).filter(above)
+    }
+
+    fn built(self, left: Vec<Scalar>, right: Vec<Scalar>, residual: Vec<Scalar>) -> Rel {
+        Rel::Join {
+            kind: self.kind,
+            left: Box::new(push(self.left, left)),
+            right: Box::new(push(self.right, right)),
+            on: self.on,
+            residual,
+        }
+    }
+}

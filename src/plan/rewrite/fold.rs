@@ -1,0 +1,124 @@
+//! Computes what is constant.
+//!
+//! A constant call is replaced by its value only if it has one: `1/0` stays, and fails on the rows that reach it.
+
+use crate::expr::Scalar;
+use crate::plan::Rel;
+use crate::value::{Datum, Type};
+
+/// Folds every expression of the plan, and the filters that are decided.
+pub(super) fn fold(rel: &mut Rel) {
+    rel.inputs_mut().into_iter().for_each(fold);
+    rel.scalars_mut().into_iter().for_each(fold_scalar);
+    match rel {
+        Rel::Filter { input, predicates } => {
+            if decided(predicates) == Some(false) {
+                *rel = Rel::Constant { rows: Vec::new(), columns: input.columns() };
+            } else if predicates.is_empty() {
+                let input = std::mem::replace(&mut **input, Rel::Union { inputs: Vec::new() });
+                *rel = input;
+            }
+        }
+        Rel::Join { residual, .. } => {
+            decided(residual);
+        }
+        Rel::Get { .. } | Rel::Constant { .. } | Rel::Map { .. } => {}
+        Rel::Reduce { .. } | Rel::Distinct { .. } | Rel::Union { .. } => {}
+    }
+}
+
+/// Drops predicates that are always true; `Some(false)` if one is never true and nothing before it may fail.
+fn decided(predicates: &mut Vec<Scalar>) -> Option<bool> {
+    predicates.retain(|predicate| !is(predicate, true));
+    match predicates.iter().position(|predicate| is(predicate, false) || is_null(predicate)) {
+        Some(end) if !predicates[..end].iter().any(Scalar::is_fallible) => Some(false),
+        Some(_) => None,
+        None => predicates.is_empty().then_some(true),
+    }
+}
+
+fn is(scalar: &Scalar, truth: bool) -> bool {
+    matches!(scalar, Scalar::Literal(Datum::Bool(value), _) if *value == truth)
+}
+
+fn is_null(scalar: &Scalar) -> bool {
+    matches!(scalar, Scalar::Literal(Datum::Null, _))
+}
+
+fn boolean(truth: bool) -> Scalar {
+    Scalar::Literal(Datum::Bool(truth), Type::Bool)
+}
+
+/// Folds one expression, innermost first.
+pub(super) fn fold_scalar(scalar: &mut Scalar) {
+    scalar.for_each_operand_mut(&mut fold_scalar);
+    let folded = match scalar {
+        Scalar::Column(..) | Scalar::Literal(..) => None,
+        Scalar::Call { function, arguments, ty } => {
+            if arguments.iter().all(|argument| matches!(argument, Scalar::Literal(..))) {
+                let ty = ty.clone();
+                scalar.eval(&[]).ok().map(|value| Scalar::Literal(value, ty))
+            } else if function.is_strict()
+                && arguments.iter().any(is_null)
+                && !arguments.iter().any(Scalar::is_fallible)
+            {
+                Some(Scalar::Literal(Datum::Null, ty.clone()))
+            } else {
+                None
+            }
+        }
+        Scalar::And(operands) => connective(operands, false),
+        Scalar::Or(operands) => connective(operands, true),
+        Scalar::Case { branches, otherwise, .. } => case(branches, otherwise),
+        Scalar::Coalesce(operands, _) => coalesce(operands),
+    };
+    if let Some(folded) = folded {
+        *scalar = folded;
+    }
+}
+
+/// `AND` and `OR`: nested ones are merged, neutral operands dropped, and nothing follows the operand that decides.
+fn connective(operands: &mut Vec<Scalar>, decides: bool) -> Option<Scalar> {
+    let mut flat = Vec::with_capacity(operands.len());
+    for operand in operands.drain(..) {
+        match operand {
+            Scalar::And(inner) if !decides => flat.extend(inner),
+            Scalar::Or(inner) if decides => flat.extend(inner),
+            operand => flat.push(operand),
+        }
+    }
+    flat.retain(|operand| !is(operand, !decides));
+    if let Some(end) = flat.iter().position(|operand| is(operand, decides)) {
+        flat.truncate(end + 1);
+        if !flat.iter().any(Scalar::is_fallible) {
+            return Some(boolean(decides));
+        }
+    }
+    *operands = flat;
+    match operands.len() {
+        0 => Some(boolean(!decides)),
+        1 => operands.pop(),
+        _ => None,
+    }
+}
+
+fn case(branches: &mut Vec<(Scalar, Scalar)>, otherwise: &mut Box<Scalar>) -> Option<Scalar> {
+    branches.retain(|(condition, _)| !is(condition, false) && !is_null(condition));
+    if let Some(end) = branches.iter().position(|(condition, _)| is(condition, true)) {
+        let (_, result) = branches.swap_remove(end);
+        branches.truncate(end);
+        **otherwise = result;
+    }
+    branches.is_empty().then(|| std::mem::replace(&mut **otherwise, boolean(false)))
+}
+
+fn coalesce(operands: &mut Vec<Scalar>) -> Option<Scalar> {
+    if operands.iter().all(is_null) {
+        return operands.pop();
+    }
+    operands.retain(|operand| !is_null(operand));
+    if let Some(end) = operands.iter().position(|operand| matches!(operand, Scalar::Literal(..))) {
+        operands.truncate(end + 1);
+    }
+    if operands.len() == 1 { operands.pop() } else { None }
+}

@@ -1,0 +1,35 @@
+//! Rewrites of a plan that keep its meaning.
+//!
+//! What must hold: the rows are the same, and no rewrite evaluates a fallible expression on a row for which the original would not.
+//! A rewrite may evaluate fewer, so that an error vanishes together with the row that nobody reads.
+
+mod filter;
+mod fold;
+mod fuse;
+mod prune;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Rel, View};
+
+pub use prune::reads;
+
+/// Rewrites every view by itself.
+pub fn optimize(views: &mut [View]) {
+    for view in views {
+        let rel = std::mem::replace(&mut view.rel, Rel::Union { inputs: Vec::new() });
+        view.rel = rewrite(rel);
+    }
+}
+
+/// Rewrites one relation: constants are computed, filters pushed down, columns nobody reads dropped, neighbours merged.
+pub fn rewrite(mut rel: Rel) -> Rel {
+    fold::fold(&mut rel);
+    let rel = filter::push(rel, Vec::new());
+    let rel = fuse::fuse(prune::prune_all(rel));
+    // Substitution may have brought constants together, and a map next to a filter it blocked.
+    let mut rel = rel;
+    fold::fold(&mut rel);
+    fuse::fuse(rel)
+}

@@ -1,0 +1,160 @@
+//! Drops columns that nobody reads, down to the inputs, and reports which of an input's columns are read.
+
+use crate::expr::Scalar;
+use crate::plan::{Aggregate, Rel, RelId, View};
+use crate::value::Row;
+use std::collections::{BTreeMap, BTreeSet};
+
+type Columns = BTreeSet<usize>;
+
+/// The columns of every relation that the views read. A column that is not among them may hold anything, for instance null.
+pub fn reads<'a>(views: impl IntoIterator<Item = &'a View>) -> BTreeMap<RelId, BTreeSet<usize>> {
+    let mut reads = BTreeMap::new();
+    for view in views {
+        demand(&view.rel, all(&view.rel), &mut reads);
+    }
+    reads
+}
+
+fn all(rel: &Rel) -> Columns {
+    (0..rel.width()).collect()
+}
+
+fn add<'a>(columns: &mut Columns, scalars: impl IntoIterator<Item = &'a Scalar>) {
+    for scalar in scalars {
+        scalar.columns(&mut |column| {
+            columns.insert(column);
+        });
+    }
+}
+
+fn of_aggregate(aggregate: &Aggregate) -> impl Iterator<Item = &Scalar> {
+    aggregate.argument.iter().chain(&aggregate.filter)
+}
+
+/// What each input of the operator must give, so that it can give `needed`.
+fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
+    let mut below = Columns::new();
+    match rel {
+        Rel::Get { .. } | Rel::Constant { .. } => return Vec::new(),
+        Rel::Filter { predicates, .. } => {
+            below.clone_from(needed);
+            add(&mut below, predicates);
+        }
+        Rel::Map { expressions, .. } => add(&mut below, needed.iter().map(|&column| &expressions[column])),
+        Rel::Join { left, on, residual, .. } => {
+            let width = left.width();
+            below.clone_from(needed);
+            add(&mut below, residual);
+            let (mut left, right): (Columns, Columns) = below.into_iter().partition(|&column| column < width);
+            let mut right: Columns = right.into_iter().map(|column| column - width).collect();
+            add(&mut left, on.iter().map(|(left, _)| left));
+            add(&mut right, on.iter().map(|(_, right)| right));
+            return vec![left, right];
+        }
+        Rel::Reduce { group, aggregates, .. } => {
+            add(&mut below, group);
+            let kept = aggregates.iter().enumerate().filter(|(i, _)| needed.contains(&(group.len() + i)));
+            add(&mut below, kept.flat_map(|(_, aggregate)| of_aggregate(aggregate)));
+        }
+        Rel::Distinct { input } => below = all(input),
+        Rel::Union { inputs } => return vec![needed.clone(); inputs.len()],
+    }
+    vec![below]
+}
+
+fn demand(rel: &Rel, needed: Columns, reads: &mut BTreeMap<RelId, Columns>) {
+    if let Rel::Get { relation, .. } = rel {
+        reads.entry(relation.clone()).or_default().extend(&needed);
+    }
+    for (input, needed) in rel.inputs().into_iter().zip(needed_below(rel, &needed)) {
+        demand(input, needed, reads);
+    }
+}
+
+/// The plan with every operator giving only what is read of it.
+pub(super) fn prune_all(rel: Rel) -> Rel {
+    let needed = all(&rel);
+    prune(rel, &needed)
+}
+
+/// `rel` with exactly the `needed` columns, in their order.
+fn prune(rel: Rel, needed: &Columns) -> Rel {
+    let mut below = needed_below(&rel, needed).into_iter();
+    let mut next = || below.next().unwrap_or_default();
+    match rel {
+        Rel::Get { .. } => select(rel, needed.iter().copied()),
+        Rel::Constant { rows, columns } => Rel::Constant {
+            rows: rows.iter().map(|row| restrict(row, needed)).collect(),
+            columns: needed.iter().map(|&column| columns[column].clone()).collect(),
+        },
+        // A filter stands directly on what it can stop, the projection behind it.
+        Rel::Filter { input, predicates } if matches!(*input, Rel::Get { .. }) => {
+            select(Rel::Filter { input, predicates }, needed.iter().copied())
+        }
+        Rel::Filter { input, mut predicates } => {
+            let kept = next();
+            predicates.iter_mut().for_each(|predicate| renumber(predicate, &kept));
+            let filter = Rel::Filter { input: Box::new(prune(*input, &kept)), predicates };
+            select(filter, needed.iter().map(|column| rank(&kept, *column)))
+        }
+        Rel::Map { input, expressions } => {
+            let kept = next();
+            let mut expressions: Vec<Scalar> = needed.iter().map(|&column| expressions[column].clone()).collect();
+            expressions.iter_mut().for_each(|expression| renumber(expression, &kept));
+            prune(*input, &kept).map(expressions)
+        }
+        Rel::Join { kind, left, right, mut on, mut residual } => {
+            let (width, kept_left, kept_right) = (left.width(), next(), next());
+            for (left, right) in &mut on {
+                renumber(left, &kept_left);
+                renumber(right, &kept_right);
+            }
+            let place = |column: usize| match column.checked_sub(width) {
+                None => rank(&kept_left, column),
+                Some(column) => kept_left.len() + rank(&kept_right, column),
+            };
+            residual.iter_mut().for_each(|predicate| predicate.map_columns(&mut |column| place(column)));
+            let (left, right) = (Box::new(prune(*left, &kept_left)), Box::new(prune(*right, &kept_right)));
+            select(Rel::Join { kind, left, right, on, residual }, needed.iter().map(|&column| place(column)))
+        }
+        Rel::Reduce { input, group, aggregates } => reduce(*input, group, aggregates, needed, &next()),
+        Rel::Distinct { input } => {
+            let input = Box::new(prune(*input, &next()));
+            select(Rel::Distinct { input }, needed.iter().copied())
+        }
+        Rel::Union { inputs } => Rel::Union { inputs: inputs.into_iter().map(|input| prune(input, needed)).collect() },
+    }
+}
+
+fn reduce(input: Rel, mut group: Vec<Scalar>, aggregates: Vec<Aggregate>, needed: &Columns, kept: &Columns) -> Rel {
+    let groups = group.len();
+    let read = |place: usize| needed.contains(&(groups + place));
+    let mut aggregates: Vec<Aggregate> =
+        aggregates.into_iter().enumerate().filter(|(place, _)| read(*place)).map(|(_, aggregate)| aggregate).collect();
+    group.iter_mut().for_each(|expression| renumber(expression, kept));
+    for Aggregate { argument, filter, .. } in &mut aggregates {
+        argument.iter_mut().chain(filter).for_each(|expression| renumber(expression, kept));
+    }
+    let places = groups + aggregates.len();
+    let rel = Rel::Reduce { input: Box::new(prune(input, kept)), group, aggregates };
+    select(rel, needed.iter().copied().filter(|&column| column < groups).chain(groups..places))
+}
+
+/// The column's place among those kept.
+fn rank(kept: &Columns, column: usize) -> usize {
+    kept.range(..column).count()
+}
+
+fn renumber(scalar: &mut Scalar, kept: &Columns) {
+    scalar.map_columns(&mut |column| rank(kept, column));
+}
+
+fn select(rel: Rel, columns: impl Iterator<Item = usize>) -> Rel {
+    rel.project(&columns.collect::<Vec<_>>())
+}
+
+fn restrict(row: &Row, needed: &Columns) -> Row {
+    let values = row.unpack();
+    Row::pack(needed.iter().map(|&column| &values[column]))
+}

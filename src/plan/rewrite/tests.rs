@@ -1,0 +1,1 @@
+//! Rewrites keep what a plan means.

@@ -1,0 +1,156 @@
+//! Aggregate calls, and what an expression over groups may contain.
+//!
+//! An expression of a grouped query is bound over the input's columns followed by one column per aggregate call. `Grouping::over_groups`
+//! then rewrites it to the columns a `Reduce` gives: the group expressions, then the aggregates.
+
+use super::expression::{Binder, Clause, plain_argument};
+use super::operand::{Operand, arguments};
+use super::scope::Scope;
+use crate::expr::{AggregateFunction, ResolvedAggregate, Scalar, resolve_aggregate};
+use crate::plan::Aggregate;
+use crate::sql::error::{Bound, Fault};
+use sqlparser::ast::{DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::tokenizer::Span;
+use std::collections::HashMap;
+
+/// The aggregate calls of a query, and where its columns were first named.
+#[derive(Default)]
+pub(in crate::sql) struct Aggregates {
+    width: usize,
+    calls: Vec<Aggregate>,
+    seen: HashMap<usize, Span>,
+}
+
+impl Aggregates {
+    /// None yet, over an input of that many columns.
+    pub(in crate::sql) fn new(width: usize) -> Aggregates {
+        Aggregates { width, ..Aggregates::default() }
+    }
+
+    pub(in crate::sql) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Remembers where a column was named.
+    pub(super) fn saw(&mut self, column: usize, span: Span) {
+        self.seen.entry(column).or_insert(span);
+    }
+
+    /// Binds a call; its arguments are bound by `inner`.
+    pub(super) fn bind(&mut self, name: &str, function: &Function, inner: &mut Binder<'_>) -> Bound<Operand> {
+        let FunctionArguments::List(list) = &function.args else {
+            return Err(Fault::syntax(format!("{name} needs arguments")).within(&function.name));
+        };
+        if !list.clauses.is_empty() {
+            return Err(Fault::unsupported("ORDER BY inside an aggregate is").within(&function.name));
+        }
+        let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+        let operands = match list.args.as_slice() {
+            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if name == "count" && !distinct => Vec::new(),
+            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => {
+                return Err(Fault::new("42883", format!("function {name}(*) does not exist")).within(&function.name));
+            }
+            [] if name == "count" => {
+                let message = "count(*) must be used to call a parameterless aggregate function";
+                return Err(Fault::new("42809", message).within(&function.name));
+            }
+            args => {
+                let exprs = args.iter().map(plain_argument).collect::<Bound<Vec<_>>>()?;
+                inner.bind_all(exprs)?
+            }
+        };
+        let ResolvedAggregate { function: aggregate, arguments: types, result } =
+            resolve_aggregate(name, &arguments(&operands))?;
+        let mut operands = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
+        let argument = operands.next().transpose()?;
+        if operands.next().is_some() {
+            return Err(Fault::unsupported("an aggregate of several arguments is").within(&function.name));
+        }
+        inner.clause = Clause::Filter;
+        let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
+        let distinct = distinct && !ignores_duplicates(&aggregate);
+        let place = self.add(Aggregate { function: aggregate, argument, distinct, filter });
+        Ok(Operand::new(Scalar::Column(self.width + place, result)))
+    }
+
+    fn add(&mut self, aggregate: Aggregate) -> usize {
+        self.calls.iter().position(|known| *known == aggregate).unwrap_or_else(|| {
+            self.calls.push(aggregate);
+            self.calls.len() - 1
+        })
+    }
+}
+
+/// Whether DISTINCT makes no difference.
+fn ignores_duplicates(function: &AggregateFunction) -> bool {
+    match function {
+        AggregateFunction::Min(_) | AggregateFunction::Max(_) => true,
+        AggregateFunction::BoolAnd | AggregateFunction::BoolOr => true,
+        AggregateFunction::Count | AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => false,
+    }
+}
+
+/// How a query groups its input.
+pub(in crate::sql) struct Grouping<'a> {
+    pub(in crate::sql) scope: &'a Scope,
+    /// Over the input's columns. Columns that depend on a grouped primary key are added as they are met.
+    pub(in crate::sql) group: Vec<Scalar>,
+    pub(in crate::sql) aggregates: Aggregates,
+}
+
+impl Grouping<'_> {
+    /// What the reduction is given.
+    pub(in crate::sql) fn into_parts(self) -> (Vec<Scalar>, Vec<Aggregate>) {
+        (self.group, self.aggregates.calls)
+    }
+
+    /// Adds the columns an expression needs beyond the group's, which must be determined by it. This comes before `over_groups`.
+    pub(in crate::sql) fn admit(&mut self, scalar: &Scalar) -> Bound<()> {
+        if self.place(scalar).is_some() {
+            return Ok(());
+        }
+        if let Scalar::Column(column, _) = scalar
+            && *column < self.aggregates.width
+        {
+            return self.admit_column(scalar, *column);
+        }
+        let mut operands = Vec::new();
+        scalar.for_each_operand(&mut |operand| operands.push(operand));
+        operands.into_iter().try_for_each(|operand| self.admit(operand))
+    }
+
+    fn admit_column(&mut self, scalar: &Scalar, column: usize) -> Bound<()> {
+        let grouped: Vec<usize> =
+            self.group.iter().filter_map(|g| if let Scalar::Column(c, _) = g { Some(*c) } else { None }).collect();
+        if self.scope.depends_on(column, &grouped) {
+            self.group.push(scalar.clone());
+            return Ok(());
+        }
+        let name = self.scope.shown(column);
+        let message =
+            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
+        let span = self.aggregates.seen.get(&column).copied().unwrap_or(Span::empty());
+        Err(Fault::new("42803", message).at(span))
+    }
+
+    /// The group expression that this is; a column may be read under another type of the same representation.
+    fn place(&self, scalar: &Scalar) -> Option<usize> {
+        self.group.iter().position(|group| match (group, scalar) {
+            (Scalar::Column(group, _), Scalar::Column(column, _)) => group == column,
+            (group, scalar) => group == scalar,
+        })
+    }
+
+    /// The expression over the columns the reduction gives.
+    pub(in crate::sql) fn over_groups(&self, scalar: &mut Scalar) {
+        if let Some(place) = self.place(scalar) {
+            *scalar = Scalar::Column(place, scalar.ty());
+            return;
+        }
+        if let Scalar::Column(column, _) = scalar {
+            *column = self.group.len() + (*column - self.aggregates.width);
+            return;
+        }
+        scalar.for_each_operand_mut(&mut |operand| self.over_groups(operand));
+    }
+}

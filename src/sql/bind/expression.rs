@@ -1,0 +1,398 @@
+//! Expressions: syntax to [`Operand`].
+
+use super::aggregate::Aggregates;
+use super::name;
+use super::operand::{Operand, arguments, call, unified};
+use super::scope::Scope;
+use super::types;
+use crate::expr::{CastContext, Scalar, is_aggregate, resolve_function, resolve_operator};
+use crate::sql::catalog::Catalog;
+use crate::sql::error::{Bound, Fault};
+use crate::value::{Datum, Type};
+use sqlparser::ast::{
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, UnaryOperator, Value,
+};
+
+/// Recursion stops here.
+const MAX_DEPTH: usize = 100;
+/// Longest chain of binary operators at one level.
+const MAX_CHAIN: usize = 400;
+
+/// Where an expression stands: what it may contain, and how errors call the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sql) enum Clause {
+    Select,
+    Where,
+    On,
+    GroupBy,
+    Having,
+    Values,
+    Aggregate,
+    Filter,
+}
+
+impl Clause {
+    fn no_aggregates(self) -> Option<&'static str> {
+        match self {
+            Clause::Select | Clause::Having => None,
+            Clause::Where => Some("aggregate functions are not allowed in WHERE"),
+            Clause::On => Some("aggregate functions are not allowed in JOIN conditions"),
+            Clause::GroupBy => Some("aggregate functions are not allowed in GROUP BY"),
+            Clause::Values => Some("aggregate functions are not allowed in VALUES"),
+            Clause::Aggregate => Some("aggregate function calls cannot be nested"),
+            Clause::Filter => Some("aggregate functions are not allowed in FILTER"),
+        }
+    }
+}
+
+/// Binds expressions over a scope.
+pub(in crate::sql) struct Binder<'a> {
+    pub(in crate::sql) catalog: &'a Catalog,
+    pub(in crate::sql) scope: &'a Scope,
+    pub(in crate::sql) clause: Clause,
+    /// The aggregates met so far; their results are columns behind the input's.
+    pub(in crate::sql) aggregates: Aggregates,
+    depth: usize,
+}
+
+impl<'a> Binder<'a> {
+    pub(in crate::sql) fn new(catalog: &'a Catalog, scope: &'a Scope, clause: Clause, width: usize) -> Binder<'a> {
+        Binder { catalog, scope, clause, aggregates: Aggregates::new(width), depth: 0 }
+    }
+
+    /// A condition: an expression that must be boolean.
+    pub(in crate::sql) fn condition(&mut self, expr: &Expr, clause: &str) -> Bound<Scalar> {
+        self.bind(expr)?.condition(clause).map_err(|fault| fault.within(expr))
+    }
+
+    /// Binds an expression; a fault without a place is placed here.
+    pub(in crate::sql) fn bind(&mut self, expr: &Expr) -> Bound<Operand> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::new("54001", format!("the expression nests deeper than {MAX_DEPTH} levels")));
+        }
+        self.depth += 1;
+        let bound = self.bind_kind(expr);
+        self.depth -= 1;
+        bound.map_err(|fault| fault.within(expr))
+    }
+
+    pub(super) fn bind_all<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>) -> Bound<Vec<Operand>> {
+        exprs.into_iter().map(|expr| self.bind(expr)).collect()
+    }
+
+    fn bind_kind(&mut self, expr: &Expr) -> Bound<Operand> {
+        match expr {
+            Expr::Identifier(ident) => self.identifier(ident),
+            Expr::CompoundIdentifier(idents) => self.compound(idents),
+            Expr::Nested(inner) => self.bind(inner),
+            Expr::Value(value) => self.value(&value.value),
+            Expr::BinaryOp { .. } => self.chain(expr),
+            Expr::UnaryOp { op, expr } => self.unary(*op, expr),
+            Expr::Cast { kind, expr, data_type, format } => match (kind, format) {
+                (CastKind::Cast | CastKind::DoubleColon, None) => self.cast(expr, data_type),
+                _ => Err(Fault::unsupported("this form of CAST is")),
+            },
+            Expr::TypedString(typed) if !typed.uses_odbc_syntax => match self.value(&typed.value.value)? {
+                literal @ Operand::Unknown(Some(_)) => self.cast_to(literal, &typed.data_type),
+                _ => Err(Fault::syntax("a quoted literal is expected after the type")),
+            },
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref())
+            }
+            Expr::Function(function) => self.function(function),
+            _ => self.special(expr),
+        }
+    }
+
+    fn identifier(&mut self, ident: &Ident) -> Bound<Operand> {
+        match self.scope.column(ident) {
+            Ok(column) => {
+                let (position, ty, modifier) = (column.position, column.ty.clone(), column.modifier);
+                self.aggregates.saw(position, ident.span);
+                Ok(Operand::Typed(Scalar::Column(position, ty), modifier))
+            }
+            Err(fault) if fault.code == "42703" && ident.quote_style.is_none() => {
+                if let Some(fault) = clock(&name::fold(ident)) {
+                    return Err(fault);
+                }
+                match self.scope.table(std::slice::from_ref(ident)) {
+                    Ok(_) => Err(Fault::unsupported("a whole row as a value is").at(ident.span)),
+                    Err(_) => Err(fault),
+                }
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn compound(&mut self, idents: &[Ident]) -> Bound<Operand> {
+        let Some((ident, qualifier)) = idents.split_last() else { return Err(Fault::syntax("an empty name")) };
+        let column = self.scope.qualified(qualifier, ident)?;
+        let (position, ty, modifier) = (column.position, column.ty.clone(), column.modifier);
+        self.aggregates.saw(position, ident.span);
+        Ok(Operand::Typed(Scalar::Column(position, ty), modifier))
+    }
+
+    fn value(&mut self, value: &Value) -> Bound<Operand> {
+        match value {
+            Value::Number(digits, false) => number(digits),
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) | Value::UnicodeStringLiteral(text) => {
+                Ok(Operand::Unknown(Some(text.clone())))
+            }
+            Value::DollarQuotedString(text) => Ok(Operand::Unknown(Some(text.value.clone()))),
+            Value::Boolean(truth) => Ok(Operand::literal(Datum::Bool(*truth), Type::Bool)),
+            Value::Null => Ok(Operand::Unknown(None)),
+            Value::Placeholder(_) => Err(Fault::new("42P02", "a view has no parameters")),
+            other => Err(Fault::unsupported(format!("the literal {other} is"))),
+        }
+    }
+
+    /// A run of binary operators, from the innermost left operand out, without recursion.
+    fn chain(&mut self, expr: &Expr) -> Bound<Operand> {
+        let mut spine = Vec::new();
+        let mut first = expr;
+        while let Expr::BinaryOp { left, op, right } = first {
+            spine.push((first, op, &**right));
+            first = left;
+        }
+        if spine.len() > MAX_CHAIN && !spine.iter().all(|(_, op, _)| connects(op)) {
+            return Err(Fault::new("54001", format!("more than {MAX_CHAIN} operators in a row")).within(first));
+        }
+        let mut bound = self.bind(first)?;
+        let mut left_op = None;
+        for (whole, op, right) in spine.into_iter().rev() {
+            if is_comparison(op) && left_op.is_some_and(is_comparison) {
+                return Err(Fault::syntax(format!("syntax error at or near \"{op}\""))
+                    .hint("Comparisons do not chain: combine them with AND.")
+                    .within(right));
+            }
+            bound = match op {
+                BinaryOperator::And | BinaryOperator::Or => self.connect(bound, op, right),
+                op => {
+                    let right = self.bind(right)?;
+                    binary(op, bound, right)
+                }
+            }
+            .map_err(|fault| fault.within(whole))?;
+            left_op = Some(op);
+        }
+        Ok(bound)
+    }
+
+    fn connect(&mut self, left: Operand, op: &BinaryOperator, right: &Expr) -> Bound<Operand> {
+        let name = op.to_string();
+        let left = left.condition(&name)?;
+        let right = self.condition(right, &name)?;
+        Ok(Operand::new(match (op, left) {
+            (BinaryOperator::And, Scalar::And(mut operands)) => {
+                operands.push(right);
+                Scalar::And(operands)
+            }
+            (BinaryOperator::And, left) => Scalar::And(vec![left, right]),
+            (_, Scalar::Or(mut operands)) => {
+                operands.push(right);
+                Scalar::Or(operands)
+            }
+            (_, left) => Scalar::Or(vec![left, right]),
+        }))
+    }
+
+    fn unary(&mut self, op: UnaryOperator, expr: &Expr) -> Bound<Operand> {
+        match op {
+            UnaryOperator::Not => {
+                let operand = self.condition(expr, "NOT")?;
+                operator("not", vec![Operand::new(operand)])
+            }
+            UnaryOperator::Minus => match expr {
+                // Postgres reads a negated number as one constant: the least integer is one.
+                Expr::Value(value) if matches!(value.value, Value::Number(_, false)) => match &value.value {
+                    Value::Number(digits, _) => number(&format!("-{digits}")),
+                    _ => Err(Fault::syntax("a number is expected")),
+                },
+                // In Postgres a sign binds tighter than `^`; the parser reads -2 ^ 2 the other way.
+                Expr::BinaryOp { op: BinaryOperator::PGExp | BinaryOperator::BitwiseXor, .. } => {
+                    Err(Fault::unsupported("a sign in front of a power is")
+                        .hint("Add parentheses: (-x) ^ y or -(x ^ y)."))
+                }
+                expr => {
+                    let operand = self.bind(expr)?;
+                    operator("-", vec![operand])
+                }
+            },
+            op => {
+                let operand = self.bind(expr)?;
+                operator(&op.to_string(), vec![operand])
+            }
+        }
+    }
+
+    fn cast(&mut self, expr: &Expr, data_type: &DataType) -> Bound<Operand> {
+        let operand = self.bind(expr)?;
+        self.cast_to(operand, data_type)
+    }
+
+    pub(super) fn cast_to(&self, operand: Operand, data_type: &DataType) -> Bound<Operand> {
+        let target = types::resolve(data_type, self.catalog)?;
+        operand.cast(&target.ty, target.modifier, CastContext::Explicit)
+    }
+
+    fn case(&mut self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Bound<Operand> {
+        let operand = operand.map(|operand| self.bind(operand)).transpose()?;
+        // The operand of a simple CASE is compared as what it is: an open literal is text.
+        let operand = match operand {
+            Some(operand) => Some(Operand::new(operand.settled()?.0)),
+            None => None,
+        };
+        let (mut tests, mut results) = (Vec::new(), Vec::new());
+        for CaseWhen { condition, result } in conditions {
+            tests.push(match &operand {
+                None => self.condition(condition, "CASE/WHEN")?,
+                Some(operand) => {
+                    let value = self.bind(condition)?;
+                    let equal = operator("=", vec![operand.clone(), value]).map_err(|fault| fault.within(condition))?;
+                    equal.condition("CASE/WHEN")?
+                }
+            });
+            results.push(self.bind(result)?);
+        }
+        // Postgres puts ELSE first when it looks for the common type.
+        let otherwise = otherwise.map_or(Ok(Operand::Unknown(None)), |expr| self.bind(expr))?;
+        results.insert(0, otherwise);
+        let (mut results, ty) = unified("CASE", results)?;
+        let otherwise = Box::new(results.remove(0));
+        Ok(Operand::new(Scalar::Case { branches: tests.into_iter().zip(results).collect(), otherwise, ty }))
+    }
+
+    fn function(&mut self, function: &Function) -> Bound<Operand> {
+        let name = name::catalog(&function.name)?;
+        if let Some(fault) = clock(&name) {
+            return Err(fault.within(&function.name));
+        }
+        refuse_decorations(function)?;
+        if is_aggregate(&name) {
+            return self.aggregate(&name, function);
+        }
+        if function.filter.is_some() {
+            let message = format!("FILTER specified, but {name} is not an aggregate function");
+            return Err(Fault::new("42809", message).within(&function.name));
+        }
+        let operands = match &function.args {
+            FunctionArguments::None => Vec::new(),
+            FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+                let exprs: Vec<&Expr> = list.args.iter().map(plain_argument).collect::<Bound<_>>()?;
+                self.bind_all(exprs)?
+            }
+            FunctionArguments::List(_) => {
+                let message = format!("DISTINCT specified, but {name} is not an aggregate function");
+                return Err(Fault::new("42809", message).within(&function.name));
+            }
+            FunctionArguments::Subquery(_) => return Err(subquery()),
+        };
+        if name == "coalesce" && !operands.is_empty() {
+            let (scalars, ty) = unified("COALESCE", operands)?;
+            return Ok(Operand::new(Scalar::Coalesce(scalars, ty)));
+        }
+        call_function(&name, operands)
+    }
+
+    fn aggregate(&mut self, name: &str, function: &Function) -> Bound<Operand> {
+        if let Some(message) = self.clause.no_aggregates() {
+            return Err(Fault::new("42803", message).within(&function.name));
+        }
+        let mut inner = Binder::new(self.catalog, self.scope, Clause::Aggregate, 0);
+        inner.depth = self.depth;
+        self.aggregates.bind(name, function, &mut inner)
+    }
+}
+
+fn connects(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::And | BinaryOperator::Or)
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+/// An argument that is a plain expression.
+pub(super) fn plain_argument(argument: &FunctionArg) -> Bound<&Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        FunctionArg::Unnamed(_) => Err(Fault::unsupported("* as an argument is").within(argument)),
+        FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+            Err(Fault::unsupported("a named argument is").within(argument))
+        }
+    }
+}
+
+fn refuse_decorations(function: &Function) -> Bound<()> {
+    let refused = [
+        (function.over.is_some(), "a window function (OVER) is"),
+        (!function.within_group.is_empty(), "WITHIN GROUP is"),
+        (function.null_treatment.is_some(), "IGNORE NULLS is"),
+        (function.parameters != FunctionArguments::None || function.uses_odbc_syntax, "this form of a call is"),
+    ];
+    match refused.into_iter().find(|(present, _)| *present) {
+        Some((_, what)) => Err(Fault::unsupported(what).within(&function.name)),
+        None => Ok(()),
+    }
+}
+
+/// What reads a clock: a view's content is a function of its inputs.
+fn clock(name: &str) -> Option<Fault> {
+    match name {
+        "now"
+        | "current_timestamp"
+        | "localtimestamp"
+        | "transaction_timestamp"
+        | "statement_timestamp"
+        | "clock_timestamp"
+        | "timeofday"
+        | "current_date"
+        | "current_time"
+        | "localtime" => Some(Fault::unsupported(format!("{name} is")).hint(
+            "A view's rows follow from its inputs alone, and the clock is none of them; compare with a column instead.",
+        )),
+        _ => None,
+    }
+}
+
+pub(super) fn subquery() -> Fault {
+    Fault::unsupported("a subquery in an expression is").hint("Join with it in FROM instead.")
+}
+
+/// A number as written: the smallest of integer, bigint and numeric that holds it.
+fn number(digits: &str) -> Bound<Operand> {
+    let plain: String = digits.chars().filter(|c| *c != '_').collect();
+    if let Ok(value) = plain.parse::<i32>() {
+        return Ok(Operand::literal(Datum::Int4(value), Type::Int4));
+    }
+    if let Ok(value) = plain.parse::<i64>() {
+        return Ok(Operand::literal(Datum::Int8(value), Type::Int8));
+    }
+    Operand::Unknown(Some(plain)).cast(&Type::Numeric, -1, CastContext::Explicit)
+}
+
+/// A call of an operator by its symbol or name.
+pub(in crate::sql) fn operator(name: &str, operands: Vec<Operand>) -> Bound<Operand> {
+    call(resolve_operator(name, &arguments(&operands))?, operands)
+}
+
+/// A call of a function by its name.
+pub(super) fn call_function(name: &str, operands: Vec<Operand>) -> Bound<Operand> {
+    call(resolve_function(name, &arguments(&operands))?, operands)
+}
+
+fn binary(op: &BinaryOperator, left: Operand, right: Operand) -> Bound<Operand> {
+    match op {
+        BinaryOperator::Xor | BinaryOperator::Spaceship | BinaryOperator::DuckIntegerDivide => {
+            Err(Fault::unsupported(format!("the operator {op} is")))
+        }
+        BinaryOperator::PGCustomBinaryOperator(parts) => match parts.as_slice() {
+            [schema, name] if schema == "pg_catalog" => operator(name, vec![left, right]),
+            [name] => operator(name, vec![left, right]),
+            _ => Err(Fault::unsupported("an operator outside pg_catalog is")),
+        },
+        op => operator(&op.to_string(), vec![left, right]),
+    }
+}

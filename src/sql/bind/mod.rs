@@ -1,0 +1,10 @@
+//! Names and types: what the words of a query mean.
+
+pub(super) mod aggregate;
+pub(super) mod expression;
+pub(super) mod label;
+pub(super) mod name;
+pub(super) mod operand;
+pub(super) mod scope;
+mod syntax;
+pub(super) mod types;

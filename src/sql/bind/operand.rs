@@ -1,0 +1,115 @@
+//! Bound expressions whose type may still be open: a quoted literal takes the type its surroundings ask for.
+
+use crate::expr::{Argument, CastContext, ResolveError, Resolved, Scalar, cast, common_type};
+use crate::sql::error::{Bound, Fault};
+use crate::value::{Datum, Type, text};
+
+/// A bound expression.
+#[derive(Clone, Debug)]
+pub(in crate::sql) enum Operand {
+    /// An expression of a known type, with its modifier.
+    Typed(Scalar, i32),
+    /// A quoted literal, or `NULL`.
+    Unknown(Option<String>),
+}
+
+impl From<ResolveError> for Fault {
+    fn from(error: ResolveError) -> Fault {
+        let fault = Fault::new(error.code, error.message);
+        match error.hint {
+            Some(hint) => fault.hint(hint),
+            None => fault,
+        }
+    }
+}
+
+impl Operand {
+    pub(in crate::sql) fn new(scalar: Scalar) -> Operand {
+        Operand::Typed(scalar, -1)
+    }
+
+    pub(in crate::sql) fn literal(value: Datum, ty: Type) -> Operand {
+        Operand::new(Scalar::Literal(value, ty))
+    }
+
+    /// What overload resolution is told.
+    pub(in crate::sql) fn argument(&self) -> Argument {
+        match self {
+            Operand::Typed(scalar, _) => Argument::Known(scalar.ty()),
+            Operand::Unknown(_) => Argument::Unknown,
+        }
+    }
+
+    /// The expression as that type.
+    pub(in crate::sql) fn cast(self, ty: &Type, modifier: i32, context: CastContext) -> Bound<Operand> {
+        let scalar = match self {
+            Operand::Typed(scalar, _) => cast(scalar, ty, modifier, context)?,
+            Operand::Unknown(None) => Scalar::Literal(Datum::Null, ty.clone()),
+            Operand::Unknown(Some(literal)) => read(&literal, ty, modifier, context)?,
+        };
+        Ok(Operand::Typed(scalar, modifier))
+    }
+
+    /// The expression where exactly that type is expected.
+    pub(in crate::sql) fn implicit(self, ty: &Type) -> Bound<Scalar> {
+        match self.cast(ty, -1, CastContext::Implicit)? {
+            Operand::Typed(scalar, _) => Ok(scalar),
+            Operand::Unknown(_) => Err(Fault::new("XX000", "a literal was left without a type")),
+        }
+    }
+
+    /// The expression where nothing asks for a type: what is still open becomes text.
+    pub(in crate::sql) fn settled(self) -> Bound<(Scalar, i32)> {
+        match self {
+            Operand::Typed(scalar, modifier) => Ok((scalar, modifier)),
+            unknown => Ok((unknown.implicit(&Type::Text)?, -1)),
+        }
+    }
+
+    /// The expression as a condition of `clause`.
+    pub(in crate::sql) fn condition(self, clause: &str) -> Bound<Scalar> {
+        match self {
+            Operand::Typed(scalar, _) if scalar.ty() != Type::Bool => {
+                Err(Fault::new("42804", format!("argument of {clause} must be type boolean, not type {}", scalar.ty())))
+            }
+            operand => operand.implicit(&Type::Bool),
+        }
+    }
+}
+
+/// A quoted literal read by the type's input function. An explicit cast to a length cuts where an input would complain.
+fn read(literal: &str, ty: &Type, modifier: i32, context: CastContext) -> Bound<Scalar> {
+    let parse = |modifier| text::parse(ty, modifier, literal).map_err(|error| Fault::new(error.code, error.message));
+    match ty {
+        Type::Varchar | Type::Char if modifier != -1 => {
+            Ok(cast(Scalar::Literal(parse(-1)?, ty.clone()), ty, modifier, context)?)
+        }
+        _ => Ok(Scalar::Literal(parse(modifier)?, ty.clone())),
+    }
+}
+
+/// A call of what was resolved, its arguments cast to what it takes.
+pub(in crate::sql) fn call(resolved: Resolved, operands: Vec<Operand>) -> Bound<Operand> {
+    let Resolved { function, arguments: types, result } = resolved;
+    let arguments = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
+    Ok(Operand::new(Scalar::Call { function, arguments: arguments.collect::<Bound<_>>()?, ty: result }))
+}
+
+/// The operands as the one type they meet in. `construct` names what they belong to.
+pub(in crate::sql) fn unified(construct: &str, operands: Vec<Operand>) -> Bound<(Vec<Scalar>, Type)> {
+    let arguments: Vec<Argument> = operands.iter().map(Operand::argument).collect();
+    let common = common_type(&arguments).map_err(|error| {
+        let message = match error.message.strip_prefix("could not convert type") {
+            Some(rest) => format!("{construct} could not convert type{rest}"),
+            None => format!("{construct} {}", error.message),
+        };
+        Fault::from(ResolveError { message, ..error })
+    })?;
+    let scalars = operands.into_iter().map(|operand| operand.implicit(&common));
+    Ok((scalars.collect::<Bound<_>>()?, common))
+}
+
+/// The operands' types.
+pub(in crate::sql) fn arguments(operands: &[Operand]) -> Vec<Argument> {
+    operands.iter().map(Operand::argument).collect()
+}

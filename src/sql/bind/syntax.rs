@@ -1,0 +1,195 @@
+//! SQL's own phrases (`IS`, `BETWEEN`, `EXTRACT`, `TRIM` …): each is a call of the function or operator Postgres has for it.
+
+use super::expression::{Binder, call_function, operator, subquery};
+use super::operand::{Operand, unified};
+use crate::expr::{CastContext, Scalar};
+use crate::sql::error::{Bound, Fault};
+use crate::value::{Datum, Type};
+use sqlparser::ast::{BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Interval, TrimWhereField};
+
+impl Binder<'_> {
+    /// Binds what `bind_kind` leaves.
+    pub(super) fn special(&mut self, expr: &Expr) -> Bound<Operand> {
+        match expr {
+            Expr::IsNull(inner) => self.test("is null", inner),
+            Expr::IsNotNull(inner) => self.test("is not null", inner),
+            Expr::IsTrue(inner) => self.test("is true", inner),
+            Expr::IsNotTrue(inner) => self.test("is not true", inner),
+            Expr::IsFalse(inner) => self.test("is false", inner),
+            Expr::IsNotFalse(inner) => self.test("is not false", inner),
+            Expr::IsUnknown(inner) => self.test("is unknown", inner),
+            Expr::IsNotUnknown(inner) => self.test("is not unknown", inner),
+            Expr::IsDistinctFrom(a, b) => self.apply("is distinct from", [&**a, b]),
+            Expr::IsNotDistinctFrom(a, b) => self.apply("is not distinct from", [&**a, b]),
+            Expr::Between { expr, negated, low, high } => self.between(expr, *negated, low, high),
+            Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
+                self.like(if *negated { "!~~" } else { "~~" }, expr, pattern, escape_char.as_deref())
+            }
+            Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
+                self.like(if *negated { "!~~*" } else { "~~*" }, expr, pattern, escape_char.as_deref())
+            }
+            Expr::AnyOp { left, compare_op, right, .. } => self.quantified(left, compare_op, "any", right),
+            Expr::AllOp { left, compare_op, right } => self.quantified(left, compare_op, "all", right),
+            Expr::Extract { field, syntax: ExtractSyntax::From, expr } => {
+                let operand = self.bind(expr)?;
+                call_function("extract", vec![text(field_name(field)), operand])
+            }
+            Expr::Position { expr, r#in } => self.call("position", [&**r#in, expr]),
+            Expr::Substring { expr, substring_from, substring_for, shorthand, .. } => {
+                self.substring(expr, substring_from.as_deref(), substring_for.as_deref(), *shorthand)
+            }
+            Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
+                let what = trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten());
+                self.trim(expr, *trim_where, what)
+            }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                self.call("overlay", [&**expr, overlay_what, overlay_from].into_iter().chain(overlay_for.as_deref()))
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => self.call("timezone", [&**time_zone, timestamp]),
+            Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.call("ceil", [&**expr])
+            }
+            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.call("floor", [&**expr])
+            }
+            Expr::Interval(interval) => self.interval(interval),
+            Expr::Collate { expr, collation } if collation.to_string().trim_matches('"') == "C" => self.bind(expr),
+            other => Err(refused(other)),
+        }
+    }
+
+    fn test(&mut self, name: &str, inner: &Expr) -> Bound<Operand> {
+        let operand = self.bind(inner)?;
+        operator(name, vec![operand])
+    }
+
+    fn apply<'e>(&mut self, name: &str, exprs: impl IntoIterator<Item = &'e Expr>) -> Bound<Operand> {
+        let operands = self.bind_all(exprs)?;
+        operator(name, operands)
+    }
+
+    fn call<'e>(&mut self, name: &str, exprs: impl IntoIterator<Item = &'e Expr>) -> Bound<Operand> {
+        let operands = self.bind_all(exprs)?;
+        call_function(name, operands)
+    }
+
+    /// Two comparisons; the compared expression is evaluated for each, as in Postgres.
+    fn between(&mut self, expr: &Expr, negated: bool, low: &Expr, high: &Expr) -> Bound<Operand> {
+        let (value, low, high) = (self.bind(expr)?, self.bind(low)?, self.bind(high)?);
+        let (above, below) = if negated { ("<", ">") } else { (">=", "<=") };
+        let above = operator(above, vec![value.clone(), low])?.condition("BETWEEN")?;
+        let below = operator(below, vec![value, high])?.condition("BETWEEN")?;
+        let both = vec![above, below];
+        Ok(Operand::new(if negated { Scalar::Or(both) } else { Scalar::And(both) }))
+    }
+
+    /// Equalities with every item, as one common type if there is one.
+    fn in_list(&mut self, expr: &Expr, list: &[Expr], negated: bool) -> Bound<Operand> {
+        let value = self.bind(expr)?;
+        let mut operands = vec![value];
+        operands.extend(self.bind_all(list)?);
+        if let Ok((scalars, _)) = unified("IN", operands.clone()) {
+            operands = scalars.into_iter().map(Operand::new).collect();
+        }
+        let mut operands = operands.into_iter();
+        let Some(value) = operands.next() else { return Err(Fault::syntax("IN needs a list")) };
+        let compare = if negated { "<>" } else { "=" };
+        let mut tests = operands
+            .zip(list)
+            .map(|(item, written)| {
+                let test = operator(compare, vec![value.clone(), item]).and_then(|test| test.condition("IN"));
+                test.map_err(|fault| fault.within(written))
+            })
+            .collect::<Bound<Vec<Scalar>>>()?;
+        Ok(Operand::new(match (tests.len(), negated) {
+            (1, _) => tests.remove(0),
+            (_, true) => Scalar::And(tests),
+            (_, false) => Scalar::Or(tests),
+        }))
+    }
+
+    fn like(&mut self, name: &str, expr: &Expr, pattern: &Expr, escape: Option<&Expr>) -> Bound<Operand> {
+        let value = self.bind(expr)?;
+        let pattern = match escape {
+            None => self.bind(pattern)?,
+            Some(escape) => self.call("like_escape", [pattern, escape])?,
+        };
+        operator(name, vec![value, pattern])
+    }
+
+    fn quantified(&mut self, left: &Expr, op: &BinaryOperator, quantifier: &str, right: &Expr) -> Bound<Operand> {
+        if let Expr::Subquery(_) = right {
+            return Err(subquery().within(right));
+        }
+        self.apply(&format!("{op} {quantifier}"), [left, right])
+    }
+
+    fn substring(&mut self, expr: &Expr, from: Option<&Expr>, length: Option<&Expr>, short: bool) -> Bound<Operand> {
+        let mut operands = vec![self.bind(expr)?];
+        match from {
+            Some(from) => operands.push(self.bind(from)?),
+            None => operands.push(Operand::literal(Datum::Int4(1), Type::Int4)),
+        }
+        if let Some(length) = length {
+            operands.push(self.bind(length)?);
+        }
+        call_function(if short { "substr" } else { "substring" }, operands)
+    }
+
+    fn trim<'e>(
+        &mut self,
+        expr: &'e Expr,
+        side: Option<TrimWhereField>,
+        what: impl Iterator<Item = &'e Expr>,
+    ) -> Bound<Operand> {
+        let name = match side {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            Some(TrimWhereField::Both) | None => "btrim",
+        };
+        self.call(name, std::iter::once(expr).chain(what))
+    }
+
+    fn interval(&mut self, interval: &Interval) -> Bound<Operand> {
+        if interval.leading_field.is_some() || interval.fractional_seconds_precision.is_some() {
+            return Err(Fault::unsupported("a field after an interval literal is")
+                .hint("Put the unit inside the quotes: interval '5 minutes'."));
+        }
+        match self.bind(&interval.value)? {
+            literal @ Operand::Unknown(Some(_)) => literal.cast(&Type::Interval, -1, CastContext::Explicit),
+            _ => Err(Fault::syntax("a quoted literal is expected after INTERVAL")),
+        }
+    }
+}
+
+fn text(value: String) -> Operand {
+    Operand::literal(Datum::text(value), Type::Text)
+}
+
+/// The field's name as Postgres knows it.
+fn field_name(field: &DateTimeField) -> String {
+    match field {
+        DateTimeField::Custom(ident) => ident.value.to_ascii_lowercase(),
+        field => field.to_string().to_ascii_lowercase(),
+    }
+}
+
+fn refused(expr: &Expr) -> Fault {
+    let what = match expr {
+        Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) => return subquery(),
+        Expr::SimilarTo { .. } => "SIMILAR TO is",
+        Expr::RLike { .. } => return Fault::syntax("Postgres has no RLIKE").hint("Use the operator ~."),
+        Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY is",
+        Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => "GROUPING SETS, CUBE and ROLLUP are",
+        Expr::Tuple(_) => "a row of several values as an expression is",
+        Expr::Array(_) => "an ARRAY[…] constructor is",
+        Expr::CompoundFieldAccess { .. } => "a subscript or field of an expression is",
+        Expr::Collate { .. } => "a collation other than \"C\" is",
+        Expr::IsNormalized { .. } => "IS NORMALIZED is",
+        Expr::IsJson { .. } => "IS JSON is",
+        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return Fault::syntax("* is not an expression"),
+        other => return Fault::unsupported(format!("the expression {other} is")),
+    };
+    Fault::unsupported(what)
+}

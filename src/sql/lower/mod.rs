@@ -1,0 +1,129 @@
+//! Queries to [`Rel`].
+
+mod aggregate;
+mod join;
+mod query;
+mod select;
+mod set_op;
+mod values;
+
+use super::catalog::Catalog;
+use super::error::{Bound, Fault};
+use crate::expr::{CastContext, Scalar};
+use crate::plan::{Rel, derive};
+use crate::value::{Column, RelationName, Schema, Type};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::bind::operand::Operand;
+use super::parse::Definition;
+use sqlparser::ast::Ident;
+
+/// How many relations and subqueries one view may name, common table expressions counted wherever they are used.
+const MAX_RELATIONS: usize = 500;
+
+/// A query's column.
+#[derive(Clone, Debug)]
+struct OutputColumn {
+    name: String,
+    ty: Type,
+    modifier: i32,
+    /// What the literal was, if the column is one whose type nothing has asked for.
+    open: Option<Operand>,
+}
+
+/// A query, lowered.
+#[derive(Clone, Debug)]
+struct Lowered {
+    rel: Rel,
+    columns: Vec<OutputColumn>,
+}
+
+impl Lowered {
+    /// The rows with these column types.
+    fn converted(self, types: &[Type]) -> Bound<Lowered> {
+        let mut expressions = Vec::with_capacity(types.len());
+        let mut columns = self.columns;
+        for (position, (column, ty)) in columns.iter_mut().zip(types).enumerate() {
+            let operand = match column.open.take() {
+                Some(open) => open,
+                None => Operand::Typed(Scalar::Column(position, column.ty.clone()), column.modifier),
+            };
+            expressions.push(operand.cast(ty, -1, CastContext::Implicit)?.settled()?.0);
+            if column.ty != *ty {
+                (column.ty, column.modifier) = (ty.clone(), -1);
+            }
+        }
+        Ok(Lowered { rel: self.rel.map(expressions), columns })
+    }
+
+    /// Names the first columns; there must be enough of them.
+    fn renamed(mut self, names: &[Ident], too_many: impl Fn(usize, usize) -> Fault) -> Bound<Lowered> {
+        if let Some(extra) = names.get(self.columns.len()) {
+            return Err(too_many(self.columns.len(), names.len()).at(extra.span));
+        }
+        for (column, ident) in self.columns.iter_mut().zip(names) {
+            column.name = super::bind::name::fold(ident);
+        }
+        Ok(self)
+    }
+}
+
+/// Lowers the queries of one view.
+pub(super) struct Lowerer<'a> {
+    pub(super) catalog: &'a Catalog,
+    /// The views lowered before.
+    pub(super) views: &'a BTreeMap<RelationName, Arc<Schema>>,
+    /// Common table expressions in scope, innermost last.
+    ctes: Vec<HashMap<String, Lowered>>,
+    relations: usize,
+}
+
+impl<'a> Lowerer<'a> {
+    pub(super) fn new(catalog: &'a Catalog, views: &'a BTreeMap<RelationName, Arc<Schema>>) -> Lowerer<'a> {
+        Lowerer { catalog, views, ctes: Vec::new(), relations: 0 }
+    }
+
+    /// The definition's plan and schema.
+    pub(super) fn view(&mut self, definition: &Definition) -> Bound<(Rel, Schema)> {
+        let lowered = self.query(&definition.query)?.renamed(&definition.columns, |_, _| {
+            Fault::new("42601", "CREATE VIEW specifies more column names than columns")
+        })?;
+        let types: Vec<Type> = lowered.columns.iter().map(|column| column.ty.clone()).collect();
+        let Lowered { rel, columns } = lowered.converted(&types)?;
+        refuse_duplicates(&columns)?;
+        let properties = derive(&rel, &|name| self.schema(name));
+        let key = properties.key();
+        let columns = columns.into_iter().zip(properties.nullable).map(|(column, nullable)| Column {
+            name: column.name,
+            ty: column.ty,
+            modifier: column.modifier,
+            nullable,
+        });
+        Ok((rel, Schema::table(columns.collect(), key)))
+    }
+
+    /// The schema of an input or a view lowered before.
+    fn schema(&self, name: &RelationName) -> Option<Arc<Schema>> {
+        self.views.get(name).or_else(|| self.catalog.get(name)).cloned()
+    }
+
+    /// Counts a relation of the plan.
+    fn count(&mut self, relations: usize) -> Bound<()> {
+        self.relations += relations;
+        match self.relations > MAX_RELATIONS {
+            true => Err(Fault::new("54001", format!("the view names more than {MAX_RELATIONS} relations"))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn refuse_duplicates(columns: &[OutputColumn]) -> Bound<()> {
+    for (position, column) in columns.iter().enumerate() {
+        if columns[..position].iter().any(|earlier| earlier.name == column.name) {
+            return Err(Fault::new("42701", format!("column \"{}\" specified more than once", column.name))
+                .hint("Give one of them another name with AS."));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! A query: its common table expressions and its body.
+
+use super::{Lowered, Lowerer};
+use crate::sql::bind::name::fold;
+use crate::sql::error::{Bound, Fault};
+use sqlparser::ast::{Cte, Ident, Query, SetExpr, Spanned, TableAliasColumnDef, With};
+use std::collections::HashMap;
+
+impl Lowerer<'_> {
+    /// Lowers a query.
+    pub(super) fn query(&mut self, query: &Query) -> Bound<Lowered> {
+        refuse_clauses(query)?;
+        let Some(with) = &query.with else { return self.body(&query.body) };
+        self.ctes.push(HashMap::new());
+        let lowered = self.with(with).and_then(|()| self.body(&query.body));
+        self.ctes.pop();
+        lowered
+    }
+
+    fn with(&mut self, with: &With) -> Bound<()> {
+        if with.recursive {
+            return Err(Fault::unsupported("WITH RECURSIVE is").at(with.with_token.0.span));
+        }
+        for Cte { alias, query, .. } in &with.cte_tables {
+            let name = fold(&alias.name);
+            let lowered = self.query(query)?;
+            let lowered = lowered.renamed(&names(&alias.columns)?, |available, written| {
+                Fault::new(
+                    "42P10",
+                    format!("WITH query \"{name}\" has {available} columns available but {written} columns specified"),
+                )
+            })?;
+            let Some(scope) = self.ctes.last_mut() else { continue };
+            if scope.insert(name.clone(), lowered).is_some() {
+                let message = format!("WITH query name \"{name}\" specified more than once");
+                return Err(Fault::new("42712", message).at(alias.name.span));
+            }
+        }
+        Ok(())
+    }
+
+    /// The common table expression of that name.
+    pub(super) fn cte(&self, name: &str) -> Option<&Lowered> {
+        self.ctes.iter().rev().find_map(|scope| scope.get(name))
+    }
+
+    /// Lowers a query's body.
+    pub(super) fn body(&mut self, body: &SetExpr) -> Bound<Lowered> {
+        self.count(1).map_err(|fault| fault.within(body))?;
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation { .. } => self.set_operation(body),
+            SetExpr::Values(values) => self.values(values),
+            SetExpr::Table(_) => Err(Fault::unsupported("TABLE name is").hint("Write SELECT * FROM name.")),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                Err(Fault::syntax("a view cannot change data").within(body))
+            }
+        }
+    }
+}
+
+/// An alias's column names.
+pub(super) fn names(columns: &[TableAliasColumnDef]) -> Bound<Vec<Ident>> {
+    let name = |column: &TableAliasColumnDef| match column.data_type {
+        None => Ok(column.name.clone()),
+        Some(_) => Err(Fault::unsupported("a column type in an alias is").at(column.span())),
+    };
+    columns.iter().map(name).collect()
+}
+
+fn refuse_clauses(query: &Query) -> Bound<()> {
+    if let Some(order) = &query.order_by {
+        return Err(Fault::unsupported("ORDER BY is")
+            .hint("A view's rows have no order; sort where they are read.")
+            .within(order));
+    }
+    let refused = [
+        (query.limit_clause.is_some(), "LIMIT is"),
+        (query.fetch.is_some(), "FETCH FIRST is"),
+        (!query.locks.is_empty() || query.for_clause.is_some(), "FOR UPDATE is"),
+        (query.settings.is_some() || query.format_clause.is_some(), "SETTINGS is"),
+        (!query.pipe_operators.is_empty(), "a pipe operator is"),
+    ];
+    match refused.into_iter().find(|(present, _)| *present) {
+        Some((_, what)) => Err(Fault::unsupported(what).within(query)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,167 @@
+//! One SELECT: FROM, WHERE, grouping, the select list, DISTINCT.
+
+use super::{Lowered, Lowerer, OutputColumn};
+use crate::expr::Scalar;
+use crate::plan::Rel;
+use crate::sql::bind::expression::{Binder, Clause};
+use crate::sql::bind::label::label;
+use crate::sql::bind::name::fold;
+use crate::sql::bind::operand::Operand;
+use crate::sql::bind::scope::{Scope, ScopeColumn};
+use crate::sql::error::{Bound, Fault};
+use crate::value::Row;
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, ObjectNamePart, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned,
+    WildcardAdditionalOptions,
+};
+
+/// What a SELECT reads from.
+pub(super) struct Input {
+    pub(super) rel: Rel,
+    pub(super) scope: Scope,
+}
+
+impl Input {
+    /// One row without columns.
+    fn nothing() -> Input {
+        Input { rel: Rel::Constant { rows: vec![Row::default()], columns: Vec::new() }, scope: Scope::default() }
+    }
+}
+
+/// An item of the select list, stars replaced by the columns they stand for.
+pub(super) struct Item<'a> {
+    pub(super) name: String,
+    pub(super) value: ItemValue<'a>,
+}
+
+/// What an item gives.
+pub(super) enum ItemValue<'a> {
+    Expr(&'a Expr),
+    Column(ScopeColumn),
+}
+
+impl ItemValue<'_> {
+    /// The item's value over the binder's scope.
+    pub(super) fn bind(&self, binder: &mut Binder<'_>) -> Bound<Operand> {
+        match self {
+            ItemValue::Expr(expr) => binder.bind(expr),
+            ItemValue::Column(column) => {
+                Ok(Operand::Typed(Scalar::Column(column.position, column.ty.clone()), column.modifier))
+            }
+        }
+    }
+}
+
+impl Lowerer<'_> {
+    pub(super) fn select(&mut self, select: &Select) -> Bound<Lowered> {
+        refuse_clauses(select)?;
+        let mut input = self.from(&select.from)?.unwrap_or_else(Input::nothing);
+        if let Some(selection) = &select.selection {
+            let mut binder = Binder::new(self.catalog, &input.scope, Clause::Where, input.rel.width());
+            let predicate = binder.condition(selection, "WHERE")?;
+            input.rel = input.rel.filter(vec![predicate]);
+        }
+        let items = self.items(select, &input.scope)?;
+        let GroupByExpr::Expressions(group_by, modifiers) = &select.group_by else {
+            return Err(Fault::unsupported("GROUP BY ALL is").within(&select.group_by));
+        };
+        if !modifiers.is_empty() {
+            return Err(Fault::unsupported("GROUPING SETS, CUBE and ROLLUP are").within(&select.group_by));
+        }
+        let (rel, values) = self.projected(input, &items, group_by, select.having.as_ref())?;
+        let lowered = output(rel, &items, values)?;
+        match &select.distinct {
+            None | Some(Distinct::All) => Ok(lowered),
+            Some(Distinct::Distinct) => distinct(lowered),
+            Some(Distinct::On(exprs)) => {
+                let place = exprs.first().map_or(select.span(), Spanned::span);
+                Err(Fault::unsupported("DISTINCT ON is").at(place))
+            }
+        }
+    }
+
+    /// The select list with stars replaced.
+    fn items<'s>(&self, select: &'s Select, scope: &Scope) -> Bound<Vec<Item<'s>>> {
+        let mut items = Vec::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::UnnamedExpr(expr) => {
+                    items.push(Item { name: label(expr, self.catalog), value: ItemValue::Expr(expr) });
+                }
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    items.push(Item { name: fold(alias), value: ItemValue::Expr(expr) });
+                }
+                SelectItem::Wildcard(options) => {
+                    refuse_options(options)?;
+                    if scope.columns.is_empty() {
+                        return Err(Fault::syntax("SELECT * with no tables specified is not valid").within(item));
+                    }
+                    items.extend(scope.star(None).map(star));
+                }
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                    refuse_options(options)?;
+                    let idents: Vec<_> = name.0.iter().filter_map(ObjectNamePart::as_ident).cloned().collect();
+                    let table = scope.table(&idents).map_err(|fault| fault.within(name))?;
+                    items.extend(scope.star(Some(table)).map(star));
+                }
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
+                | SelectItem::ExprWithAliases { .. } => {
+                    return Err(Fault::unsupported("this form of a select item is").within(item));
+                }
+            }
+        }
+        Ok(items)
+    }
+}
+
+fn star<'a>(column: &ScopeColumn) -> Item<'a> {
+    Item { name: column.name.clone(), value: ItemValue::Column(column.clone()) }
+}
+
+/// The select list as the query's columns. Open literals stay open for a set operation around it, and are text meanwhile.
+fn output(rel: Rel, items: &[Item<'_>], values: Vec<Operand>) -> Bound<Lowered> {
+    let (mut columns, mut expressions) = (Vec::new(), Vec::new());
+    for (item, value) in items.iter().zip(values) {
+        let open = matches!(value, Operand::Unknown(_)).then(|| value.clone());
+        let (scalar, modifier) = value.settled()?;
+        columns.push(OutputColumn { name: item.name.clone(), ty: scalar.ty(), modifier, open });
+        expressions.push(scalar);
+    }
+    Ok(Lowered { rel: rel.map(expressions), columns })
+}
+
+/// Equal rows once; every type is settled by then.
+pub(super) fn distinct(mut lowered: Lowered) -> Bound<Lowered> {
+    lowered.columns.iter_mut().for_each(|column| column.open = None);
+    Ok(Lowered { rel: Rel::Distinct { input: Box::new(lowered.rel) }, ..lowered })
+}
+
+fn refuse_options(options: &WildcardAdditionalOptions) -> Bound<()> {
+    let WildcardAdditionalOptions { opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias, .. } =
+        options;
+    let any = opt_ilike.is_some() || opt_exclude.is_some() || opt_except.is_some() || opt_replace.is_some();
+    match any || opt_rename.is_some() || opt_alias.is_some() {
+        true => Err(Fault::syntax("Postgres has no options after *").at(options.wildcard_token.0.span)),
+        false => Ok(()),
+    }
+}
+
+fn refuse_clauses(select: &Select) -> Bound<()> {
+    let refused = [
+        (select.into.is_some(), "INTO is"),
+        (select.top.is_some(), "TOP is"),
+        (select.exclude.is_some(), "EXCLUDE is"),
+        (!select.lateral_views.is_empty(), "LATERAL VIEW is"),
+        (select.prewhere.is_some(), "PREWHERE is"),
+        (!select.connect_by.is_empty(), "CONNECT BY is"),
+        (!select.cluster_by.is_empty() || !select.distribute_by.is_empty(), "CLUSTER BY is"),
+        (!select.sort_by.is_empty(), "SORT BY is"),
+        (!select.named_window.is_empty(), "WINDOW is"),
+        (select.qualify.is_some(), "QUALIFY is"),
+        (select.value_table_mode.is_some() || select.select_modifiers.is_some(), "a modifier of SELECT is"),
+    ];
+    match refused.into_iter().find(|(present, _)| *present) {
+        Some((_, what)) => Err(Fault::unsupported(what).at(select.select_token.0.span)),
+        None => Ok(()),
+    }
+}
