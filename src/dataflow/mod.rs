@@ -2,13 +2,33 @@
 //!
 //! A `Program` says which relations come in, which views are made of them and who is told their changes; `Dataflow::start` runs
 //! it on worker threads until `shutdown`. Sources put ticks in through `Sender`s, which block while too much is on its way.
+//!
+//! Reading order: `program` (what is asked for), `blueprint` (checked and ordered), `render` (from plans to operators), `key`,
+//! `slab`, `linear` and `arrange` (rows and keys in memory), `operators`, then `ingest` and `worker` (how it runs).
 
+mod arrange;
+mod blueprint;
+mod chunker;
+mod evaluate;
+mod fault;
+mod hash;
+mod ingest;
+mod key;
+mod linear;
 mod native;
+mod operators;
 pub mod prelude;
 mod program;
+mod render;
+mod shape;
+
+mod slab;
+mod state;
 mod types;
 mod worker;
 
+pub use evaluate::evaluate;
+pub use ingest::{Closed, Sender};
 pub use native::{Build, NativeInputs, NativeView};
 pub use program::{DataflowError, Export, InputRelation, OnError, Program, Settings, error_schema, errors_of};
-pub use worker::{Closed, Dataflow, RelationStats, Sender};
+pub use worker::{Dataflow, RelationStats};

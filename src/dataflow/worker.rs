@@ -1,19 +1,41 @@
 //! A running dataflow: its worker threads and the doors into them.
+//!
+//! All workers build the same dataflow, each takes its commands from a queue of its own, and all leave together: when they are
+//! asked to, or when one of them panics. On leaving they drop the dataflow before its inputs, so that nobody is told an end
+//! that did not come.
 
-use super::program::{DataflowError, Program, Settings};
-use crate::timeline::{SourceId, Tick};
+use super::blueprint::{Blueprint, Definition};
+use super::fault::row_error;
+use super::ingest::{Changes, Command, Sender};
+use super::native::NativeInputs;
+use super::operators::export::{Tell, export};
+use super::operators::upsert::upsert;
+use super::operators::watch::watch;
+use super::program::{DataflowError, OnError, Program, Settings};
+use super::render::Renderer;
+use super::state::{Content, ENDED, Shared};
+use super::types::{Rows, Scope, empty};
+use crate::timeline::{SourceId, Step, Upsert};
 use crate::value::{Diff, RelationName, Row, Time};
+use crossbeam_channel as channel;
+use differential_dataflow::AsCollection;
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::{Input, core::input::Handle, probe};
+use timely::worker::Worker;
+use timely::{WorkerConfig, execute::execute};
 
 /// A running dataflow. Dropping it shuts it down.
-pub struct Dataflow {}
-
-/// Where a source's ticks enter.
-pub struct Sender {}
-
-/// The dataflow takes no more ticks: it failed or is shutting down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the dataflow takes no more ticks")]
-pub struct Closed;
+pub struct Dataflow {
+    shared: Arc<Shared>,
+    queues: Vec<channel::Sender<Command>>,
+    workers: Option<timely::communication::WorkerGuards<()>>,
+}
 
 /// How far a relation has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,45 +50,297 @@ pub struct RelationStats {
     pub frontier: Option<Time>,
 }
 
+/// The readers of each relation, by place; for the first worker.
+type Readers = HashMap<usize, Vec<Tell>>;
+
 impl Dataflow {
     /// Builds the program on every worker and runs it.
-    pub fn start(_settings: Settings, _program: Program) -> Result<Dataflow, DataflowError> {
-        Err(DataflowError::Failed("the dataflow cannot run programs yet".into()))
+    pub fn start(settings: Settings, program: Program) -> Result<Dataflow, DataflowError> {
+        let blueprint = Blueprint::new(&program)?;
+        let read = blueprint.read_by(&program);
+        let shared = Arc::new(Shared::new(settings, blueprint, read));
+        let readers = Mutex::new(Some(readers(&shared, program)));
+        let (queues, commands): (Vec<_>, Vec<_>) = (0..shared.workers()).map(|_| channel::unbounded()).unzip();
+        let (told_built, built) = channel::unbounded();
+        let of_workers = shared.clone();
+        let config = timely::Config {
+            communication: match shared.workers() {
+                1 => timely::CommunicationConfig::Thread,
+                workers => timely::CommunicationConfig::Process(workers),
+            },
+            worker: WorkerConfig::default(),
+        };
+        let workers = execute(config, move |worker| {
+            let shared = of_workers.clone();
+            let readers = match worker.index() {
+                0 => readers.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default(),
+                _ => Readers::new(),
+            };
+            shared.register_worker(worker.index());
+            let commands = commands[worker.index()].clone();
+            let work = AssertUnwindSafe(|| work(worker, &shared, &commands, readers, &told_built));
+            if let Err(panic) = catch_unwind(work) {
+                shared.fail(format!("a worker panicked: {}", panic_message(panic.as_ref())));
+            }
+            for dataflow in worker.installed_dataflows() {
+                let _ = catch_unwind(AssertUnwindSafe(|| worker.drop_dataflow(dataflow)));
+            }
+            shared.stop();
+        });
+        let workers = workers.map_err(DataflowError::Failed)?;
+        let dataflow = Dataflow { shared, queues, workers: Some(workers) };
+        for _ in 0..dataflow.shared.workers() {
+            if let Ok(Err(error)) = built.recv() {
+                return Err(error);
+            }
+        }
+        match dataflow.failed() {
+            Some(message) => Err(DataflowError::Failed(message)),
+            None => Ok(dataflow),
+        }
     }
 
     /// The door for a source's ticks. One sender per source.
-    pub fn sender(&self, _source: SourceId) -> Sender {
-        Sender {}
+    pub fn sender(&self, source: SourceId) -> Sender {
+        Sender::new(self.shared.clone(), self.queues.clone(), source)
+    }
+
+    fn place(&self, relation: &RelationName) -> Option<usize> {
+        self.shared.blueprint.places.get(relation).copied()
     }
 
     /// A relation's frontier; `None` when it has ended (or there is no such relation).
-    pub fn frontier(&self, _relation: &RelationName) -> Option<Time> {
-        None
+    pub fn frontier(&self, relation: &RelationName) -> Option<Time> {
+        let frontier = self.shared.relations[self.place(relation)?].frontier.load(Ordering::Acquire);
+        (frontier != ENDED).then_some(frontier)
     }
 
     /// The content of a peekable relation at the last frontier told, which is returned with it; `None` if the relation is
     /// not peekable or has not reached its first real frontier.
-    pub fn peek(&self, _relation: &RelationName) -> Option<(Option<Time>, Vec<(Row, Diff)>)> {
-        None
+    pub fn peek(&self, relation: &RelationName) -> Option<(Option<Time>, Vec<(Row, Diff)>)> {
+        let content = self.shared.content(self.place(relation)?);
+        let content = content.as_ref().filter(|content| content.told)?;
+        Some((content.frontier, content.rows.iter().map(|(row, count)| (row.clone(), *count)).collect()))
     }
 
     /// Counts for every relation.
     pub fn stats(&self) -> Vec<RelationStats> {
-        Vec::new()
+        let relations = self.shared.blueprint.relations.iter().zip(&self.shared.relations);
+        let stats = relations.map(|(relation, state)| {
+            let frontier = state.frontier.load(Ordering::Acquire);
+            RelationStats {
+                relation: relation.name.clone(),
+                rows: state.rows.load(Ordering::Relaxed),
+                changes: state.changes.load(Ordering::Relaxed),
+                frontier: (frontier != ENDED).then_some(frontier),
+            }
+        });
+        stats.collect()
     }
 
     /// Why the dataflow failed, if it did: all workers have then left.
     pub fn failed(&self) -> Option<String> {
-        None
+        self.shared.failure()
     }
 
     /// Stops all workers and drops what they hold, without closing the inputs: nobody is told anything more.
     pub fn shutdown(self) {}
 }
 
-impl Sender {
-    /// Puts one tick in. Blocks while the source's changes on their way exceed the budget.
-    pub fn send(&mut self, _tick: Tick) -> Result<(), Closed> {
-        Err(Closed)
+impl Drop for Dataflow {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if let Some(workers) = self.workers.take() {
+            drop(workers.join());
+        }
     }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+}
+
+/// Everybody who is to be told steps: exports, and the watch over the views' errors. Marks what can be peeked at.
+fn readers(shared: &Shared, program: Program) -> Readers {
+    let mut readers = Readers::new();
+    let place = |relation: &RelationName| shared.blueprint.places.get(relation).copied();
+    for export in program.exports {
+        if let Some(place) = place(&export.relation) {
+            readers.entry(place).or_default().push(export.tell);
+        }
+    }
+    for place in program.peekable.iter().filter_map(place) {
+        *shared.content(place) = Some(Content::default());
+        readers.entry(place).or_default();
+    }
+    if let Some(on_error) = program.on_error {
+        for (place, relation) in shared.blueprint.relations.iter().enumerate() {
+            if let Definition::ErrorsOf(_) = relation.definition {
+                readers.entry(place).or_default().push(error_reader(relation.name.clone(), on_error.clone()));
+            }
+        }
+    }
+    readers
+}
+
+fn error_reader(relation: RelationName, on_error: OnError) -> Tell {
+    Box::new(move |step: Step| {
+        for (row, time, diff) in &step.changes {
+            if *diff > 0 {
+                on_error(&relation, &row_error(row), *time);
+            }
+        }
+    })
+}
+
+/// The inputs of one source.
+type Inputs = Vec<(usize, InputHandle)>;
+
+enum InputHandle {
+    Rows(Handle<Time, CapacityContainerBuilder<Vec<(Row, Time, Diff)>>>),
+    Writes(Handle<Time, CapacityContainerBuilder<Vec<Upsert>>>),
+}
+
+impl InputHandle {
+    fn give(&mut self, changes: Changes) {
+        match (self, changes) {
+            (InputHandle::Rows(handle), Changes::Rows(mut rows)) => handle.send_batch(&mut rows),
+            (InputHandle::Writes(handle), Changes::Writes(mut writes)) => handle.send_batch(&mut writes),
+            (InputHandle::Rows(_), Changes::Writes(_)) | (InputHandle::Writes(_), Changes::Rows(_)) => {}
+        }
+    }
+
+    fn advance_to(&mut self, frontier: Time) {
+        match self {
+            InputHandle::Rows(handle) => handle.advance_to(frontier),
+            InputHandle::Writes(handle) => handle.advance_to(frontier),
+        }
+    }
+}
+
+/// So much is put in before the dataflow runs again.
+const COMMANDS_AT_ONCE: usize = 64;
+
+fn work(
+    worker: &mut Worker,
+    shared: &Arc<Shared>,
+    commands: &channel::Receiver<Command>,
+    mut readers: Readers,
+    built: &channel::Sender<Result<(), DataflowError>>,
+) {
+    let index = worker.next_dataflow_index();
+    let rendered = worker.dataflow(|scope| render(scope, shared, &mut readers));
+    let (inputs, probes) = match rendered {
+        Ok(rendered) => rendered,
+        Err(error) => {
+            worker.drop_dataflow(index);
+            let _ = built.send(Err(error));
+            return;
+        }
+    };
+    let mut inputs: Vec<Option<Inputs>> = inputs.into_iter().map(Some).collect();
+    let _ = built.send(Ok(()));
+    let mut frontiers = vec![0; probes.len()];
+    while !shared.stopped() {
+        let taken = commands.try_iter().take(COMMANDS_AT_ONCE).map(|command| obey(command, &mut inputs)).count();
+        if taken > 0 {
+            worker.step();
+        } else {
+            worker.step_or_park(Some(Duration::from_millis(100)));
+        }
+        if worker.index() == 0 {
+            publish(shared, &probes, &mut frontiers);
+        }
+        if shared.shards.iter().any(|shards| !shards.is_empty()) {
+            shared.tell_progress();
+        }
+    }
+    worker.drop_dataflow(index);
+    drop(inputs);
+}
+
+fn obey(command: Command, inputs: &mut [Option<Inputs>]) {
+    let Some(handles) = &mut inputs[command.source] else { return };
+    for (place, changes) in command.changes {
+        if let Some((_, handle)) = handles.iter_mut().find(|(of, _)| *of == place) {
+            handle.give(changes);
+        }
+    }
+    match command.frontier {
+        Some(frontier) => handles.iter_mut().for_each(|(_, handle)| handle.advance_to(frontier)),
+        None => inputs[command.source] = None,
+    }
+}
+
+/// Makes the relations' frontiers known.
+fn publish(shared: &Shared, probes: &[probe::Handle<Time>], frontiers: &mut [Time]) {
+    let mut advanced = false;
+    for (place, (probe, known)) in probes.iter().zip(frontiers).enumerate() {
+        let frontier = probe.with_frontier(|frontier| frontier.first().copied().unwrap_or(ENDED));
+        if frontier != *known {
+            *known = frontier;
+            shared.relations[place].frontier.store(frontier, Ordering::Release);
+            advanced = true;
+        }
+    }
+    if advanced {
+        shared.tell_progress();
+    }
+}
+
+type Rendered = (Vec<Inputs>, Vec<probe::Handle<Time>>);
+
+fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Result<Rendered, DataflowError> {
+    let blueprint = &shared.blueprint;
+    let mut inputs: Vec<Inputs> = blueprint.sources.iter().map(|_| Inputs::new()).collect();
+    let mut probes = Vec::new();
+    let mut renderer = Renderer::new(scope, blueprint);
+    let mut errors = empty(scope);
+    for (place, relation) in blueprint.relations.iter().enumerate() {
+        let rows = match &relation.definition {
+            Definition::Input(input) => {
+                let (handle, rows) = render_input(scope, shared, place, input.upserts);
+                if let Some(source) = relation.sources.first() {
+                    inputs[*source].push((place, handle));
+                }
+                rows
+            }
+            Definition::View(view) => {
+                let (rows, found) = renderer.view(&view.rel)?;
+                errors = found;
+                rows
+            }
+            Definition::Native(view) => {
+                let given = view.inputs.iter().filter_map(|input| {
+                    let place = *blueprint.places.get(input)?;
+                    Some((input.clone(), blueprint.relations[place].schema.clone(), renderer.relation(place)))
+                });
+                let mut given = NativeInputs::new(scope, given.collect());
+                let rows = (view.build)(&mut given);
+                errors = empty(scope).concatenate(given.into_errors());
+                rows
+            }
+            Definition::ErrorsOf(_) => errors.clone().map(|error| super::fault::error_row(&error)),
+        };
+        let (rows, probe) = watch(rows, place, shared.clone());
+        probes.push(probe);
+        if shared.read[place] {
+            export(rows.clone(), place, shared.clone(), readers.remove(&place).unwrap_or_default());
+        }
+        renderer.define(rows);
+    }
+    Ok((inputs, probes))
+}
+
+fn render_input<'s>(scope: Scope<'s>, shared: &Arc<Shared>, place: usize, upserts: bool) -> (InputHandle, Rows<'s>) {
+    if !upserts {
+        let (handle, stream) = scope.new_input::<Vec<(Row, Time, Diff)>>();
+        return (InputHandle::Rows(handle), stream.as_collection());
+    }
+    let (handle, writes) = scope.new_input::<Vec<Upsert>>();
+    let shard = shared.shards[place][scope.index()].clone();
+    let (shared, name) = (shared.clone(), shared.blueprint.relations[place].name.clone());
+    let fail = move |message| shared.fail(format!("relation {name}: {message}"));
+    (InputHandle::Writes(handle), upsert(writes, shard, fail))
 }

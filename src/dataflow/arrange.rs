@@ -1,0 +1,101 @@
+//! Arrangements: rows indexed by a key, of whichever kind.
+
+use super::key::{Key, KeyPlan, with_key};
+use super::linear::Linear;
+use super::types::{Arranged, Collection, KeyBatcher, KeySpine, Rows, Update};
+use crate::expr::Scalar;
+use crate::value::{Column, Row, encoding};
+use differential_dataflow::AsCollection;
+use differential_dataflow::difference::Semigroup;
+use differential_dataflow::operators::arrange::arrangement::arrange_core;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::vec::Map;
+
+/// Rows indexed by a key.
+#[derive(Clone)]
+pub enum Arrangement<'s> {
+    /// By a `u64`.
+    Word(Arranged<'s, u64>),
+    /// By two.
+    Pair(Arranged<'s, [u64; 2]>),
+    /// By bytes.
+    Bytes(Arranged<'s, Row>),
+}
+
+/// A key that can be an arrangement's.
+pub trait ArrangementKey: Key {
+    /// As a member of the closed set.
+    fn wrap(arranged: Arranged<'_, Self>) -> Arrangement<'_>;
+}
+
+impl ArrangementKey for u64 {
+    fn wrap(arranged: Arranged<'_, u64>) -> Arrangement<'_> {
+        Arrangement::Word(arranged)
+    }
+}
+
+impl ArrangementKey for [u64; 2] {
+    fn wrap(arranged: Arranged<'_, [u64; 2]>) -> Arrangement<'_> {
+        Arrangement::Pair(arranged)
+    }
+}
+
+impl ArrangementKey for Row {
+    fn wrap(arranged: Arranged<'_, Row>) -> Arrangement<'_> {
+        Arrangement::Bytes(arranged)
+    }
+}
+
+/// Indexes keyed rows.
+pub fn arrange<'s, K, R>(keyed: Collection<'s, (K, Row), R>, name: &str) -> Arranged<'s, K, R>
+where
+    K: Key,
+    R: Semigroup + Ord + differential_dataflow::ExchangeData,
+{
+    let exchange = Exchange::new(|update: &Update<K, R>| update.0.0.spread());
+    arrange_core::<_, _, KeyBatcher<K, R>, KeySpine<K, R>>(keyed.inner, exchange, name, KeyBatcher::<K, R>::new)
+}
+
+/// The columns a join's key has: those of its expressions, without nulls.
+pub fn join_key(expressions: &[Scalar]) -> KeyPlan {
+    let columns: Vec<Column> = expressions.iter().map(|expression| Column::new("", expression.ty(), false)).collect();
+    KeyPlan::new(&columns)
+}
+
+/// Rows indexed by expressions that cannot fail; rows for which one is null are left out.
+pub fn arrange_by<'s>(rows: Rows<'s>, columns: usize, keys: &[Scalar]) -> Arrangement<'s> {
+    let plan = join_key(keys);
+    let kind = plan.kind();
+    with_key!(kind, K => K::wrap(arrange(keyed::<K>(rows, columns, keys, plan), "Arrange")))
+}
+
+/// Each row with its key; rows for which a key column is null are left out.
+fn keyed<'s, K: Key>(rows: Rows<'s>, columns: usize, keys: &[Scalar], plan: KeyPlan) -> Collection<'s, (K, Row)> {
+    let mut evaluator = key_program(columns, keys).compile();
+    let keyed = rows.inner.flat_map(move |(row, time, diff)| {
+        let key = row.with_bytes(|bytes| {
+            let columns = evaluator.columns(bytes, &[]).ok().flatten()?;
+            (!has_null(columns)).then(|| K::read(&plan, columns))
+        });
+        key.map(|key| ((key, row), time, diff))
+    });
+    keyed.as_collection()
+}
+
+/// The program that makes key columns of a row.
+pub fn key_program(columns: usize, keys: &[Scalar]) -> Linear {
+    let mut program = Linear::identity(columns);
+    program.map(keys);
+    program
+}
+
+#[inline]
+fn has_null(mut columns: &[u8]) -> bool {
+    while let Some(tag) = columns.first() {
+        if *tag == encoding::NULL {
+            return true;
+        }
+        columns = &columns[encoding::skip(columns)..];
+    }
+    false
+}

@@ -1,0 +1,208 @@
+//! A program that was checked: its relations in an order in which each one's inputs come before it.
+
+use super::native::NativeView;
+use super::program::{DataflowError, InputRelation, Program, error_schema, errors_of};
+use super::shape::{Relations, columns};
+use crate::plan::{Rel, View};
+use crate::timeline::SourceId;
+use crate::value::{Column, RelationName, Schema};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// What a dataflow is rendered from; the same on every worker.
+pub struct Blueprint {
+    /// The sources, in the order of their places.
+    pub sources: Vec<SourceId>,
+    /// All relations, inputs first.
+    pub relations: Vec<Relation>,
+    /// The place of each relation.
+    pub places: HashMap<RelationName, usize>,
+}
+
+/// A relation and where it comes from.
+pub struct Relation {
+    /// Its name.
+    pub name: RelationName,
+    /// Its shape; columns of views are nullable as their definition shows.
+    pub schema: Arc<Schema>,
+    /// The places of the sources whose changes reach it.
+    pub sources: BTreeSet<usize>,
+    /// Its definition.
+    pub definition: Definition,
+}
+
+/// Where a relation comes from.
+pub enum Definition {
+    /// A source.
+    Input(InputRelation),
+    /// A SQL view.
+    View(View),
+    /// A Rust view.
+    Native(NativeView),
+    /// The errors of the view at that place.
+    ErrorsOf(usize),
+}
+
+impl Relations for Blueprint {
+    fn columns(&self, relation: &RelationName) -> Option<&[Column]> {
+        self.places.get(relation).map(|place| self.relations[*place].schema.columns.as_slice())
+    }
+}
+
+impl Blueprint {
+    /// Checks a program and orders it.
+    pub fn new(program: &Program) -> Result<Blueprint, DataflowError> {
+        let mut blueprint =
+            Blueprint { sources: program.sources.clone(), relations: Vec::new(), places: HashMap::new() };
+        for input in &program.inputs {
+            blueprint.add_input(input)?;
+        }
+        let sql = program.views.iter().map(|view| Definition::View(view.clone()));
+        let native = program.native.iter().map(|view| Definition::Native(view.clone()));
+        let mut waiting: Vec<Definition> = sql.chain(native).collect();
+        let defined: BTreeSet<RelationName> = waiting.iter().filter_map(name_of).flat_map(with_errors).collect();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            for definition in std::mem::take(&mut waiting) {
+                let needs = blueprint.missing(&definition);
+                match needs.iter().find(|name| !defined.contains(name)) {
+                    Some(unknown) => {
+                        let user = name_of(&definition).map_or(String::new(), |name| format!("view {name}"));
+                        return Err(DataflowError::Undefined { user, relation: unknown.clone() });
+                    }
+                    None if needs.is_empty() => blueprint.add_view(definition)?,
+                    None => waiting.push(definition),
+                }
+            }
+            if waiting.len() == before {
+                return Err(DataflowError::Circular(waiting.iter().filter_map(name_of).collect()));
+            }
+        }
+        blueprint.check_readers(program)?;
+        Ok(blueprint)
+    }
+
+    fn add_input(&mut self, input: &InputRelation) -> Result<(), DataflowError> {
+        let source = self.sources.iter().position(|source| *source == input.source);
+        let source = source.ok_or_else(|| DataflowError::Plan {
+            view: input.name.clone(),
+            message: "its source is not among the program's sources".into(),
+        })?;
+        let same_id =
+            |relation: &Relation| matches!(&relation.definition, Definition::Input(other) if other.id == input.id);
+        if self.relations.iter().any(same_id) {
+            return Err(DataflowError::Duplicate(input.name.clone()));
+        }
+        self.add(Relation {
+            name: input.name.clone(),
+            schema: input.schema.clone(),
+            sources: BTreeSet::from([source]),
+            definition: Definition::Input(input.clone()),
+        })
+    }
+
+    fn add_view(&mut self, definition: Definition) -> Result<(), DataflowError> {
+        let (name, schema) = match &definition {
+            Definition::View(view) => (view.name.clone(), self.view_schema(view)?),
+            Definition::Native(view) => (view.name.clone(), view.schema.clone()),
+            Definition::Input(_) | Definition::ErrorsOf(_) => return Ok(()),
+        };
+        let inputs = inputs_of(&definition);
+        let sources: BTreeSet<usize> =
+            inputs.iter().flat_map(|input| self.relations[self.places[input]].sources.iter().copied()).collect();
+        let place = self.relations.len();
+        self.add(Relation { name: name.clone(), schema, sources: sources.clone(), definition })?;
+        let errors = errors_of(&name);
+        if self.places.contains_key(&errors) {
+            return Err(DataflowError::Duplicate(errors));
+        }
+        let schema = Arc::new(error_schema());
+        self.add(Relation { name: errors, schema, sources, definition: Definition::ErrorsOf(place) })
+    }
+
+    /// The view's schema; the plan must make as many columns, of the same types.
+    fn view_schema(&self, view: &View) -> Result<Arc<Schema>, DataflowError> {
+        let made = columns(&view.rel, self)?;
+        let declared = &view.schema.columns;
+        if made.len() != declared.len() || made.iter().zip(declared).any(|(made, declared)| made.ty != declared.ty) {
+            let message = "its plan makes other columns than its schema has".into();
+            return Err(DataflowError::Plan { view: view.name.clone(), message });
+        }
+        let named = |(made, declared): (&Column, &Column)| Column { nullable: made.nullable, ..declared.clone() };
+        let columns = made.iter().zip(declared).map(named).collect();
+        Ok(Arc::new(Schema { columns, ..view.schema.as_ref().clone() }))
+    }
+
+    fn add(&mut self, relation: Relation) -> Result<(), DataflowError> {
+        if self.places.insert(relation.name.clone(), self.relations.len()).is_some() {
+            return Err(DataflowError::Duplicate(relation.name));
+        }
+        self.relations.push(relation);
+        Ok(())
+    }
+
+    fn missing(&self, definition: &Definition) -> Vec<RelationName> {
+        inputs_of(definition).into_iter().filter(|input| !self.places.contains_key(input)).collect()
+    }
+
+    /// Which relations somebody reads, by place.
+    pub fn read_by(&self, program: &Program) -> Vec<bool> {
+        let exported = program.exports.iter().map(|export| &export.relation);
+        let named: BTreeSet<&RelationName> = exported.chain(&program.peekable).collect();
+        let watched =
+            |relation: &Relation| program.on_error.is_some() && matches!(relation.definition, Definition::ErrorsOf(_));
+        self.relations.iter().map(|relation| named.contains(&relation.name) || watched(relation)).collect()
+    }
+
+    fn check_readers(&self, program: &Program) -> Result<(), DataflowError> {
+        let exported = program.exports.iter().map(|export| ("a sink", &export.relation));
+        let peeked = program.peekable.iter().map(|relation| ("a reader", relation));
+        match exported.chain(peeked).find(|(_, relation)| !self.places.contains_key(relation)) {
+            Some((user, relation)) => Err(DataflowError::Undefined { user: user.into(), relation: relation.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn name_of(definition: &Definition) -> Option<RelationName> {
+    match definition {
+        Definition::Input(input) => Some(input.name.clone()),
+        Definition::View(view) => Some(view.name.clone()),
+        Definition::Native(view) => Some(view.name.clone()),
+        Definition::ErrorsOf(_) => None,
+    }
+}
+
+fn with_errors(name: RelationName) -> [RelationName; 2] {
+    let errors = errors_of(&name);
+    [name, errors]
+}
+
+fn inputs_of(definition: &Definition) -> BTreeSet<RelationName> {
+    match definition {
+        Definition::Input(_) | Definition::ErrorsOf(_) => BTreeSet::new(),
+        Definition::Native(view) => view.inputs.iter().cloned().collect(),
+        Definition::View(view) => {
+            let mut inputs = BTreeSet::new();
+            gather(&view.rel, &mut inputs);
+            inputs
+        }
+    }
+}
+
+fn gather(rel: &Rel, inputs: &mut BTreeSet<RelationName>) {
+    match rel {
+        Rel::Get { relation, .. } => {
+            inputs.insert(relation.clone());
+        }
+        Rel::Constant { .. } => {}
+        Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Reduce { input, .. } | Rel::Distinct { input } => {
+            gather(input, inputs);
+        }
+        Rel::Join { left, right, .. } => {
+            gather(left, inputs);
+            gather(right, inputs);
+        }
+        Rel::Union { inputs: parts } => parts.iter().for_each(|part| gather(part, inputs)),
+    }
+}

@@ -1,0 +1,112 @@
+//! Tells a relation's readers its steps.
+//!
+//! The changes of all workers come together on the first. Nothing is told before the first real frontier (snapshots have ended);
+//! then the whole content, and from then on one step per advance of the frontier. Frontiers are multiples of the refresh grid
+//! because the inputs' are.
+
+use crate::dataflow::state::{Content, Shared};
+use crate::dataflow::types::Rows;
+use crate::timeline::Step;
+use crate::value::{Diff, Row, Time};
+use differential_dataflow::consolidation::{consolidate, consolidate_updates};
+use std::sync::Arc;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Operator;
+
+/// Called with each step.
+pub type Tell = Box<dyn FnMut(Step) + Send>;
+
+/// Gathers the changes of the relation at that place and tells them. The readers are given to the first worker only.
+pub fn export(rows: Rows<'_>, place: usize, shared: Arc<Shared>, readers: Vec<Tell>) {
+    let mut exporter = Exporter { place, shared, readers, waiting: Vec::new(), told: Told::Nothing };
+    let first_worker = rows.inner.scope().index() == 0;
+    rows.inner.sink(Exchange::new(|_| 0), "Export", move |(input, frontier)| {
+        input.for_each(|_, changes| exporter.waiting.append(changes));
+        if first_worker {
+            exporter.reach(frontier.frontier().first().copied());
+        }
+    });
+}
+
+struct Exporter {
+    place: usize,
+    shared: Arc<Shared>,
+    readers: Vec<Tell>,
+    waiting: Vec<(Row, Time, Diff)>,
+    told: Told,
+}
+
+/// What the readers were told last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Frontier(Time),
+    End,
+}
+
+impl Exporter {
+    fn reach(&mut self, frontier: Option<Time>) {
+        let reached = frontier.map_or(Told::End, Told::Frontier);
+        let sources = &self.shared.blueprint.relations[self.place].sources;
+        if reached == self.told || self.shared.stopped() || !self.shared.is_real(sources, frontier) {
+            return;
+        }
+        let first = self.told == Told::Nothing;
+        self.told = reached;
+        let due: Vec<(Row, Time, Diff)> = match frontier {
+            Some(frontier) if self.waiting.iter().any(|(_, time, _)| *time >= frontier) => {
+                let waiting = std::mem::take(&mut self.waiting).into_iter();
+                let (due, rest) = waiting.partition(|(_, time, _)| *time < frontier);
+                self.waiting = rest;
+                due
+            }
+            _ => std::mem::take(&mut self.waiting),
+        };
+        let changes = if first { content(due, frontier) } else { ordered(due) };
+        self.remember(&changes, frontier);
+        self.tell(Step { changes, frontier, first });
+    }
+
+    fn tell(&mut self, step: Step) {
+        if let Some((last, others)) = self.readers.split_last_mut() {
+            others.iter_mut().for_each(|reader| reader(step.clone()));
+            last(step);
+        }
+    }
+
+    fn remember(&self, changes: &[(Row, Time, Diff)], frontier: Option<Time>) {
+        if let Some(content) = self.shared.content(self.place).as_mut() {
+            content.update(changes, frontier);
+        }
+    }
+}
+
+impl Content {
+    fn update(&mut self, changes: &[(Row, Time, Diff)], frontier: Option<Time>) {
+        self.told = true;
+        self.frontier = frontier;
+        for (row, _, diff) in changes {
+            let count = self.rows.entry(row.clone()).or_default();
+            *count += diff;
+            if *count == 0 {
+                self.rows.remove(row);
+            }
+        }
+    }
+}
+
+/// Changes in order of time, consolidated.
+fn ordered(mut changes: Vec<(Row, Time, Diff)>) -> Vec<(Row, Time, Diff)> {
+    consolidate_updates(&mut changes);
+    changes.sort_by_key(|(_, time, _)| *time);
+    changes
+}
+
+/// Changes as the content they come to, at the last instant before the frontier.
+fn content(changes: Vec<(Row, Time, Diff)>, frontier: Option<Time>) -> Vec<(Row, Time, Diff)> {
+    let latest = changes.iter().map(|(_, time, _)| *time).max().unwrap_or_default();
+    let time = frontier.map_or(latest, |frontier| frontier.saturating_sub(1));
+    let mut rows: Vec<(Row, Diff)> = changes.into_iter().map(|(row, _, diff)| (row, diff)).collect();
+    consolidate(&mut rows);
+    rows.into_iter().map(|(row, diff)| (row, time, diff)).collect()
+}

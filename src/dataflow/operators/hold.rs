@@ -1,0 +1,57 @@
+//! Keeps changes until the frontier has passed them.
+//!
+//! Where two inputs of different sources meet, the one that is ahead makes changes far above the common frontier. An
+//! arrangement would scan them at every tick; here they wait in time order and cost nothing until they are due.
+
+use crate::dataflow::types::Collection;
+use crate::value::Time;
+use differential_dataflow::{AsCollection, Data};
+use std::collections::BTreeMap;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::{Capability, Operator};
+
+/// The same collection; nothing at or above the frontier gets through.
+pub fn hold<'s, D: Data, R: Clone + 'static>(collection: Collection<'s, D, R>) -> Collection<'s, D, R> {
+    let held =
+        collection.inner.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Hold", |_, _| {
+            let mut waiting: BTreeMap<Time, Vec<(D, R)>> = BTreeMap::new();
+            let mut capability: Option<Capability<Time>> = None;
+            move |(input, frontier), output| {
+                input.for_each(|message, changes| {
+                    keep_least(&mut capability, message.retain_least(0));
+                    for (row, time, diff) in changes.drain(..) {
+                        waiting.entry(time).or_default().push((row, diff));
+                    }
+                });
+                let Some(held) = capability.as_mut() else { return };
+                let due = match frontier.frontier().first() {
+                    Some(frontier) => {
+                        let later = waiting.split_off(frontier);
+                        std::mem::replace(&mut waiting, later)
+                    }
+                    None => std::mem::take(&mut waiting),
+                };
+                if !due.is_empty() {
+                    let mut session = output.session(&*held);
+                    for (time, changes) in due {
+                        session.give_iterator(changes.into_iter().map(|(row, diff)| (row, time, diff)));
+                    }
+                }
+                match waiting.first_key_value() {
+                    Some((time, _)) => held.downgrade(time),
+                    None => capability = None,
+                }
+            }
+        });
+    held.as_collection()
+}
+
+/// Keeps the capability with the lesser time.
+pub fn keep_least(kept: &mut Option<Capability<Time>>, other: Option<Capability<Time>>) {
+    if let Some(other) = other
+        && kept.as_ref().is_none_or(|kept| other.time() < kept.time())
+    {
+        *kept = Some(other);
+    }
+}

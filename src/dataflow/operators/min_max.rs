@@ -1,0 +1,166 @@
+//! The least or greatest value of a group, by stages: a change re-reads one small bucket per stage, never the whole group.
+
+use crate::dataflow::arrange::arrange;
+use crate::dataflow::key::Key;
+use crate::dataflow::slab::Bytes;
+use crate::dataflow::types::{Arranged, Collection, KeyBuilder, KeySpine, Update};
+use crate::value::{Diff, Row, encoding, key};
+use differential_dataflow::trace::implementations::BatchContainer;
+
+/// Which value of a group is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extreme {
+    /// The first in byte order.
+    Least,
+    /// The last.
+    Greatest,
+}
+
+/// Encodes values so that byte order is SQL's order, and equal values lie together.
+#[derive(Clone, Copy, Debug)]
+pub struct ValueCode {
+    /// Whether the row encoding itself does it.
+    pub canonical: bool,
+}
+
+impl ValueCode {
+    /// A column's value.
+    pub fn encode(self, column: &[u8]) -> Row {
+        if self.canonical {
+            return Row::from_bytes(column);
+        }
+        let mut bytes = Vec::new();
+        key::encode(&encoding::decode(column).0, &mut bytes);
+        bytes.extend_from_slice(column);
+        bytes.extend_from_slice(&(column.len() as u32).to_be_bytes());
+        Row::from_bytes(&bytes)
+    }
+
+    /// The key part, equal for equal values, and the column.
+    pub fn split(self, bytes: &[u8]) -> (&[u8], &[u8]) {
+        if self.canonical {
+            return (bytes, bytes);
+        }
+        let (rest, length) = bytes.split_at(bytes.len() - 4);
+        let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        rest.split_at(rest.len() - length)
+    }
+}
+
+/// Bits of the bucket numbers of the stages before the last: a million values fall into buckets of about 250, 64 and 64.
+const STAGES: [u32; 2] = [12, 6];
+
+/// The extreme value of each key; of equal values the least form.
+pub fn extreme<'s, K: Bucketed>(
+    values: Collection<'s, (K, Row)>,
+    extreme: Extreme,
+    code: ValueCode,
+) -> Collection<'s, (K, Row)> {
+    let mut values = values.map(|(key, value)| {
+        let bucket = value.spread() as u16 & ((1 << STAGES[0]) - 1);
+        (key.with_bucket(bucket), value)
+    });
+    for (stage, bits) in STAGES.into_iter().enumerate() {
+        if stage > 0 {
+            values = values.map(move |(key, value)| {
+                let (key, bucket) = K::without_bucket(&key);
+                (key.with_bucket(bucket & ((1 << bits) - 1)), value)
+            });
+        }
+        values = stage_of(values, extreme, code);
+    }
+    stage_of(values.map(|(key, value)| (K::without_bucket(&key).0, value)), extreme, code)
+}
+
+fn stage_of<'s, K: Key>(
+    values: Collection<'s, (K, Row)>,
+    extreme: Extreme,
+    code: ValueCode,
+) -> Collection<'s, (K, Row)> {
+    let reduced = reduce::<K>(arrange(values, "Extreme"), "Extreme", move |_, values: &[(Bytes<'_>, Diff)]| {
+        let mut present = values.iter().filter(|(_, count)| *count > 0).map(|(value, _)| value.0);
+        match extreme {
+            Extreme::Least => present.next(),
+            Extreme::Greatest => {
+                let greatest = present.next_back();
+                let form = greatest.map(|greatest| code.split(greatest).0);
+                present.rev().take_while(|value| form == Some(code.split(value).0)).last().or(greatest)
+            }
+        }
+        .map(Row::from_bytes)
+    });
+    reduced.as_collection(|key, value| (K::Container::into_owned(key), Row::from_bytes(value.0)))
+}
+
+/// One row, or none, for each key, of all its rows in byte order with how often each occurs.
+pub fn reduce<'s, K: Key>(
+    arranged: Arranged<'s, K>,
+    name: &str,
+    mut logic: impl FnMut(<K::Container as BatchContainer>::ReadItem<'_>, &[(Bytes<'_>, Diff)]) -> Option<Row> + 'static,
+) -> Arranged<'s, K> {
+    arranged.reduce_abelian::<_, KeyBuilder<K>, KeySpine<K>, K::Container, _>(
+        name,
+        move |key, rows, out| out.extend(logic(key, rows).map(|row| (row, 1))),
+        |updates: &mut Vec<Update<K>>, key, changes| {
+            updates.clear();
+            let own = K::Container::into_owned(key);
+            updates.extend(changes.drain(..).map(|(row, time, diff)| ((own.clone(), row), time, diff)));
+        },
+    )
+}
+
+/// A key to which a bucket number can be added.
+pub trait Bucketed: Key {
+    /// The key with a bucket.
+    type With: Key;
+    /// Adds a bucket number.
+    fn with_bucket(&self, bucket: u16) -> Self::With;
+    /// Takes it off again.
+    fn without_bucket(key: &Self::With) -> (Self, u16);
+}
+
+impl Bucketed for u64 {
+    type With = [u64; 2];
+
+    fn with_bucket(&self, bucket: u16) -> [u64; 2] {
+        [*self, u64::from(bucket)]
+    }
+
+    fn without_bucket(key: &[u64; 2]) -> (u64, u16) {
+        (key[0], key[1] as u16)
+    }
+}
+
+impl Bucketed for [u64; 2] {
+    type With = Row;
+
+    fn with_bucket(&self, bucket: u16) -> Row {
+        let mut bytes = [0; 18];
+        bytes[..8].copy_from_slice(&self[0].to_be_bytes());
+        bytes[8..16].copy_from_slice(&self[1].to_be_bytes());
+        bytes[16..].copy_from_slice(&bucket.to_be_bytes());
+        Row::from_bytes(&bytes)
+    }
+
+    fn without_bucket(key: &Row) -> ([u64; 2], u16) {
+        key.with_bytes(|bytes| {
+            let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            ([number(&bytes[..8]), number(&bytes[8..16])], number(&bytes[16..]) as u16)
+        })
+    }
+}
+
+impl Bucketed for Row {
+    type With = Row;
+
+    fn with_bucket(&self, bucket: u16) -> Row {
+        self.with_bytes(|bytes| Row::from_bytes(&[bytes, &bucket.to_be_bytes()].concat()))
+    }
+
+    fn without_bucket(key: &Row) -> (Row, u16) {
+        key.with_bytes(|bytes| {
+            let (key, bucket) = bytes.split_at(bytes.len() - 2);
+            (Row::from_bytes(key), u16::from_be_bytes([bucket[0], bucket[1]]))
+        })
+    }
+}

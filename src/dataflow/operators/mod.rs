@@ -1,0 +1,13 @@
+//! Operators: one file each.
+
+pub mod accumulate;
+pub mod distinct;
+pub mod export;
+pub mod hold;
+pub mod join;
+pub mod linear;
+pub mod min_max;
+pub mod reduce;
+pub mod tally;
+pub mod upsert;
+pub mod watch;

@@ -1,0 +1,416 @@
+//! Grouping and aggregates.
+//!
+//! The aggregates that accumulate, without DISTINCT, form the base: one `tally` of sums per group, which also tells which groups
+//! exist. Each of the others is a part of its own, one row per group: the extreme of a staged `min_max`, a tally over distinct
+//! values, or a fold over all of the group's values. Where group values may differ in form while equal, the least row of them
+//! is one more part. If there are parts, a last reduction puts a group's row together; a part that is absent saw no values.
+//!
+//! A group's errors (an overflowing sum) take the place of its row.
+
+use super::accumulate::{Accumulation, Slots, Sums, Wide, Width};
+use super::distinct::distinct_pairs;
+use super::min_max::{Bucketed, Extreme, ValueCode, extreme, reduce};
+use super::tally::tally;
+use crate::dataflow::arrange::arrange;
+use crate::dataflow::fault::{self, Fault, error_row, row_error};
+use crate::dataflow::key::{Key, KeyPlan, with_key};
+use crate::dataflow::linear::Linear;
+use crate::dataflow::shape::{is_nullable, mapped};
+use crate::dataflow::slab::Bytes;
+use crate::dataflow::types::{Collection, Errors, Outcome, Rows, Scope};
+use crate::expr::{Accumulator, AggregateFunction, Scalar};
+use crate::plan::Aggregate;
+use crate::timeline::DataError;
+use crate::value::{Column, Datum, Diff, Row, RowBuilder, Time, Type, encoding};
+use differential_dataflow::AsCollection;
+use differential_dataflow::consolidation::ConsolidatingContainerBuilder;
+use differential_dataflow::trace::implementations::BatchContainer;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::{ToStream, vec::Map};
+
+/// One row per group: the group's values, then the aggregates'. Without group expressions, exactly one row.
+pub fn group<'s>(
+    scope: Scope<'s>,
+    rows: Rows<'s>,
+    input: &[Column],
+    group: &[Scalar],
+    aggregates: &[Aggregate],
+) -> (Rows<'s>, Vec<Errors<'s>>) {
+    let grouping = Grouping::new(input, group, aggregates);
+    let fault = Fault::new(input);
+    let (rows, evaluation_errors) = super::linear::linear(rows, &grouping.program, fault);
+    let outcomes = with_key!(grouping.key.kind(), K => match grouping.base.width() {
+        Width::One => groups::<K, [Wide; 1]>(scope, rows, &grouping),
+        Width::Four => groups::<K, [Wide; 4]>(scope, rows, &grouping),
+        Width::Any => groups::<K, Vec<Accumulator>>(scope, rows, &grouping),
+    });
+    let (rows, errors) = fault::split(outcomes);
+    (rows, evaluation_errors.into_iter().chain([errors]).collect())
+}
+
+/// What is known of a grouping before it runs.
+struct Grouping {
+    /// Makes the group's columns followed by the arguments.
+    program: Linear,
+    key: KeyPlan,
+    columns: Vec<Column>,
+    /// The accumulated aggregates; their arguments come first.
+    base: Accumulation,
+    parts: Vec<Part>,
+    /// Where the value of each aggregate is found, in the order of the aggregates.
+    places: Vec<Place>,
+}
+
+/// An aggregate on its own.
+#[derive(Clone, Debug)]
+struct Part {
+    function: AggregateFunction,
+    /// The position of its argument among the arguments.
+    argument: usize,
+    way: Way,
+    code: ValueCode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Extreme(Extreme),
+    /// A tally of the distinct values.
+    DistinctSum,
+    /// All values, each with how often it occurs.
+    Fold {
+        distinct: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Base(usize),
+    Part(usize),
+}
+
+impl Grouping {
+    fn new(input: &[Column], group: &[Scalar], aggregates: &[Aggregate]) -> Grouping {
+        let columns = mapped(group, input);
+        let mut base = Vec::new();
+        let mut places = Vec::new();
+        let (mut base_arguments, mut part_arguments, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        for aggregate in aggregates {
+            let argument = effective_argument(aggregate);
+            let accumulates = aggregate.function.accumulable().is_some();
+            match argument {
+                Some(argument) if aggregate.distinct || !accumulates => {
+                    places.push(Place::Part(parts.len()));
+                    parts.push(Part::new(aggregate, part_arguments.len(), &argument.ty(), accumulates));
+                    part_arguments.push(argument);
+                }
+                argument => {
+                    places.push(Place::Base(base.len()));
+                    base.push((aggregate.function.clone(), argument.as_ref().map(|a| is_nullable(a, input))));
+                    base_arguments.extend(argument);
+                }
+            }
+        }
+        parts.iter_mut().for_each(|part| part.argument += base_arguments.len());
+        let expressions: Vec<Scalar> = group.iter().cloned().chain(base_arguments).chain(part_arguments).collect();
+        let mut program = Linear::identity(input.len());
+        program.map(&expressions);
+        let base = Accumulation::new(&base).unwrap_or_else(Accumulation::rows_only);
+        Grouping { program, key: KeyPlan::new(&columns), columns, base, parts, places }
+    }
+
+    fn is_global(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// Whether the group's values cannot be read from the key.
+    fn needs_forms(&self) -> bool {
+        !self.key.shows_columns()
+    }
+
+    /// The value of an aggregate over no rows.
+    fn absent(&self, part: usize) -> Datum {
+        self.parts[part].function.fold(&mut std::iter::empty()).unwrap_or(Datum::Null)
+    }
+}
+
+/// The argument, null where the filter is not true: all aggregates with an argument ignore nulls.
+fn effective_argument(aggregate: &Aggregate) -> Option<Scalar> {
+    let Some(filter) = &aggregate.filter else { return aggregate.argument.clone() };
+    let argument = aggregate.argument.clone().unwrap_or(Scalar::Literal(Datum::Bool(true), Type::Bool));
+    let ty = argument.ty();
+    let otherwise = Box::new(Scalar::Literal(Datum::Null, ty.clone()));
+    Some(Scalar::Case { branches: vec![(filter.clone(), argument)], otherwise, ty })
+}
+
+impl Part {
+    fn new(aggregate: &Aggregate, argument: usize, ty: &Type, accumulates: bool) -> Part {
+        let code = ValueCode { canonical: ty.is_canonical() };
+        let way = match &aggregate.function {
+            AggregateFunction::Min(_) => Way::Extreme(Extreme::Least),
+            AggregateFunction::Max(_) => Way::Extreme(Extreme::Greatest),
+            _ if accumulates && aggregate.distinct && code.canonical => Way::DistinctSum,
+            _ => Way::Fold { distinct: aggregate.distinct },
+        };
+        Part { function: aggregate.function.clone(), argument, way, code }
+    }
+}
+
+/// What a part's row begins with: which part, and whether an error follows rather than columns.
+const BASE: u8 = 0;
+const FORMS: u8 = 1;
+const FIRST_PART: u8 = 2;
+const VALUE: u8 = 0;
+const ERROR: u8 = 1;
+
+fn part_row(part: u8, result: Result<Row, Box<DataError>>) -> Row {
+    let (kind, row) = match result {
+        Ok(row) => (VALUE, row),
+        Err(error) => (ERROR, error_row(&error)),
+    };
+    row.with_bytes(|bytes| Row::from_bytes(&[&[part, kind], bytes].concat()))
+}
+
+fn groups<'s, K: Bucketed, S: Slots>(scope: Scope<'s>, rows: Rows<'s>, grouping: &Grouping) -> Collection<'s, Outcome> {
+    let sums = base_sums::<K, S>(scope, rows.clone(), grouping);
+    let arranged = arrange(sums, "Accumulate");
+    let fault = Fault::new(&grouping.columns);
+    let (plan, base, global) = (grouping.key.clone(), grouping.base.clone(), grouping.is_global());
+    let show_columns = plan.shows_columns();
+    let mut builder = RowBuilder::default();
+    if grouping.parts.is_empty() && show_columns {
+        return tally::<K, _, _>(arranged, "Accumulate", move |key, _, sums| {
+            let rows = group_rows(sums, global)?;
+            K::write(&plan, key, &mut builder);
+            Some(match base.finish(sums, rows, &mut builder) {
+                Ok(()) => Ok(builder.finish()),
+                Err(error) => {
+                    builder.finish();
+                    K::write(&plan, key, &mut builder);
+                    Err(fault.report(error, &builder.finish()))
+                }
+            })
+        });
+    }
+    let columns = grouping.columns.clone();
+    let base_rows = tally::<K, _, _>(arranged, "Accumulate", move |key, _, sums| {
+        let rows = group_rows(sums, global)?;
+        let result = base.finish(sums, rows, &mut builder);
+        let row = builder.finish();
+        let result = result.map(|()| row).map_err(|error| fault.report(error, &shown_key::<K>(&plan, key, &columns)));
+        Some((K::Container::into_owned(key), part_row(BASE, result)))
+    });
+    let mut parts = Vec::new();
+    if grouping.needs_forms() {
+        parts.push(forms::<K>(rows.clone(), grouping));
+    }
+    for (position, part) in grouping.parts.iter().enumerate() {
+        let values = part_values::<K>(rows.clone(), grouping, part);
+        parts.push(part_rows(values, part, FIRST_PART + position as u8, grouping));
+    }
+    assemble(base_rows, parts, grouping)
+}
+
+/// The number of rows if the group exists. The one group of a global aggregate has an extra row, so that it always exists.
+fn group_rows<S: Slots>(sums: &Sums<S>, global: bool) -> Option<i64> {
+    let rows = sums.rows() - i64::from(global);
+    (global || rows > 0).then_some(rows)
+}
+
+/// The group's columns for an error report, if the key shows them; else nulls.
+fn shown_key<K: Key>(plan: &KeyPlan, key: <K::Container as BatchContainer>::ReadItem<'_>, columns: &[Column]) -> Row {
+    let mut builder = RowBuilder::default();
+    if plan.shows_columns() {
+        K::write(plan, key, &mut builder);
+    } else {
+        columns.iter().for_each(|_| builder.push(&Datum::Null));
+    }
+    builder.finish()
+}
+
+/// The length of the first columns.
+fn prefix(row: &[u8], columns: usize) -> usize {
+    (0..columns).fold(0, |length, _| length + encoding::skip(&row[length..]))
+}
+
+/// Each row as its group's key and its sums as difference.
+fn base_sums<'s, K: Key, S: Slots>(
+    scope: Scope<'s>,
+    rows: Rows<'s>,
+    grouping: &Grouping,
+) -> Collection<'s, (K, Row), Sums<S>> {
+    let (plan, base, columns) = (grouping.key.clone(), grouping.base.clone(), grouping.columns.len());
+    type Builder<K, S> = ConsolidatingContainerBuilder<Vec<((K, Row), Time, Sums<S>)>>;
+    let sums = rows.inner.unary::<Builder<K, S>, _, _, _>(Pipeline, "Sums", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, updates| {
+                let mut session = output.session_with_builder(&capability);
+                session.give_iterator(updates.drain(..).map(|(row, time, diff)| {
+                    row.with_bytes(|bytes| {
+                        let (group, arguments) = bytes.split_at(prefix(bytes, columns));
+                        ((K::read(&plan, group), Row::default()), time, base.contribution(arguments, diff))
+                    })
+                }));
+            });
+        }
+    });
+    if !grouping.is_global() {
+        return sums.as_collection();
+    }
+    let key = K::read(&grouping.key, &[]);
+    let extra = (scope.index() == 0).then(|| ((key, Row::default()), Time::MIN, grouping.base.empty_row()));
+    sums.as_collection().concat(extra.to_stream(scope).as_collection())
+}
+
+/// The least row of the group's columns, per group.
+fn forms<'s, K: Key>(rows: Rows<'s>, grouping: &Grouping) -> Collection<'s, (K, Row)> {
+    let (plan, columns) = (grouping.key.clone(), grouping.columns.len());
+    let keyed = rows.map(move |row| {
+        row.with_bytes(|bytes| {
+            let group = &bytes[..prefix(bytes, columns)];
+            (K::read(&plan, group), Row::from_bytes(group))
+        })
+    });
+    let least = reduce::<K>(arrange(keyed, "Forms"), "Forms", |_, forms| {
+        let least = forms.iter().find(|(_, count)| *count > 0);
+        least.map(|(form, _)| part_row(FORMS, Ok(Row::from_bytes(form.0))))
+    });
+    least.as_collection(|key, row| (K::Container::into_owned(key), Row::from_bytes(row.0)))
+}
+
+/// The not-null values of a part's argument.
+fn part_values<'s, K: Key>(rows: Rows<'s>, grouping: &Grouping, part: &Part) -> Collection<'s, (K, Row)> {
+    let (plan, columns, argument, code) = (grouping.key.clone(), grouping.columns.len(), part.argument, part.code);
+    let values = rows.inner.flat_map(move |(row, time, diff)| {
+        row.with_bytes(|bytes| {
+            let (group, arguments) = bytes.split_at(prefix(bytes, columns));
+            let value = &arguments[prefix(arguments, argument)..];
+            let value = &value[..encoding::skip(value)];
+            (value[0] != encoding::NULL).then(|| ((K::read(&plan, group), code.encode(value)), time, diff))
+        })
+    });
+    values.as_collection()
+}
+
+fn part_rows<'s, K: Bucketed>(
+    values: Collection<'s, (K, Row)>,
+    part: &Part,
+    number: u8,
+    grouping: &Grouping,
+) -> Collection<'s, (K, Row)> {
+    match part.way {
+        Way::Extreme(which) => {
+            let code = part.code;
+            extreme(values, which, code).map(move |(key, value)| {
+                let column = value.with_bytes(|bytes| Row::from_bytes(code.split(bytes).1));
+                (key, part_row(number, Ok(column)))
+            })
+        }
+        Way::DistinctSum => distinct_sum(values, part, number, grouping),
+        Way::Fold { distinct } => fold(values, part, number, distinct, grouping),
+    }
+}
+
+/// An aggregate over a group's distinct values, which have one form each.
+fn distinct_sum<'s, K: Key>(
+    values: Collection<'s, (K, Row)>,
+    part: &Part,
+    number: u8,
+    grouping: &Grouping,
+) -> Collection<'s, (K, Row)> {
+    let Some(sum) = Accumulation::new(&[(part.function.clone(), Some(false))]) else {
+        return fold(values, part, number, true, grouping);
+    };
+    let plan = sum.clone();
+    type Builder<K> = ConsolidatingContainerBuilder<Vec<((K, Row), Time, Sums<Vec<Accumulator>>)>>;
+    let sums = distinct_pairs(values).inner.unary::<Builder<K>, _, _, _>(Pipeline, "DistinctSums", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, updates| {
+                let mut session = output.session_with_builder(&capability);
+                session.give_iterator(updates.drain(..).map(|((key, value), time, diff)| {
+                    let sums = value.with_bytes(|column| plan.contribution(column, diff));
+                    ((key, Row::default()), time, sums)
+                }));
+            });
+        }
+    });
+    let (key_plan, columns) = (grouping.key.clone(), grouping.columns.clone());
+    let fault = Fault::new(&columns);
+    let mut builder = RowBuilder::default();
+    tally::<K, _, _>(arrange(sums.as_collection(), "DistinctSums"), "DistinctSums", move |key, _, sums| {
+        let result = sum.finish(sums, sums.rows(), &mut builder);
+        let row = builder.finish();
+        let result =
+            result.map(|()| row).map_err(|error| fault.report(error, &shown_key::<K>(&key_plan, key, &columns)));
+        Some((K::Container::into_owned(key), part_row(number, result)))
+    })
+}
+
+/// An aggregate over all of a group's values, in key order, computed anew whenever one changes.
+fn fold<'s, K: Key>(
+    values: Collection<'s, (K, Row)>,
+    part: &Part,
+    number: u8,
+    distinct: bool,
+    grouping: &Grouping,
+) -> Collection<'s, (K, Row)> {
+    let (part, key_plan, columns) = (part.clone(), grouping.key.clone(), grouping.columns.clone());
+    let fault = Fault::new(&columns);
+    let folded = reduce::<K>(arrange(values, "Fold"), "Fold", move |key, values: &[(Bytes<'_>, Diff)]| {
+        let mut previous: Option<&[u8]> = None;
+        let mut values = values.iter().filter_map(|(value, count)| {
+            let (form, column) = part.code.split(value.0);
+            let repeated = previous.replace(form) == Some(form);
+            let count = if distinct { 1 } else { *count };
+            (count > 0 && !(distinct && repeated)).then(|| (encoding::decode(column).0, count))
+        });
+        let result = part.function.fold(&mut values).map(|value| Row::pack([&value]));
+        let result = result.map_err(|error| fault.report(error, &shown_key::<K>(&key_plan, key, &columns)));
+        Some(part_row(number, result))
+    });
+    folded.as_collection(|key, row| (K::Container::into_owned(key), Row::from_bytes(row.0)))
+}
+
+/// Puts the parts of each group together.
+fn assemble<'s, K: Key>(
+    base: Collection<'s, (K, Row)>,
+    parts: Vec<Collection<'s, (K, Row)>>,
+    grouping: &Grouping,
+) -> Collection<'s, Outcome> {
+    let parts = base.concatenate(parts);
+    let plan = grouping.key.clone();
+    let places = grouping.places.clone();
+    let show_columns = plan.shows_columns();
+    let absent: Vec<Row> = (0..grouping.parts.len()).map(|part| Row::pack([&grouping.absent(part)])).collect();
+    let mut builder = RowBuilder::default();
+    let whole = reduce::<K>(arrange(parts, "Group"), "Group", move |key, rows: &[(Bytes<'_>, Diff)]| {
+        let find = |part: u8| rows.iter().map(|(row, _)| row.0).find(|row| row[0] == part);
+        let base = find(BASE)?;
+        if let Some(error) = rows.iter().find(|(row, _)| row.0[1] == ERROR) {
+            return Some(Row::from_bytes(&error.0.0[1..]));
+        }
+        builder.push_encoded(&[VALUE]);
+        match show_columns {
+            true => K::write(&plan, key, &mut builder),
+            false => builder.push_encoded(&find(FORMS)?[2..]),
+        }
+        for place in &places {
+            match place {
+                Place::Base(position) => {
+                    let values = &base[2..];
+                    let value = &values[prefix(values, *position)..];
+                    builder.push_encoded(&value[..encoding::skip(value)]);
+                }
+                Place::Part(position) => match find(FIRST_PART + *position as u8) {
+                    Some(part) => builder.push_encoded(&part[2..]),
+                    None => absent[*position].with_bytes(|column| builder.push_encoded(column)),
+                },
+            }
+        }
+        Some(builder.finish())
+    });
+    whole.as_collection(|_, row| match row.0[0] {
+        VALUE => Ok(Row::from_bytes(&row.0[1..])),
+        _ => Err(Box::new(row_error(&Row::from_bytes(&row.0[1..])))),
+    })
+}

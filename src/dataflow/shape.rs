@@ -1,0 +1,84 @@
+//! The columns a `Rel` makes: names for error reports, types and nullability for keys.
+
+use super::program::DataflowError;
+use crate::expr::{AggregateFunction, Scalar};
+use crate::plan::{JoinKind, Rel};
+use crate::value::{Column, RelationName, Type};
+
+/// Finds the columns of named relations.
+pub trait Relations {
+    /// The relation's columns, if it is defined.
+    fn columns(&self, relation: &RelationName) -> Option<&[Column]>;
+}
+
+/// The columns of a plan. Columns without a name are called `column1` and so on, as Postgres does.
+pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, DataflowError> {
+    match rel {
+        Rel::Get { relation, columns } => {
+            let known = relations
+                .columns(relation)
+                .ok_or_else(|| DataflowError::Undefined { user: "a plan".into(), relation: relation.clone() })?;
+            if known.len() != columns.len() || known.iter().zip(columns).any(|(known, ty)| known.ty != *ty) {
+                let message = format!("the plan's column types of {relation} are not those of its schema");
+                return Err(DataflowError::Plan { view: relation.clone(), message });
+            }
+            Ok(known.to_vec())
+        }
+        Rel::Constant { columns, .. } => Ok(unnamed(columns.iter().map(|ty| (ty.clone(), true)))),
+        Rel::Filter { input, .. } | Rel::Distinct { input } => self::columns(input, relations),
+        Rel::Map { input, expressions } => Ok(mapped(expressions, &self::columns(input, relations)?)),
+        Rel::Join { kind, left, right, .. } => {
+            let mut columns = self::columns(left, relations)?;
+            let mut right = self::columns(right, relations)?;
+            if *kind == JoinKind::Left {
+                right.iter_mut().for_each(|column| column.nullable = true);
+            }
+            columns.append(&mut right);
+            Ok(columns)
+        }
+        Rel::Reduce { input, group, aggregates } => {
+            let mut columns = mapped(group, &self::columns(input, relations)?);
+            for aggregate in aggregates {
+                let name = format!("column{}", columns.len() + 1);
+                let nullable = aggregate.function != AggregateFunction::Count;
+                columns.push(Column::new(name, aggregate.function.result_type(), nullable));
+            }
+            Ok(columns)
+        }
+        Rel::Union { inputs } => {
+            let mut inputs = inputs.iter().map(|input| self::columns(input, relations));
+            let mut columns = inputs.next().unwrap_or(Ok(Vec::new()))?;
+            for other in inputs {
+                for (column, other) in columns.iter_mut().zip(other?) {
+                    column.nullable |= other.nullable;
+                }
+            }
+            Ok(columns)
+        }
+    }
+}
+
+/// The columns of expressions over columns.
+pub fn mapped(expressions: &[Scalar], input: &[Column]) -> Vec<Column> {
+    let column = |(position, expression): (usize, &Scalar)| match expression {
+        Scalar::Column(position, _) => input[*position].clone(),
+        _ => Column::new(format!("column{}", position + 1), expression.ty(), is_nullable(expression, input)),
+    };
+    expressions.iter().enumerate().map(column).collect()
+}
+
+/// Whether an expression may be null.
+pub fn is_nullable(expression: &Scalar, input: &[Column]) -> bool {
+    match expression {
+        Scalar::Column(position, _) => input[*position].nullable,
+        Scalar::Literal(value, _) => value.is_null(),
+        Scalar::Coalesce(operands, _) => operands.iter().all(|operand| is_nullable(operand, input)),
+        Scalar::And(operands) | Scalar::Or(operands) => operands.iter().any(|operand| is_nullable(operand, input)),
+        Scalar::Call { .. } | Scalar::Case { .. } => true,
+    }
+}
+
+fn unnamed(types: impl Iterator<Item = (Type, bool)>) -> Vec<Column> {
+    let column = |(position, (ty, nullable))| Column::new(format!("column{}", position + 1), ty, nullable);
+    types.enumerate().map(column).collect()
+}

@@ -1,0 +1,163 @@
+//! What worker threads, senders and readers of one dataflow share.
+
+use super::blueprint::{Blueprint, Definition};
+use super::operators::upsert::Shard;
+use super::program::Settings;
+use crate::value::{Diff, Row, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+/// A frontier as a number: the greatest if there is none.
+pub const ENDED: Time = Time::MAX;
+
+/// The shared state of a dataflow.
+pub struct Shared {
+    /// How it runs.
+    pub settings: Settings,
+    /// What it computes.
+    pub blueprint: Blueprint,
+    /// By the place of the source.
+    pub sources: Vec<SourceState>,
+    /// By the place of the relation.
+    pub relations: Vec<RelationState>,
+    /// The shares of keyed tables, by the place of the relation and the worker; empty for other relations.
+    pub shards: Vec<Vec<Arc<Shard>>>,
+    /// Whether anybody reads the relation at that place.
+    pub read: Vec<bool>,
+    stop: AtomicBool,
+    failed: Mutex<Option<String>>,
+    threads: Vec<OnceLock<Thread>>,
+    progress: (Mutex<()>, Condvar),
+}
+
+/// How far a source has come.
+pub struct SourceState {
+    /// The frontier before the first tick that is not part of the snapshot; `ENDED` until that tick arrives.
+    pub snapshot_end: AtomicU64,
+    /// The frontier the workers were told.
+    pub announced: AtomicU64,
+}
+
+/// How far a relation has come.
+#[derive(Default)]
+pub struct RelationState {
+    /// Rows that passed, retractions subtracted.
+    pub rows: AtomicI64,
+    /// Changes that passed.
+    pub changes: AtomicU64,
+    /// Its frontier.
+    pub frontier: AtomicU64,
+    /// What it held at the frontier last told, if it can be peeked at.
+    pub content: Mutex<Option<Content>>,
+}
+
+/// What a relation holds at a frontier.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Whether it is told yet.
+    pub told: bool,
+    /// The frontier.
+    pub frontier: Option<Time>,
+    /// The rows.
+    pub rows: BTreeMap<Row, Diff>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// For a dataflow that has not begun.
+    pub fn new(settings: Settings, blueprint: Blueprint, read: Vec<bool>) -> Shared {
+        let workers = settings.workers.max(1);
+        let shards = |definition: &Definition| match definition {
+            Definition::Input(input) if input.upserts => (0..workers).map(|_| Arc::default()).collect(),
+            _ => Vec::new(),
+        };
+        Shared {
+            sources: blueprint
+                .sources
+                .iter()
+                .map(|_| SourceState { snapshot_end: AtomicU64::new(ENDED), announced: AtomicU64::new(0) })
+                .collect(),
+            relations: blueprint.relations.iter().map(|_| RelationState::default()).collect(),
+            shards: blueprint.relations.iter().map(|relation| shards(&relation.definition)).collect(),
+            stop: AtomicBool::new(false),
+            failed: Mutex::new(None),
+            threads: (0..workers).map(|_| OnceLock::new()).collect(),
+            progress: (Mutex::new(()), Condvar::new()),
+            settings,
+            blueprint,
+            read,
+        }
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Whether everybody is to leave.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Asks everybody to leave.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake_workers();
+        self.tell_progress();
+    }
+
+    /// Stops because of a failure; the first one is kept.
+    pub fn fail(&self, message: String) {
+        lock(&self.failed).get_or_insert(message);
+        self.stop();
+    }
+
+    /// The failure, if there was one.
+    pub fn failure(&self) -> Option<String> {
+        lock(&self.failed).clone()
+    }
+
+    /// Makes the calling thread the one to be woken as that worker.
+    pub fn register_worker(&self, worker: usize) {
+        let _ = self.threads[worker].set(std::thread::current());
+    }
+
+    /// Wakes the workers that wait for commands.
+    pub fn wake_workers(&self) {
+        self.threads.iter().filter_map(OnceLock::get).for_each(Thread::unpark);
+    }
+
+    /// Wakes those who wait for progress.
+    pub fn tell_progress(&self) {
+        drop(lock(&self.progress.0));
+        self.progress.1.notify_all();
+    }
+
+    /// Waits for progress, for a while; `ready` is tested first.
+    pub fn wait_for_progress(&self, ready: impl FnOnce() -> bool) {
+        let guard = lock(&self.progress.0);
+        if !ready() && !self.stopped() {
+            let _ = self.progress.1.wait_timeout(guard, Duration::from_millis(20));
+        }
+    }
+
+    /// Whether a frontier of a relation of these sources is a real one: all of them have left their snapshots, and it lies
+    /// above them all.
+    pub fn is_real(&self, sources: &BTreeSet<usize>, frontier: Option<Time>) -> bool {
+        sources.iter().all(|source| {
+            let end = self.sources[*source].snapshot_end.load(Ordering::Acquire);
+            end != ENDED && frontier.is_none_or(|frontier| frontier > end)
+        })
+    }
+
+    /// The content of a relation that can be peeked at.
+    pub fn content(&self, relation: usize) -> MutexGuard<'_, Option<Content>> {
+        lock(&self.relations[relation].content)
+    }
+}
