@@ -1,0 +1,96 @@
+//! What can go wrong while a source runs: the world (tried again), or something only people can mend.
+
+use super::super::SourceError;
+use crate::pg::ConnectError;
+use std::error::Error as _;
+use tokio_postgres::error::SqlState;
+
+/// Why reading stopped.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection is gone or the server is out of reach for now: try again.
+    Lost(String),
+    /// Nobody but people can mend it.
+    Final(SourceError),
+    /// The engine takes no more ticks.
+    Closed,
+}
+
+impl Failure {
+    /// An operator must act.
+    pub(super) fn operator(text: impl Into<String>) -> Failure {
+        Failure::Final(SourceError::Operator(text.into()))
+    }
+
+    /// The configuration is wrong.
+    pub(super) fn config(text: impl Into<String>) -> Failure {
+        Failure::Final(SourceError::Config(text.into()))
+    }
+
+    /// What the server said, judged by its SQLSTATE.
+    pub(super) fn server(code: &str, text: String) -> Failure {
+        if is_passing(code) {
+            return Failure::Lost(text);
+        }
+        match code {
+            "28000" | "28P01" | "3D000" => Failure::config(text),
+            _ => Failure::operator(text),
+        }
+    }
+}
+
+/// Whether waiting may help: connection trouble, shutdowns and restarts, exhausted resources, conflicts.
+fn is_passing(code: &str) -> bool {
+    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+        || code == SqlState::OBJECT_IN_USE.code()
+        || code == SqlState::LOCK_NOT_AVAILABLE.code()
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Failure {
+        let Some(db) = error.as_db_error() else {
+            let mut text = error.to_string();
+            if let Some(cause) = error.source() {
+                text = format!("{text}: {cause}");
+            }
+            return Failure::Lost(text);
+        };
+        let mut text = format!("Postgres says: {} ({})", db.message(), db.code().code());
+        if let Some(detail) = db.detail() {
+            text = format!("{text}; {detail}");
+        }
+        if let Some(hint) = db.hint() {
+            text = format!("{text}; hint: {hint}");
+        }
+        Failure::server(db.code().code(), text)
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Failure {
+        match error {
+            ConnectError::Settings(text) => Failure::config(text),
+            ConnectError::Server(error) => error.into(),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::Lost(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_is_tried_again() {
+        for (code, passing) in
+            [("57P01", true), ("08006", true), ("53300", true), ("55006", true), ("42501", false), ("28P01", false)]
+        {
+            assert_eq!(matches!(Failure::server(code, String::new()), Failure::Lost(_)), passing, "{code}");
+        }
+    }
+}

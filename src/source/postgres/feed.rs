@@ -1,0 +1,172 @@
+//! The change feed's meaning: messages become pending changes of whole transactions. No input or output happens here.
+
+use super::ddl::{self, Places};
+use super::decode::{self, Message, Old, Relation, Tuple, Value};
+use super::failure::Failure;
+use super::pending::{Before, Pending};
+use crate::value::Time;
+use std::collections::HashMap;
+
+/// What a message meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A transaction goes on, or a definition came.
+    Within,
+    /// A transaction is complete; the WAL position behind it.
+    Commit(u64),
+}
+
+/// One connection's change feed.
+#[derive(Debug)]
+pub(super) struct Feed {
+    /// The wanted tables by oid.
+    tables: HashMap<u32, usize>,
+    /// Where each table's columns go, once its definition has come.
+    places: Vec<Option<Places>>,
+    /// The time of the transaction being read.
+    open: Option<Time>,
+    old: Vec<Value<'static>>,
+    new: Vec<Value<'static>>,
+}
+
+impl Feed {
+    /// The feed of these tables.
+    pub(super) fn new(pending: &Pending) -> Feed {
+        let oids = pending.tables.iter().enumerate().map(|(table, writes)| (writes.shape.oid, table));
+        let places = pending.tables.iter().map(|_| None).collect();
+        Feed { tables: oids.collect(), places, open: None, old: Vec::new(), new: Vec::new() }
+    }
+
+    /// Whether a transaction is being read.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Takes one message in.
+    pub(super) fn apply(&mut self, bytes: &[u8], pending: &mut Pending) -> Result<Event, Failure> {
+        let message = decode::decode(bytes).map_err(|error| Failure::Lost(error.to_string()))?;
+        match message {
+            Message::Begin { commit_time } if self.open.is_none() => {
+                self.open = Some(pending.clock.commit(commit_time));
+            }
+            Message::Commit { end } => {
+                self.open.take().ok_or_else(out_of_order)?;
+                return Ok(Event::Commit(end));
+            }
+            Message::Relation(relation) => self.define(&relation, pending)?,
+            Message::Insert { relation, new } => self.insert(relation, new, pending)?,
+            Message::Update { relation, old, new } => self.update(relation, old, new, pending)?,
+            Message::Delete { relation, old } => self.delete(relation, old, pending)?,
+            Message::Truncate { relations } => self.truncate(relations, pending)?,
+            Message::Begin { .. } => return Err(out_of_order()),
+            Message::Other => {}
+        }
+        Ok(Event::Within)
+    }
+
+    fn define(&mut self, relation: &Relation<'_>, pending: &Pending) -> Result<(), Failure> {
+        if let Some(table) = self.tables.get(&relation.oid) {
+            let shape = &pending.tables[*table].shape;
+            self.places[*table] = Some(ddl::match_columns(shape, relation)?);
+            tracing::debug!("the change feed defines {}.{} for {}", relation.schema, relation.name, shape.name);
+        }
+        Ok(())
+    }
+
+    /// The wanted table with this oid and the transaction's time.
+    fn target(&self, relation: u32) -> Result<Option<(usize, Time)>, Failure> {
+        let time = self.open.ok_or_else(out_of_order)?;
+        Ok(self.tables.get(&relation).map(|table| (*table, time)))
+    }
+
+    fn insert(&mut self, relation: u32, new: Tuple<'_>, pending: &mut Pending) -> Result<(), Failure> {
+        let Some((table, time)) = self.target(relation)? else { return Ok(()) };
+        let mut values = recycled(std::mem::take(&mut self.new));
+        self.place(table, new, pending, &mut values)?;
+        let result = pending.insert(table, time, &values);
+        self.new = recycled(values);
+        result
+    }
+
+    fn update(
+        &mut self,
+        relation: u32,
+        old: Option<Old<'_>>,
+        new: Tuple<'_>,
+        pending: &mut Pending,
+    ) -> Result<(), Failure> {
+        let Some((table, time)) = self.target(relation)? else { return Ok(()) };
+        let mut before = recycled(std::mem::take(&mut self.old));
+        let mut values = recycled(std::mem::take(&mut self.new));
+        self.place(table, new, pending, &mut values)?;
+        if let Some(old) = old {
+            self.place(table, old.tuple, pending, &mut before)?;
+            complete(&mut values, &before, old.whole, &pending.tables[table].shape.key);
+        }
+        let told = match old {
+            None => Before::Nothing,
+            Some(Old { whole: true, .. }) => Before::Whole(&before),
+            Some(Old { whole: false, .. }) => Before::Key(&before),
+        };
+        let result = pending.update(table, time, told, &values);
+        (self.old, self.new) = (recycled(before), recycled(values));
+        result
+    }
+
+    fn delete(&mut self, relation: u32, old: Old<'_>, pending: &mut Pending) -> Result<(), Failure> {
+        let Some((table, time)) = self.target(relation)? else { return Ok(()) };
+        let mut before = recycled(std::mem::take(&mut self.old));
+        self.place(table, old.tuple, pending, &mut before)?;
+        let told = if old.whole { Before::Whole(&before) } else { Before::Key(&before) };
+        let result = pending.delete(table, time, told);
+        self.old = recycled(before);
+        result
+    }
+
+    fn truncate(&mut self, relations: &[u8], pending: &mut Pending) -> Result<(), Failure> {
+        for oid in relations.as_chunks::<4>().0 {
+            if let Some((table, time)) = self.target(u32::from_be_bytes(*oid))? {
+                pending.truncate(table, time);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts a row into the order of the table's fields.
+    fn place<'a>(
+        &self,
+        table: usize,
+        tuple: Tuple<'a>,
+        pending: &Pending,
+        values: &mut Vec<Value<'a>>,
+    ) -> Result<(), Failure> {
+        let places = self.places[table].as_ref().ok_or_else(out_of_order)?;
+        values.clear();
+        values.resize(pending.tables[table].shape.fields.len(), Value::Null);
+        for (value, place) in tuple.values().zip(places) {
+            if let Some(position) = place {
+                values[*position] = value;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills in what the change does not tell because it is as before: any value if the whole old row is told, else those of the key.
+fn complete<'a>(new: &mut [Value<'a>], old: &[Value<'a>], whole: bool, key: &[usize]) {
+    for (position, value) in new.iter_mut().enumerate() {
+        if *value == Value::Unchanged && (whole || key.contains(&position)) {
+            *value = old[position];
+        }
+    }
+}
+
+/// An empty list in the same allocation, for values of another lifetime.
+fn recycled<'a>(mut values: Vec<Value<'_>>) -> Vec<Value<'a>> {
+    values.clear();
+    values.into_iter().map(|_| Value::Null).collect()
+}
+
+fn out_of_order() -> Failure {
+    Failure::Lost("malformed change feed: messages out of order".into())
+}

@@ -1,0 +1,219 @@
+//! Tables of a Postgres database: a snapshot, then the change feed of logical replication.
+//!
+//! One slot and one exported snapshot serve all tables, so transactions stay whole across tables and nothing falls between
+//! snapshot and stream. The slot is temporary: it never holds back WAL after us, and it is gone when the connection is lost. Then a
+//! new slot and a new snapshot are taken, and the difference is told at one time: no sink sees a state in between. That one tick
+//! holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told at once.
+//!
+//! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication` look before anything is read; `slot`, `snapshot`,
+//! `copy` read the tables; `connection`, `replication` read the stream; `decode`, `feed`, `ddl`, `shape` give it meaning;
+//! `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
+
+mod catalog;
+mod clock;
+mod config;
+mod connection;
+mod content;
+mod copy;
+mod ddl;
+mod decode;
+mod failure;
+mod feed;
+mod pending;
+mod pipe;
+mod preflight;
+mod publication;
+mod replication;
+mod session;
+mod shape;
+mod slot;
+mod snapshot;
+mod watch;
+
+pub use config::Config;
+
+use super::{Source, SourceError, SourceRelation, Start, Stop};
+use crate::pg::Endpoint;
+use clock::Clock;
+use failure::Failure;
+use pending::Pending;
+use pipe::Pipe;
+use session::Session;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// How long `describe` and `setup` go on trying to reach the server.
+const DESCRIBE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long `run` goes on trying without getting anywhere.
+const RUN_PATIENCE: Duration = Duration::from_secs(300);
+/// A session that streamed for so long got somewhere.
+const GOT_SOMEWHERE: Duration = Duration::from_secs(10);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often a stop is looked for.
+const STOP_INTERVAL: Duration = Duration::from_millis(50);
+/// How long ticks already read may take to be handed over after a stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The source.
+pub struct Postgres {
+    name: String,
+    config: Config,
+}
+
+impl Postgres {
+    /// A source of this name.
+    pub fn new(name: &str, config: Config) -> Postgres {
+        Postgres { name: name.into(), config }
+    }
+
+    /// Creates the publication, or adds what it lacks. Returns what was done, a sentence each; nothing if all was there.
+    pub fn setup(&self) -> Result<Vec<String>, SourceError> {
+        self.blocking(async |endpoint| {
+            let client = endpoint.connect().await?;
+            let tables = preflight::tables(&client, &self.config.table_names()).await?;
+            publication::ensure(&client, &self.config.publication_name(&self.name), &tables, true).await
+        })
+    }
+
+    /// Runs a short task, again while the server is out of reach.
+    fn blocking<X>(&self, task: impl AsyncFn(&Endpoint) -> Result<X, Failure>) -> Result<X, SourceError> {
+        let endpoint = self.endpoint()?;
+        let work = async {
+            let mut patience = Patience::new(DESCRIBE_PATIENCE);
+            loop {
+                match task(&endpoint).await {
+                    Ok(done) => return Ok(done),
+                    Err(Failure::Lost(reason)) => patience.wait(&self.name, &endpoint, &reason).await?,
+                    Err(Failure::Final(error)) => return Err(self.located(error)),
+                    Err(Failure::Closed) => return Err(SourceError::Unavailable("the engine is shutting down".into())),
+                }
+            }
+        };
+        runtime()?.block_on(work)
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, SourceError> {
+        let located = |text: String| SourceError::Config(format!("source {}: url: {text}", self.name));
+        let url = self.config.url.resolve().map_err(located)?;
+        Endpoint::parse(&url, "tidegate").map_err(|error| located(error.to_string()))
+    }
+
+    /// The error with the source's name.
+    fn located(&self, error: SourceError) -> SourceError {
+        let locate = |text: String| format!("source {}: {text}", self.name);
+        match error {
+            SourceError::Config(text) => SourceError::Config(locate(text)),
+            SourceError::Unavailable(text) => SourceError::Unavailable(locate(text)),
+            SourceError::Operator(text) => SourceError::Operator(locate(text)),
+            SourceError::Data(text) => SourceError::Data(locate(text)),
+        }
+    }
+}
+
+impl Source for Postgres {
+    fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError> {
+        self.blocking(async |endpoint| {
+            let client = endpoint.connect().await?;
+            let tables = preflight::tables(&client, &self.config.table_names()).await?;
+            Ok(tables.into_iter().map(|table| table.relation).collect())
+        })
+    }
+
+    fn run(&mut self, start: Start) -> Result<(), SourceError> {
+        let endpoint = self.endpoint()?;
+        let runtime = runtime()?;
+        let result = runtime.block_on(self.run_until_stopped(&endpoint, start));
+        runtime.shutdown_background();
+        result.map_err(|error| self.located(error))
+    }
+}
+
+impl Postgres {
+    async fn run_until_stopped(&self, endpoint: &Endpoint, start: Start) -> Result<(), SourceError> {
+        let Start { source, wanted, once, ticks, stop, progress, late: _, errors: _ } = start;
+        let pipe = Pipe::new(ticks);
+        let session = Session {
+            endpoint,
+            config: &self.config,
+            publication: self.config.publication_name(&self.name),
+            slot: self.config.slot_name(&self.name),
+            wanted: &wanted,
+            once,
+            progress: &progress,
+            pipe: &pipe,
+        };
+        let mut pending = Pending::new(source, Clock::new(self.config.max_ahead));
+        let ended = tokio::select! {
+            ended = self.keep_running(session, &mut pending) => ended,
+            () = stopped(&stop) => {
+                if tokio::time::timeout(STOP_PATIENCE, pipe.finish()).await.is_err() {
+                    tracing::debug!("source {}: stopped before the last ticks were taken", self.name);
+                }
+                return Ok(());
+            }
+        };
+        if ended? {
+            pipe.finish().await;
+        }
+        Ok(())
+    }
+
+    /// Runs sessions until one ends the input (true) or the engine takes no more (false).
+    async fn keep_running(&self, mut session: Session<'_>, pending: &mut Pending) -> Result<bool, SourceError> {
+        let mut patience = Patience::new(RUN_PATIENCE);
+        let mut until = None;
+        loop {
+            let begun = Instant::now();
+            match session.run(pending, &mut until).await {
+                Ok(()) => return Ok(true),
+                Err(Failure::Closed) => return Ok(false),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Lost(reason)) => {
+                    pending.discard();
+                    if begun.elapsed() >= GOT_SOMEWHERE {
+                        patience = Patience::new(RUN_PATIENCE);
+                    }
+                    patience.wait(&self.name, session.endpoint, &reason).await?;
+                    session.progress.reconnects.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+fn runtime() -> Result<Runtime, SourceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| SourceError::Unavailable(format!("no runtime for the connection: {error}")))
+}
+
+async fn stopped(stop: &Stop) {
+    while !stop.requested() {
+        tokio::time::sleep(STOP_INTERVAL).await;
+    }
+}
+
+/// Waits longer and longer between attempts, and gives up in the end.
+struct Patience {
+    since: Instant,
+    limit: Duration,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Patience {
+        Patience { since: Instant::now(), limit, pause: SHORTEST_PAUSE }
+    }
+
+    async fn wait(&mut self, source: &str, endpoint: &Endpoint, reason: &str) -> Result<(), SourceError> {
+        let server = endpoint.label();
+        if self.since.elapsed() + self.pause > self.limit {
+            return Err(SourceError::Unavailable(format!("{server} is out of reach: {reason}")));
+        }
+        tracing::warn!("source {source}: {server}: {reason}; trying again in {:?}", self.pause);
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}

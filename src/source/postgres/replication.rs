@@ -1,0 +1,205 @@
+//! Streaming: from the socket to ticks.
+//!
+//! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions. On a quiet
+//! connection the server is asked for a keepalive every 100 ms (10 ms after a change), and with nothing in flight its clock is the
+//! frontier. What was handed to the engine is confirmed: with `store = "none"` nobody would read it again. While the engine takes
+//! no more, nothing is read, but the server goes on hearing from us.
+
+use super::connection::{ReplicationConnection, server_error};
+use super::failure::Failure;
+use super::feed::{Event, Feed};
+use super::pending::Pending;
+use super::pipe::Pipe;
+use crate::source::Progress;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+const TICK_AGE: Duration = Duration::from_millis(10);
+const TICK_BYTES: usize = 1024 * 1024;
+const TICK_TRANSACTIONS: usize = 1_000;
+/// How often a quiet server is asked for its clock.
+const KEEPALIVE: Duration = Duration::from_millis(100);
+/// How soon after a change.
+const KEEPALIVE_AFTER_CHANGE: Duration = Duration::from_millis(10);
+/// How often the server hears from us while the engine takes no more.
+const STATUS_WHILE_WAITING: Duration = Duration::from_secs(1);
+/// A server silent for so long, though asked to answer, is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Where XLogData's content begins.
+const CHANGE_HEADER: usize = 25;
+
+/// A stream being read.
+pub(super) struct Streaming<'a> {
+    /// The connection, already streaming.
+    pub(super) connection: ReplicationConnection,
+    /// Where changes gather.
+    pub(super) pending: &'a mut Pending,
+    /// Where ticks go.
+    pub(super) pipe: &'a Pipe,
+    /// Where progress is told.
+    pub(super) progress: &'a Progress,
+    /// Where to end; never without.
+    pub(super) until: Option<u64>,
+    /// The WAL position up to which everything was received.
+    pub(super) position: u64,
+    /// What a watch over the catalog finds.
+    pub(super) watch: oneshot::Receiver<Failure>,
+}
+
+/// What has gathered since the last tick.
+struct Gathered {
+    bytes: usize,
+    transactions: usize,
+    since: Option<Instant>,
+    /// The server's clock, if it was told with nothing in flight after the last change.
+    server_clock: Option<i64>,
+}
+
+impl Gathered {
+    fn nothing() -> Gathered {
+        Gathered { bytes: 0, transactions: 0, since: None, server_clock: None }
+    }
+
+    fn is_due(&self) -> bool {
+        self.bytes >= TICK_BYTES
+            || self.transactions >= TICK_TRANSACTIONS
+            || self.since.is_some_and(|since| since.elapsed() >= TICK_AGE)
+    }
+}
+
+impl Streaming<'_> {
+    /// Reads until the position asked for is reached or something fails.
+    pub(super) async fn run(mut self) -> Result<(), Failure> {
+        let mut feed = Feed::new(self.pending);
+        let mut gathered = Gathered::nothing();
+        let (mut heard, mut next_request) = (Instant::now(), Instant::now());
+        loop {
+            self.take_frames(&mut feed, &mut gathered, &mut heard).await?;
+            if self.is_reached(&feed) {
+                return self.seal(&mut gathered).await.map(drop);
+            }
+            if self.connection.fill_now()? {
+                heard = Instant::now();
+                if heard < next_request {
+                    continue;
+                }
+            } else if !feed.in_transaction() {
+                let changed = self.seal(&mut gathered).await?;
+                if changed {
+                    next_request = next_request.min(Instant::now() + KEEPALIVE_AFTER_CHANGE);
+                }
+            }
+            if let Ok(failure) = self.watch.try_recv() {
+                return Err(failure);
+            }
+            if Instant::now() >= next_request {
+                self.connection.send_status(self.position, self.pipe.confirmed(), true).await?;
+                next_request = Instant::now() + KEEPALIVE;
+            }
+            if heard.elapsed() > SILENCE {
+                return Err(Failure::Lost(format!("the server has been silent for {} s", SILENCE.as_secs())));
+            }
+            tokio::select! {
+                biased;
+                filled = self.connection.fill() => {
+                    filled?;
+                    heard = Instant::now();
+                }
+                () = tokio::time::sleep_until(next_request.into()) => {}
+            }
+        }
+    }
+
+    fn is_reached(&self, feed: &Feed) -> bool {
+        !feed.in_transaction() && self.until.is_some_and(|until| self.position >= until)
+    }
+
+    /// Takes in all whole messages of the buffer; seals on the way what is due.
+    async fn take_frames(
+        &mut self,
+        feed: &mut Feed,
+        gathered: &mut Gathered,
+        heard: &mut Instant,
+    ) -> Result<(), Failure> {
+        loop {
+            let Some(frame) = self.connection.frame()? else { return Ok(()) };
+            let size = frame.size();
+            let mut at_boundary = false;
+            match (frame.tag, frame.body.first()) {
+                (b'd', Some(b'w')) => {
+                    let change = frame.body.get(CHANGE_HEADER..).ok_or_else(malformed)?;
+                    gathered.bytes += size;
+                    if let Event::Commit(end) = feed.apply(change, self.pending)? {
+                        self.position = self.position.max(end);
+                        gathered.transactions += 1;
+                        gathered.since.get_or_insert_with(Instant::now);
+                        gathered.server_clock = None;
+                        at_boundary = true;
+                    }
+                }
+                (b'd', Some(b'k')) => {
+                    let (end, clock) = keepalive(frame.body)?;
+                    if !feed.in_transaction() {
+                        self.position = self.position.max(end);
+                        gathered.server_clock = Some(clock);
+                    }
+                }
+                (b'E', _) => return Err(server_error(frame.body)),
+                (b'c' | b'C' | b'Z', _) => return Err(Failure::Lost("the server ended the change feed".into())),
+                _ => {}
+            }
+            self.connection.consume(size);
+            if at_boundary && (gathered.is_due() || self.is_reached(feed)) {
+                self.seal(gathered).await?;
+                *heard = Instant::now();
+            }
+            if at_boundary && self.is_reached(feed) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends what has gathered, and the server's clock as the frontier if nothing is in flight. Tells whether there were changes.
+    async fn seal(&mut self, gathered: &mut Gathered) -> Result<bool, Failure> {
+        let Gathered { bytes, server_clock, .. } = std::mem::replace(gathered, Gathered::nothing());
+        let changes = self.pending.changes();
+        let mut frontier = self.pending.clock.floor();
+        if let Some(server_clock) = server_clock {
+            frontier = self.pending.clock.idle(server_clock);
+        }
+        if changes > 0 {
+            frontier += 1;
+        } else if frontier <= self.pending.frontier() {
+            return Ok(false);
+        }
+        let tick = self.pending.seal(frontier, false);
+        self.progress.changes.fetch_add(changes, Ordering::Relaxed);
+        let send = self.pipe.send(tick, bytes, self.position);
+        let mut send = std::pin::pin!(send);
+        loop {
+            tokio::select! {
+                biased;
+                sent = &mut send => {
+                    sent?;
+                    return Ok(changes > 0);
+                }
+                () = tokio::time::sleep(STATUS_WHILE_WAITING) => {
+                    self.connection.send_status(self.position, self.pipe.confirmed(), false).await?;
+                }
+            }
+        }
+    }
+}
+
+/// The WAL position and the clock of a keepalive.
+fn keepalive(body: &[u8]) -> Result<(u64, i64), Failure> {
+    let (_, rest) = body.split_first().ok_or_else(malformed)?;
+    let (end, rest) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+    let (clock, _) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+    Ok((u64::from_be_bytes(*end), i64::from_be_bytes(*clock)))
+}
+
+fn malformed() -> Failure {
+    Failure::Lost("malformed change feed: a message that ends too early".into())
+}

@@ -1,0 +1,177 @@
+//! A wanted table's shape, and how a row in Postgres's text form becomes an encoded row and key.
+
+use super::decode::Value;
+use super::failure::Failure;
+use super::preflight::Table;
+use crate::source::{SourceError, Wanted};
+use crate::timeline::RelationId;
+use crate::value::{Datum, RelationName, Row, Type, encoding, text};
+use std::ops::Range;
+
+/// A wanted table.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// Its id in ticks.
+    pub(super) id: RelationId,
+    /// Its name.
+    pub(super) name: RelationName,
+    /// Its oid, by which the change feed calls it.
+    pub(super) oid: u32,
+    /// Its columns, in the schema's order.
+    pub(super) fields: Vec<Field>,
+    /// The key's columns; empty without one.
+    pub(super) key: Vec<usize>,
+    /// Whether its changes are upserts by key rather than complete rows.
+    pub(super) upserts: bool,
+}
+
+/// A column.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// The name.
+    pub(super) name: String,
+    /// Our type.
+    ty: Type,
+    /// Whether a null may occur.
+    nullable: bool,
+    /// Whether anybody reads it. Columns nobody reads hold null.
+    pub(super) wanted: bool,
+    /// The declared type's oid.
+    pub(super) type_oid: u32,
+    /// The declared modifier.
+    pub(super) type_modifier: i32,
+}
+
+impl Shape {
+    /// The shape of a table as the catalog has it and as the view set wants it.
+    pub(super) fn new(table: &Table, wanted: &Wanted) -> Shape {
+        let schema = &table.relation.schema;
+        let key = schema.key.clone().unwrap_or_default();
+        let reads = |position| wanted.reads(position) || key.contains(&position);
+        let columns = schema.columns.iter().zip(&table.entry.columns).enumerate();
+        let fields = columns.map(|(position, (column, catalog))| Field {
+            name: column.name.clone(),
+            ty: column.ty.clone(),
+            nullable: column.nullable,
+            wanted: reads(position),
+            type_oid: catalog.type_oid,
+            type_modifier: catalog.type_modifier,
+        });
+        Shape {
+            id: wanted.id,
+            name: table.relation.name.clone(),
+            oid: table.entry.oid,
+            fields: fields.collect(),
+            key,
+            upserts: table.relation.upserts,
+        }
+    }
+
+    /// Encodes a row: a value for every field, in order. Unchanged values and those nobody reads become null.
+    pub(super) fn encode(&self, values: &[Value<'_>], encoder: &mut Encoder) -> Result<(), Failure> {
+        encoder.clear();
+        for (field, value) in self.fields.iter().zip(values) {
+            match value {
+                Value::Text(bytes) if field.wanted => self.encode_text(field, bytes, encoder)?,
+                Value::Null if field.wanted && !field.nullable => return Err(self.unexpected_null(field)),
+                Value::Text(_) | Value::Null | Value::Unchanged => encoder.push(&Datum::Null),
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of a row of which perhaps only the key is known.
+    pub(super) fn encode_key(&self, values: &[Value<'_>], encoder: &mut Encoder) -> Result<Row, Failure> {
+        encoder.clear();
+        for position in &self.key {
+            let field = &self.fields[*position];
+            match values.get(*position) {
+                Some(Value::Text(bytes)) => self.encode_text(field, bytes, encoder)?,
+                _ => return Err(self.unidentified()),
+            }
+        }
+        Ok(encoder.row())
+    }
+
+    fn encode_text(&self, field: &Field, bytes: &[u8], encoder: &mut Encoder) -> Result<(), Failure> {
+        let input = std::str::from_utf8(bytes).map_err(|_| self.unreadable(field, bytes, "it is not valid UTF-8"))?;
+        let value = text::parse(&field.ty, -1, input)
+            .map_err(|error| self.unreadable(field, bytes, &format!("{} ({})", error.message, error.code)))?;
+        encoder.push(&value);
+        Ok(())
+    }
+
+    fn unreadable(&self, field: &Field, bytes: &[u8], reason: &str) -> Failure {
+        let shown: String = String::from_utf8_lossy(bytes).chars().take(80).collect();
+        Failure::Final(SourceError::Data(format!(
+            "{}.{}: the value '{shown}' cannot be read as {}: {reason}; if the type was changed meanwhile, restart",
+            self.name, field.name, field.ty
+        )))
+    }
+
+    fn unexpected_null(&self, field: &Field) -> Failure {
+        Failure::operator(format!(
+            "{}.{} was NOT NULL when this started, and now holds a null; restart to take the new definition",
+            self.name, field.name
+        ))
+    }
+
+    /// A change whose row cannot be told.
+    pub(super) fn unidentified(&self) -> Failure {
+        Failure::operator(format!(
+            "a change of {} came without the old row's key: its REPLICA IDENTITY was changed; restart to take the new \
+             definition",
+            self.name
+        ))
+    }
+}
+
+#[cfg(test)]
+impl Field {
+    /// A text column with this declaration.
+    pub(super) fn declared(name: &str, type_oid: u32, type_modifier: i32) -> Field {
+        Field { name: name.into(), ty: Type::Text, nullable: true, wanted: true, type_oid, type_modifier }
+    }
+}
+
+/// Encodes the columns of one row after the other, and can cut a key out of the row.
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Encoder {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    #[inline]
+    fn push(&mut self, value: &Datum) {
+        encoding::encode(value, &mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The row.
+    pub(super) fn row(&self) -> Row {
+        Row::from_bytes(&self.bytes)
+    }
+
+    /// These columns of the row, in this order, as a row of their own.
+    pub(super) fn columns(&self, positions: &[usize]) -> Row {
+        if let [position] = positions {
+            return Row::from_bytes(&self.bytes[self.range(*position)]);
+        }
+        let mut key = Vec::with_capacity(self.bytes.len());
+        for position in positions {
+            key.extend_from_slice(&self.bytes[self.range(*position)]);
+        }
+        Row::from_bytes(&key)
+    }
+
+    fn range(&self, position: usize) -> Range<usize> {
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[position]
+    }
+}
