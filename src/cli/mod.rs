@@ -1,1 +1,129 @@
 //! The command line: one verb, one file.
+//!
+//! Everything printed for machines goes to standard output, everything told to people to standard error. A program with Rust
+//! views of its own runs the same command line through [`main_with`].
+
+mod check;
+mod explain;
+mod live;
+mod run;
+mod setup;
+mod terminal;
+
+use crate::engine::Failure;
+use crate::view_set::ViewSet;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The exit code for a command line that cannot be understood.
+const USAGE: u8 = 64;
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate check views/shop           compile the views against the database
+  tidegate setup views/shop           create the publication
+  tidegate run views/shop             keep the sinks in step until stopped
+  tidegate run --once views/shop      bring the sinks up to now and exit
+  tidegate explain views/shop sales   show what a view runs as
+
+Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
+
+/// Keeps search indexes and caches in step with Postgres.
+#[derive(Parser)]
+#[command(name = "tidegate", version, about, after_help = EXAMPLES)]
+struct Arguments {
+    /// How the log is written to standard error.
+    #[arg(long, global = true, value_enum, default_value = "text", env = "TIDEGATE_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// What is logged: a level, or filters such as `info,tidegate::source=debug`.
+    #[arg(long, global = true, default_value = "info", env = "TIDEGATE_LOG")]
+    log: String,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How results are printed to standard output.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Keep the sinks in step until stopped.
+    #[command(after_help = "Example:\n  tidegate run --workers 2 views/shop")]
+    Run(run::Arguments),
+    /// Compile a view set without running it.
+    #[command(after_help = "Example:\n  tidegate check --format json views/shop")]
+    Check(check::Arguments),
+    /// Show what views run as.
+    #[command(after_help = "Example:\n  tidegate explain views/shop order_totals")]
+    Explain(explain::Arguments),
+    /// Create what the sources need in their databases.
+    #[command(after_help = "Example:\n  tidegate setup views/shop")]
+    Setup(setup::Arguments),
+}
+
+/// Where the view set lies.
+#[derive(Args)]
+struct Directory {
+    /// The view set: a directory with a tidegate.toml and *.sql files.
+    #[arg(value_name = "DIR", env = "TIDEGATE_DIR")]
+    directory: PathBuf,
+}
+
+impl Directory {
+    fn load(&self, extend: &Extend<'_>) -> Result<ViewSet, Failure> {
+        ViewSet::from_dir(&self.directory).map(extend)
+    }
+}
+
+/// Adds to a view set what its directory cannot hold.
+type Extend<'a> = dyn Fn(ViewSet) -> ViewSet + 'a;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    main_with(|view_set| view_set)
+}
+
+/// Runs the command line of this process on view sets that are extended first, for example by Rust views.
+pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing is left to do when even the message cannot be written.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let terminal = match terminal::Terminal::start(arguments.log_format, &arguments.log) {
+        Ok(terminal) => terminal,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let done = match &arguments.verb {
+        Verb::Run(arguments) => run::run(arguments, &extend, &terminal),
+        Verb::Check(arguments) => check::run(arguments, &extend),
+        Verb::Explain(arguments) => explain::run(arguments, &extend),
+        Verb::Setup(arguments) => setup::run(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for message in &failure.messages {
+                terminal.error(message);
+            }
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `tidegate check`: compiles a view set against what its sources offer, and runs nothing.
+
+use super::{Directory, Extend, Format};
+use crate::engine::{Assembly, Failure};
+use crate::value::{RelationName, Schema};
+use serde_json::{Value, json};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    directory: Directory,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
+    let planned = arguments.directory.load(extend).and_then(|view_set| view_set.plan());
+    match (arguments.format, planned) {
+        (Format::Text, planned) => {
+            let planned = planned?;
+            let views = planned.assembly().view_schemas();
+            views.iter().for_each(|(name, schema)| println!("{}", describe(name, schema)));
+            println!("ok: {} views", views.len());
+            Ok(())
+        }
+        (Format::Json, Ok(planned)) => {
+            println!("{}", json!({ "ok": true, "views": views(planned.assembly()) }));
+            Ok(())
+        }
+        (Format::Json, Err(failure)) => {
+            println!("{}", json!({ "ok": false, "errors": failure.messages }));
+            Err(failure)
+        }
+    }
+}
+
+/// `name(a bigint not null, b text) key (a)`
+fn describe(name: &RelationName, schema: &Schema) -> String {
+    let column = |column: &crate::value::Column| {
+        format!("{} {}{}", column.name, column.ty, if column.nullable { "" } else { " not null" })
+    };
+    let columns: Vec<String> = schema.columns.iter().map(column).collect();
+    let key = key_names(schema).map_or("no key".to_string(), |key| format!("key ({})", key.join(", ")));
+    format!("{name}({}) {key}", columns.join(", "))
+}
+
+fn views(assembly: &Assembly) -> Vec<Value> {
+    let view = |(name, schema): &(RelationName, std::sync::Arc<Schema>)| {
+        let columns: Vec<Value> = schema
+            .columns
+            .iter()
+            .map(|c| json!({ "name": c.name, "type": c.ty.to_string(), "nullable": c.nullable }))
+            .collect();
+        json!({ "name": name.to_string(), "columns": columns, "key": key_names(schema) })
+    };
+    assembly.view_schemas().iter().map(view).collect()
+}
+
+fn key_names(schema: &Schema) -> Option<Vec<&str>> {
+    let key = schema.key.as_ref()?;
+    Some(key.iter().map(|&position| schema.columns[position].name.as_str()).collect())
+}

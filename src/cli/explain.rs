@@ -1,0 +1,37 @@
+//! `tidegate explain`: shows what views run as.
+
+use super::{Directory, Extend, Format};
+use crate::engine::{Failure, relation_name};
+use crate::plan;
+use crate::value::RelationName;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    directory: Directory,
+    /// Only this view; all of them if left out.
+    #[arg(value_name = "VIEW", env = "TIDEGATE_VIEW")]
+    view: Option<String>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
+    let planned = arguments.directory.load(extend)?.plan()?;
+    let wanted = arguments.view.as_deref().map(relation_name);
+    let views = planned.assembly().views.iter();
+    let shown: Vec<_> = views.filter(|view| wanted.as_ref().is_none_or(|wanted| *wanted == view.name)).collect();
+    if let (Some(wanted), true) = (&wanted, shown.is_empty()) {
+        let known: Vec<String> = planned.assembly().views.iter().map(|view| view.name.to_string()).collect();
+        return Err(Failure::config(format!("there is no SQL view `{wanted}`; there are {}", known.join(", "))));
+    }
+    let schemas = |name: &RelationName| planned.assembly().schemas.get(name).cloned();
+    for view in shown {
+        match arguments.format {
+            Format::Text => println!("{}", plan::explain(view, &schemas)),
+            Format::Json => println!("{}", plan::explain_json(view, &schemas)),
+        }
+    }
+    Ok(())
+}

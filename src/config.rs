@@ -1,1 +1,0 @@
-//! A view set as written, then as meant, with located errors.

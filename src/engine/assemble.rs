@@ -1,0 +1,214 @@
+//! From what the sources offer and the views say to what is to run: names, views, keys, and only what somebody needs.
+
+use super::definition::{NativeDefinition, SinkDefinition};
+use super::failure::Failure;
+use crate::dataflow::{InputRelation, NativeView, error_schema, errors_of};
+use crate::plan::{View, rewrite};
+use crate::sink::{Sink, SinkView};
+use crate::source::SourceRelation;
+use crate::sql::{self, Catalog, SqlFile};
+use crate::timeline::{RelationId, SourceId};
+use crate::value::{Column, RelationKind, RelationName, Schema};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A compiled view set.
+pub struct Assembly {
+    /// Everything a source offers under the name the views know it by.
+    pub(super) inputs: Vec<Input>,
+    /// The SQL views, in dependency order.
+    pub views: Vec<View>,
+    /// The Rust views.
+    pub native: Vec<NativeView>,
+    /// The sinks with their views.
+    pub(super) sinks: Vec<SinkPlan>,
+    /// The relations that have to be maintained.
+    pub needed: BTreeSet<RelationName>,
+    /// The columns that the maintained views read of their inputs. Inputs that are shown or peeked at as they are are missing.
+    pub(super) reads: BTreeMap<RelationName, BTreeSet<usize>>,
+    /// The shapes of all relations.
+    pub schemas: BTreeMap<RelationName, Arc<Schema>>,
+}
+
+impl Assembly {
+    /// The views, in SQL and in Rust, with their shapes.
+    pub fn view_schemas(&self) -> Vec<(RelationName, Arc<Schema>)> {
+        let sql = self.views.iter().map(|view| (view.name.clone(), view.schema.clone()));
+        sql.chain(self.native.iter().map(|view| (view.name.clone(), view.schema.clone()))).collect()
+    }
+}
+
+/// A relation of a source.
+pub(super) struct Input {
+    pub(super) relation: InputRelation,
+    pub(super) role: Role,
+}
+
+/// What an input relation is to its source.
+pub(super) enum Role {
+    /// Offered by the source.
+    Offered(SourceRelation),
+    /// The late events of that relation.
+    LateOf(RelationId),
+    /// What could not be understood of that relation.
+    ErrorsOf(RelationId),
+}
+
+/// A sink made for its view.
+pub(super) struct SinkPlan {
+    pub(super) name: String,
+    pub(super) relation: RelationName,
+    pub(super) sink: Box<dyn Sink>,
+}
+
+/// Compiles everything. All errors of one kind are told at once.
+pub(super) fn assemble(
+    offered: Vec<(String, Vec<SourceRelation>)>,
+    files: &[SqlFile],
+    native: Vec<NativeDefinition>,
+    sinks: Vec<SinkDefinition>,
+    peekable: &[RelationName],
+) -> Result<Assembly, Failure> {
+    let inputs = name_inputs(offered);
+    let mut schemas: BTreeMap<RelationName, Arc<Schema>> = BTreeMap::new();
+    for Input { relation, .. } in &inputs {
+        schemas.insert(relation.name.clone(), relation.schema.clone());
+    }
+    for definition in &native {
+        let NativeView { name, schema, .. } = &definition.view;
+        if schemas.insert(name.clone(), schema.clone()).is_some() {
+            return Err(Failure::config(format!("view `{name}` has the name of another relation")));
+        }
+    }
+    let mut catalog = Catalog::new();
+    for (name, schema) in &schemas {
+        catalog.insert(name.clone(), schema.clone());
+    }
+    let views = sql::compile(files, &catalog).map_err(|errors| Failure {
+        messages: errors.iter().map(ToString::to_string).collect(),
+        ..Failure::config("")
+    })?;
+    for view in &views {
+        schemas.insert(view.name.clone(), view.schema.clone());
+        schemas.insert(errors_of(&view.name), Arc::new(error_schema()));
+    }
+    for definition in &native {
+        schemas.insert(errors_of(&definition.view.name), Arc::new(error_schema()));
+        check_inputs(definition, &schemas)?;
+    }
+    let expected: Vec<Vec<Vec<Column>>> = native.iter().map(|definition| definition.expected.clone()).collect();
+    let native: Vec<NativeView> = native.into_iter().map(|definition| definition.view).collect();
+    let sinks = sinks.into_iter().map(|sink| plan_sink(sink, &schemas)).collect::<Result<Vec<_>, _>>()?;
+    for name in peekable {
+        find(name, &schemas, "asked for by the program")?;
+    }
+    let wanted: Vec<RelationName> = sinks.iter().map(|sink| &sink.relation).chain(peekable).cloned().collect();
+    let needed = Reach::new(&inputs, &views, &native).closure(wanted.clone());
+    let mut reads = rewrite::reads(views.iter().filter(|view| needed.contains(&view.name)));
+    for (view, expected) in native.iter().zip(&expected).filter(|(view, _)| needed.contains(&view.name)) {
+        for (input, fields) in view.inputs.iter().zip(expected) {
+            let positions = fields.iter().filter_map(|field| schemas.get(input)?.column(&field.name));
+            reads.entry(input.clone()).or_default().extend(positions);
+        }
+    }
+    wanted.iter().for_each(|shown| drop(reads.remove(shown)));
+    Ok(Assembly { inputs, views, native, sinks, needed, reads, schemas })
+}
+
+/// Gives every offered relation its id and name, `source.relation` where two sources offer one name, and the relations beside it.
+fn name_inputs(offered: Vec<(String, Vec<SourceRelation>)>) -> Vec<Input> {
+    let mut uses: BTreeMap<RelationName, usize> = BTreeMap::new();
+    for relation in offered.iter().flat_map(|(_, relations)| relations) {
+        *uses.entry(relation.name.clone()).or_default() += 1;
+    }
+    let mut inputs: Vec<Input> = Vec::new();
+    let mut add = |source, name, schema, upserts, role| {
+        let id = RelationId(inputs.len());
+        inputs.push(Input { relation: InputRelation { id, source, name, schema, upserts }, role });
+        id
+    };
+    for (index, (source, relations)) in offered.into_iter().enumerate() {
+        for relation in relations {
+            let name = match uses.get(&relation.name) {
+                Some(1) | None => relation.name.clone(),
+                Some(_) => RelationName { schema: source.clone(), name: relation.name.to_string() },
+            };
+            let beside = |suffix| RelationName { name: format!("{}_{suffix}", name.name), ..name.clone() };
+            let (late, errors) = (beside("late"), beside("errors"));
+            let (schema, upserts, source) = (relation.schema.clone(), relation.upserts, SourceId(index));
+            let is_stream = matches!(schema.kind, RelationKind::Stream { .. });
+            let id = add(source, name, schema.clone(), upserts, Role::Offered(relation));
+            if is_stream {
+                let schema = Schema { kind: RelationKind::Table, key: None, ..Schema::clone(&schema) };
+                add(source, late, Arc::new(schema), false, Role::LateOf(id));
+            }
+            add(source, errors, Arc::new(error_schema()), false, Role::ErrorsOf(id));
+        }
+    }
+    inputs
+}
+
+type Schemas = BTreeMap<RelationName, Arc<Schema>>;
+
+fn find<'a>(name: &RelationName, schemas: &'a Schemas, user: &str) -> Result<&'a Arc<Schema>, Failure> {
+    schemas.get(name).ok_or_else(|| {
+        let known: Vec<String> = schemas.keys().map(ToString::to_string).collect();
+        Failure::config(format!("relation `{name}`, {user}, is not defined; there are {}", known.join(", ")))
+    })
+}
+
+/// Every field of a Rust view's row types must find its column before anything starts.
+fn check_inputs(definition: &NativeDefinition, schemas: &Schemas) -> Result<(), Failure> {
+    let view = &definition.view;
+    for (input, expected) in view.inputs.iter().zip(&definition.expected) {
+        let schema = find(input, schemas, &format!("read by view `{}`", view.name))?;
+        for field in expected {
+            (definition.fits)(schema, field)
+                .map_err(|message| Failure::config(format!("view `{}` reads `{input}`: {message}", view.name)))?;
+        }
+    }
+    Ok(())
+}
+
+fn plan_sink(sink: SinkDefinition, schemas: &Schemas) -> Result<SinkPlan, Failure> {
+    let SinkDefinition { name, relation, make } = sink;
+    let schema = find(&relation, schemas, &format!("shown by sink `{name}`"))?.clone();
+    let made = make(&name, SinkView { name: relation.clone(), schema });
+    let sink = made.map_err(|error| Failure::of_sink(&name, &error))?;
+    Ok(SinkPlan { name, relation, sink })
+}
+
+/// Who reads whom.
+pub(super) struct Reach {
+    reads: BTreeMap<RelationName, Vec<RelationName>>,
+    sources: BTreeMap<RelationName, SourceId>,
+}
+
+impl Reach {
+    pub(super) fn new(inputs: &[Input], views: &[View], native: &[NativeView]) -> Reach {
+        let mut reads: BTreeMap<RelationName, Vec<RelationName>> = BTreeMap::new();
+        let sql = views.iter().map(|view| (&view.name, view.rel.relations().into_iter().cloned().collect()));
+        for (name, inputs) in sql.chain(native.iter().map(|view| (&view.name, view.inputs.clone()))) {
+            reads.insert(errors_of(name), vec![name.clone()]);
+            reads.insert(name.clone(), inputs);
+        }
+        let sources = inputs.iter().map(|input| (input.relation.name.clone(), input.relation.source)).collect();
+        Reach { reads, sources }
+    }
+
+    /// These relations and everything they are computed from.
+    fn closure(&self, wanted: Vec<RelationName>) -> BTreeSet<RelationName> {
+        let (mut reached, mut pending) = (BTreeSet::new(), wanted);
+        while let Some(name) = pending.pop() {
+            pending.extend(self.reads.get(&name).into_iter().flatten().cloned());
+            reached.insert(name);
+        }
+        reached
+    }
+
+    /// The sources a relation is computed from.
+    pub(super) fn sources(&self, relation: &RelationName) -> BTreeSet<SourceId> {
+        let reached = self.closure(vec![relation.clone()]);
+        reached.iter().filter_map(|name| self.sources.get(name)).copied().collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! The composition root: start, run, shut down. The only room that sees every other.
+//!
+//! [`plan`] asks the sources what they offer and compiles the views; nothing is created yet, and `check` and `explain` need no
+//! more. [`Planned::start`] joins the river: a thread per source, the dataflow's workers, a thread per sink. Whoever holds
+//! [`Running`] polls it until it ends or asks it to end.
+
+mod assemble;
+mod definition;
+mod failure;
+mod faults;
+mod running;
+mod setup;
+mod sinks;
+mod sources;
+mod status;
+
+pub use assemble::Assembly;
+pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
+pub use failure::{Exit, Failure};
+pub use running::Running;
+pub use setup::set_up;
+pub use status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
+
+use crate::config::{OnError, Settings};
+use crate::dataflow::{Dataflow, Export, Program};
+use crate::source::{Progress, Start, Stop, Wanted};
+use crate::timeline::{DataError, RelationId, SourceId, Step};
+use crate::value::{Datum, RelationName};
+use assemble::{Input, Role};
+use faults::Faults;
+use sources::{Door, Sent, SourceThread};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A view set that compiles, its sources waiting to be started.
+pub struct Planned {
+    assembly: Assembly,
+    sources: Vec<SourceThread>,
+    settings: Settings,
+    peekable: Vec<RelationName>,
+}
+
+/// Asks the sources what they offer and compiles the views against it.
+pub fn plan(definition: Definition) -> Result<Planned, Failure> {
+    let Definition { sources, files, native, sinks, settings, peekable } = definition;
+    let (mut threads, mut offered) = (Vec::new(), Vec::new());
+    for sources::Described { thread, relations } in sources::describe(sources)? {
+        offered.push((thread.name().to_string(), relations));
+        threads.push(thread);
+    }
+    let assembly = assemble::assemble(offered, &files, native, sinks, &peekable)?;
+    Ok(Planned { assembly, sources: threads, settings, peekable })
+}
+
+impl Planned {
+    /// What was compiled.
+    pub fn assembly(&self) -> &Assembly {
+        &self.assembly
+    }
+
+    /// The views that no sink shows and nobody peeks at: they are not maintained.
+    pub fn unused(&self) -> impl Iterator<Item = &RelationName> {
+        let Assembly { views, native, needed, .. } = &self.assembly;
+        let names = views.iter().map(|view| &view.name).chain(native.iter().map(|view| &view.name));
+        names.filter(|name| !needed.contains(name))
+    }
+
+    /// Starts everything. With `once`, sources end at the position they find at the start.
+    pub fn start(self, once: bool) -> Result<Running, Failure> {
+        let Planned { assembly, sources, settings, peekable } = self;
+        let policy = settings.on_error.unwrap_or(if once { OnError::Stop } else { OnError::Skip });
+        let faults = Arc::new(Faults::new(policy));
+        let Assembly { inputs, views, native, sinks, needed, reads, schemas: _ } = assembly;
+        let reach = assemble::Reach::new(&inputs, &views, &native);
+        let inputs = with_relations_beside(inputs, &needed);
+
+        let mut program = Program {
+            sources: (0..sources.len()).map(SourceId).collect(),
+            inputs: inputs.iter().map(|input| input.relation.clone()).collect(),
+            views: views.into_iter().filter(|view| needed.contains(&view.name)).collect(),
+            native: native.into_iter().filter(|view| needed.contains(&view.name)).collect(),
+            peekable,
+            ..Program::default()
+        };
+        let mut running_sinks = Vec::new();
+        for assemble::SinkPlan { name, relation, sink } in sinks {
+            let (running, tell) = sinks::start(name, relation.clone(), sink)?;
+            program.exports.push(Export { relation, tell });
+            running_sinks.push(running);
+        }
+        watch_errors(&mut program, &inputs, &faults);
+        let names = program.views.iter().map(|v| &v.name).chain(program.native.iter().map(|v| &v.name));
+        let view_names: Vec<RelationName> = names.cloned().collect();
+
+        let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
+        let threads = sources.into_iter().enumerate();
+        let launched = threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once));
+        let sources = launched.collect();
+        let depends = running_sinks.iter().map(|sink| reach.sources(&sink.relation)).collect();
+        let refresh_us = dataflow_settings(&settings).refresh_us;
+        Ok(Running::new(dataflow, sources, running_sinks, running::Plan { depends, view_names, refresh_us, once }, faults))
+    }
+}
+
+fn dataflow_settings(settings: &Settings) -> crate::dataflow::Settings {
+    crate::dataflow::Settings {
+        workers: settings.workers,
+        refresh_us: u64::try_from(settings.refresh.as_micros()).unwrap_or(u64::MAX),
+        in_flight_bytes: settings.in_flight_bytes,
+    }
+}
+
+/// The inputs somebody needs, with the relations of late and unintelligible events beside them.
+fn with_relations_beside(inputs: Vec<Input>, needed: &BTreeSet<RelationName>) -> Vec<Input> {
+    let wanted = |input: &Input| needed.contains(&input.relation.name);
+    let mut owners: BTreeSet<RelationId> = BTreeSet::new();
+    for input in inputs.iter().filter(|input| wanted(input)) {
+        owners.insert(match input.role {
+            Role::Offered(_) => input.relation.id,
+            Role::LateOf(owner) | Role::ErrorsOf(owner) => owner,
+        });
+    }
+    let kept = |input: &Input| match input.role {
+        Role::Offered(_) => owners.contains(&input.relation.id),
+        Role::LateOf(owner) | Role::ErrorsOf(owner) => owners.contains(&owner),
+    };
+    inputs.into_iter().filter(kept).collect()
+}
+
+/// Has every error relation told to `faults`.
+fn watch_errors(program: &mut Program, inputs: &[Input], faults: &Arc<Faults>) {
+    let shared = faults.clone();
+    program.on_error = Some(Arc::new(move |relation, error, time| shared.add(relation, error, time)));
+    for input in inputs {
+        if let Role::ErrorsOf(_) = input.role {
+            let relation = input.relation.name.clone();
+            let (name, faults) = (relation.clone(), faults.clone());
+            program.exports.push(Export { relation, tell: Box::new(move |step| report(&name, &step, &faults)) });
+        }
+    }
+}
+
+fn report(relation: &RelationName, step: &Step, faults: &Faults) {
+    for (row, time, _) in step.changes.iter().filter(|(_, _, diff)| *diff > 0) {
+        if let [Datum::Text(code), Datum::Text(message), Datum::Text(input)] = row.unpack().as_slice() {
+            let error = DataError { code: code.to_string(), message: message.to_string(), input: input.to_string() };
+            faults.add(relation, &error, *time);
+        }
+    }
+}
+
+/// Lets a source run into the dataflow.
+fn launch(
+    thread: SourceThread,
+    source: SourceId,
+    inputs: &[Input],
+    reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+    dataflow: &Dataflow,
+    once: bool,
+) -> sources::RunningSource {
+    let (mut wanted, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for Input { relation, role } in inputs.iter().filter(|input| input.relation.source == source) {
+        match role {
+            Role::Offered(offered) => {
+                let columns = reads.get(&relation.name).map(|columns| columns.iter().copied().collect());
+                wanted.push(Wanted { id: relation.id, relation: offered.clone(), columns });
+            }
+            Role::LateOf(owner) => late.push((*owner, relation.id)),
+            Role::ErrorsOf(owner) => errors.push((*owner, relation.id)),
+        }
+    }
+    let sent = Arc::<Sent>::default();
+    let ticks = Box::new(Door { sender: dataflow.sender(source), sent: sent.clone() });
+    let (stop, progress) = (Stop::default(), Arc::<Progress>::default());
+    thread.start(Start { source, wanted, late, errors, once, ticks, stop, progress }, sent)
+}

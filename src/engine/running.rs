@@ -1,0 +1,226 @@
+//! A running view set: watched, asked for its state, and shut down in order.
+//!
+//! Shutting down goes with the river: the sources finish the tick they are in, the dataflow is given time to pass it, the sinks
+//! deliver what they were told. Inputs are never closed on the way: a closed input would be a statement about the future.
+
+use super::failure::{Exit, Failure};
+use super::faults::Faults;
+use super::sinks::RunningSink;
+use super::sources::{RunningSource, SourceState};
+use super::status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
+use crate::dataflow::{Dataflow, errors_of};
+use crate::timeline::SourceId;
+use crate::value::{Diff, RelationName, Row, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long each stage of a shutdown may take.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often ends are looked for.
+const POLL: Duration = Duration::from_millis(5);
+
+/// A view set whose sources, workers and sinks run.
+pub struct Running {
+    dataflow: Dataflow,
+    sources: Vec<RunningSource>,
+    sinks: Vec<RunningSink>,
+    plan: Plan,
+    faults: Arc<Faults>,
+}
+
+/// What a run needs to know of what was planned.
+pub(super) struct Plan {
+    /// For each sink the sources its view is computed from.
+    pub(super) depends: Vec<BTreeSet<SourceId>>,
+    /// The maintained views.
+    pub(super) view_names: Vec<RelationName>,
+    /// The grid of the frontiers that sinks are told.
+    pub(super) refresh_us: u64,
+    /// Whether the run ends by itself.
+    pub(super) once: bool,
+}
+
+impl Running {
+    pub(super) fn new(
+        dataflow: Dataflow,
+        sources: Vec<RunningSource>,
+        sinks: Vec<RunningSink>,
+        plan: Plan,
+        faults: Arc<Faults>,
+    ) -> Running {
+        Running { dataflow, sources, sinks, plan, faults }
+    }
+
+    /// Looks for an end: `None` while the run goes on. After an end only `shutdown` is of use.
+    pub fn poll(&mut self) -> Option<Result<(), Failure>> {
+        if let Some(message) = self.dataflow.failed() {
+            return Some(Err(Failure::new(Exit::Internal, message)));
+        }
+        if let Some(failure) = self.faults.failure() {
+            return Some(Err(failure));
+        }
+        let failures: Vec<Failure> =
+            self.sources.iter_mut().filter_map(RunningSource::poll).chain(self.sinks.iter_mut().filter_map(RunningSink::poll)).collect();
+        for failure in failures {
+            if self.is_fatal(&failure) {
+                return Some(Err(failure));
+            }
+            tracing::error!("{failure}; the views and sinks that do not need it go on");
+        }
+        let ended = self.sources.iter().all(|source| matches!(source.state, SourceState::Ended));
+        (ended && self.told_everything()).then_some(Ok(()))
+    }
+
+    /// Runs until the end, or until `stop` says so; then shuts down. `watch` is called now and then.
+    pub fn wait(mut self, mut stop: impl FnMut() -> bool, mut watch: impl FnMut(&Running)) -> Result<(), Failure> {
+        loop {
+            if let Some(result) = self.poll() {
+                watch(&self);
+                let shut_down = self.shutdown();
+                return result.and(shut_down);
+            }
+            if stop() {
+                return self.shutdown();
+            }
+            watch(&self);
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Finishes the tick, delivers, and stops. A failure is one that came up on the way.
+    pub fn shutdown(mut self) -> Result<(), Failure> {
+        let mut failures = Vec::new();
+        self.sources.iter().for_each(|source| source.stop.request());
+        until(GRACE, || {
+            failures.extend(self.sources.iter_mut().filter_map(RunningSource::poll));
+            !self.sources.iter().any(RunningSource::is_running)
+        });
+        until(GRACE, || self.dataflow.failed().is_some() || self.has_passed_sources());
+        failures.extend(self.dataflow.failed().map(|message| Failure::new(Exit::Internal, message)));
+        // This drops the doors to the sinks: each delivers what it was told and ends.
+        self.dataflow.shutdown();
+        let mut sinks = self.sinks;
+        let mut ended = |sinks: &mut Vec<RunningSink>| {
+            failures.extend(sinks.iter_mut().filter_map(RunningSink::poll));
+            !sinks.iter().any(RunningSink::is_running)
+        };
+        if !until(GRACE, || ended(&mut sinks)) {
+            for sink in sinks.iter().filter(|sink| sink.is_running()) {
+                tracing::warn!(sink = sink.name, "the target does not answer; what it has not acknowledged is left out");
+                sink.abandon();
+            }
+            until(GRACE, || ended(&mut sinks));
+        }
+        match failures.into_iter().next() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// The content of a peekable relation with the frontier it holds at; `None` before its first.
+    pub fn peek(&self, relation: &RelationName) -> Option<(Option<Time>, Vec<(Row, Diff)>)> {
+        self.dataflow.peek(relation)
+    }
+
+    /// The moment's figures.
+    pub fn status(&self) -> Status {
+        let stats: BTreeMap<_, _> = self.dataflow.stats().into_iter().map(|s| (s.relation.clone(), s)).collect();
+        let views = self.plan.view_names.iter().filter_map(|name| {
+            let stats_of_errors = stats.get(&errors_of(name));
+            stats.get(name).map(|s| ViewStatus {
+                name: name.to_string(),
+                rows: s.rows,
+                changes: s.changes,
+                errors: stats_of_errors.map_or(0, |errors| errors.rows),
+                frontier: Reached::from_frontier(s.frontier),
+            })
+        });
+        Status {
+            views: views.collect(),
+            sources: self.sources.iter().map(source_status).collect(),
+            sinks: self.sinks.iter().map(sink_status).collect(),
+        }
+    }
+
+    /// Whether a part's failure ends the whole run: always under `--once`, and when no sink is left that could go on.
+    fn is_fatal(&self, failure: &Failure) -> bool {
+        let waits_for_operator = matches!(failure.exit, Exit::Operator | Exit::Unavailable);
+        let failed = |id: &SourceId| matches!(self.sources[id.0].state, SourceState::Failed(_));
+        let goes_on = |(sink, depends): (&RunningSink, &BTreeSet<SourceId>)| {
+            sink.failure.is_none() && !depends.iter().any(failed)
+        };
+        self.plan.once || !waits_for_operator || !self.sinks.iter().zip(&self.plan.depends).any(goes_on)
+    }
+
+    /// Whether all inputs have ended and every sink has delivered that.
+    fn told_everything(&self) -> bool {
+        let ended = |sink: &RunningSink| sink.told.reached(None);
+        let views_ended = || self.plan.view_names.iter().all(|view| self.dataflow.frontier(view).is_none());
+        self.sinks.iter().all(ended) && views_ended()
+    }
+
+    /// Whether every sink was told all that its sources have sent.
+    fn has_passed_sources(&self) -> bool {
+        self.sinks.iter().zip(&self.plan.depends).all(|(sink, depends)| {
+            let sent = depends.iter().filter_map(|id| self.sources[id.0].sent.frontier());
+            let least = sent.min().map(|time| match self.plan.refresh_us {
+                0 => time,
+                refresh => time / refresh * refresh,
+            });
+            // Before its first real frontier a sink is told nothing.
+            sink.failure.is_some() || least == Some(0) || sink.told.reached(least)
+        })
+    }
+}
+
+fn until(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !reached() {
+        if start.elapsed() > limit {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+    true
+}
+
+fn source_status(source: &RunningSource) -> SourceStatus {
+    let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let frontier = Reached::from_frontier(source.sent.frontier());
+    let phase = match &source.state {
+        SourceState::Running(_) if frontier == Reached::Nothing => Phase::Snapshot,
+        SourceState::Running(_) => Phase::Following,
+        SourceState::Ended => Phase::Ended,
+        SourceState::Failed(failure) => Phase::Failed(failure.to_string()),
+    };
+    let progress = &source.progress;
+    SourceStatus {
+        name: source.name.clone(),
+        phase,
+        snapshot_rows: read(&progress.snapshot_rows),
+        snapshot_estimate: read(&progress.snapshot_estimate),
+        changes: read(&progress.changes),
+        reconnects: read(&progress.reconnects),
+        late: read(&progress.late),
+        rejected: read(&progress.rejected),
+        frontier,
+    }
+}
+
+fn sink_status(sink: &RunningSink) -> SinkStatus {
+    let progress = &sink.progress;
+    SinkStatus {
+        name: sink.name.clone(),
+        view: sink.relation.to_string(),
+        connected: progress.connected.load(Ordering::Relaxed),
+        rows: progress.rows.load(Ordering::Relaxed),
+        retries: progress.retries.load(Ordering::Relaxed),
+        held_back: progress.held_back.load(Ordering::Relaxed),
+        acknowledged: progress.frontier().map_or(Reached::Nothing, Reached::from_frontier),
+        p50: progress.latency.quantile(0.5),
+        p99: progress.latency.quantile(0.99),
+        error: sink.failure.as_ref().map(ToString::to_string).or_else(|| progress.error()),
+    }
+}

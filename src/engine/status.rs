@@ -1,0 +1,120 @@
+//! What a running view set shows of itself: one line per source, view and sink.
+
+use crate::value::Time;
+use std::time::Duration;
+
+/// Everything at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// The sources.
+    pub sources: Vec<SourceStatus>,
+    /// The views that are maintained.
+    pub views: Vec<ViewStatus>,
+    /// The sinks.
+    pub sinks: Vec<SinkStatus>,
+}
+
+/// Where a source stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It is reading what was there at the start.
+    Snapshot,
+    /// It follows its input.
+    Following,
+    /// Its input has ended.
+    Ended,
+    /// It stopped, and why.
+    Failed(String),
+}
+
+/// A frontier as shown: none yet, a time, or the end of all inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// Nothing yet.
+    Nothing,
+    /// Everything below this time.
+    Time(Time),
+    /// Everything: the inputs have ended.
+    End,
+}
+
+impl Reached {
+    /// How far it lies behind this moment.
+    pub fn lag(self, now: Time) -> Option<Duration> {
+        match self {
+            Reached::Time(time) => Some(Duration::from_micros(now.saturating_sub(time))),
+            Reached::Nothing | Reached::End => None,
+        }
+    }
+
+    pub(super) fn from_frontier(frontier: Option<Time>) -> Reached {
+        match frontier {
+            None => Reached::End,
+            Some(0) => Reached::Nothing,
+            Some(time) => Reached::Time(time),
+        }
+    }
+}
+
+/// A source's line.
+#[derive(Clone, Debug)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Rows of the snapshot read so far.
+    pub snapshot_rows: u64,
+    /// Rows the snapshot is estimated to have; 0 if unknown.
+    pub snapshot_estimate: u64,
+    /// Changes read since.
+    pub changes: u64,
+    /// Reconnects after a failure.
+    pub reconnects: u64,
+    /// Late events.
+    pub late: u64,
+    /// Records that could not be understood.
+    pub rejected: u64,
+    /// The frontier it has announced.
+    pub frontier: Reached,
+}
+
+/// A view's line.
+#[derive(Clone, Debug)]
+pub struct ViewStatus {
+    /// Its name.
+    pub name: String,
+    /// Rows it has.
+    pub rows: i64,
+    /// Changes so far.
+    pub changes: u64,
+    /// Rows of its error relation.
+    pub errors: i64,
+    /// Its frontier.
+    pub frontier: Reached,
+}
+
+/// A sink's line.
+#[derive(Clone, Debug)]
+pub struct SinkStatus {
+    /// Its name.
+    pub name: String,
+    /// The relation it shows.
+    pub view: String,
+    /// Whether the target answers.
+    pub connected: bool,
+    /// Changes the target has acknowledged.
+    pub rows: u64,
+    /// Deliveries tried again.
+    pub retries: u64,
+    /// Rows the target does not show, because their key is null or another row has it.
+    pub held_back: u64,
+    /// The frontier acknowledged last.
+    pub acknowledged: Reached,
+    /// From commit to acknowledgement: median.
+    pub p50: Option<Duration>,
+    /// From commit to acknowledgement: 99 of 100 are faster.
+    pub p99: Option<Duration>,
+    /// What went wrong last, if the target has not answered since.
+    pub error: Option<String>,
+}

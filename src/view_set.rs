@@ -1,1 +1,0 @@
-//! The library's builder: sources, SQL views, Rust views, sinks.
