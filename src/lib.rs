@@ -1,8 +1,54 @@
 //! Tidegate keeps search indexes and caches in step with Postgres.
 //!
 //! It reads a change feed and event streams as timestamped changes, maintains views over them incrementally, and emits the
-//! changed rows to sinks. The rooms lie along the river:
-//! `source` → `timeline` → `dataflow` (built from `plan`, which `sql` lowers to) → `sink`.
+//! changed rows to sinks. At every frontier a sink is told, its target equals the view's definition evaluated over all inputs up
+//! to that frontier: no more, no less, no intermediate state.
+//!
+//! # The river
+//!
+//! ```text
+//!  Postgres, streams, files                                          search index, cache, file
+//!      │ transactions, events                                                   ▲ puts and deletes
+//!   source ──► timeline ──ticks──► dataflow ──steps: changes + a frontier──► sink
+//!                                     ▲ built from
+//!                                   plan ◄── sql ◄── *.sql
+//! ```
+//!
+//! Rows flow one way. Reading order: [`value`] (what a row is) and [`timeline`] (what a tick and a step are); then along the
+//! river [`source`], [`dataflow`], [`sink`]; beside it [`expr`], [`plan`] and [`sql`] (what views mean); above it [`engine`]
+//! (who starts what), [`config`] and [`view_set`] (how a view set is written: as a directory, or in Rust) and [`cli`].
+//!
+//! # A view set in Rust
+//!
+//! ```no_run
+//! use serde::{Deserialize, Serialize};
+//! use tidegate::dataflow::prelude::CountTotal;
+//! use tidegate::{Collection, Failure, ViewSet};
+//!
+//! #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+//! struct Order {
+//!     customer_id: i64,
+//!     cents: i64,
+//! }
+//!
+//! #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+//! struct Spent {
+//!     customer_id: i64,
+//!     cents: i64,
+//! }
+//!
+//! fn main() -> Result<(), Failure> {
+//!     // The directory names sources and sinks; a sink may show `big_spenders`.
+//!     ViewSet::from_dir("shop")?
+//!         .view::<Spent>("spent", 1, &["customer_id"], |inputs| {
+//!             let orders: Collection<Order> = inputs.get("orders");
+//!             let spent = orders.explode(|order| Some((order.customer_id, order.cents))).count_total();
+//!             spent.map(|(customer_id, cents)| Spent { customer_id, cents })
+//!         })
+//!         .sql("big.sql", "CREATE VIEW big_spenders AS SELECT * FROM spent WHERE cents > 100000")
+//!         .run()
+//! }
+//! ```
 
 pub mod cli;
 pub mod config;
@@ -19,3 +65,6 @@ pub mod sql;
 pub mod timeline;
 pub mod value;
 pub mod view_set;
+
+pub use engine::{Exit, Failure};
+pub use view_set::{Collection, Handle, Inputs, ViewSet};
