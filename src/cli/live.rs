@@ -100,7 +100,8 @@ fn plain(template: &str) -> ProgressStyle {
 
 fn table(status: &Status, rates: &HashMap<String, f64>, now: Time) -> String {
     let mut text = String::new();
-    let rate = |kind: &str, name: &str| rates.get(&format!("{kind} {name}")).map_or(String::new(), |r| format!("{r:.0}"));
+    let rate =
+        |kind: &str, name: &str| rates.get(&format!("{kind} {name}")).map_or(String::new(), |r| format!("{r:.0}"));
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{:<24}{:>12}{:>12}  {:<16}{:>9}", "source", "changes", "per s", "frontier", "lag");
     for source in &status.sources {
@@ -159,7 +160,14 @@ fn log(status: &Status) {
     }
     for view in &status.views {
         let lag_ms = view.frontier.lag(now).map(|lag| lag.as_millis() as u64);
-        tracing::info!(view = view.name, rows = view.rows, changes = view.changes, errors = view.errors, lag_ms, "view");
+        tracing::info!(
+            view = view.name,
+            rows = view.rows,
+            changes = view.changes,
+            errors = view.errors,
+            lag_ms,
+            "view"
+        );
     }
     for sink in &status.sinks {
         let lag_ms = sink.acknowledged.lag(now).map(|lag| lag.as_millis() as u64);

@@ -179,7 +179,8 @@ fn read_sink(mut section: Section<'_, '_>, directory: &Path) -> Result<SinkEntry
 }
 
 fn view_files(directory: &Path, errors: &mut Vec<ConfigError>) -> Vec<ViewFile> {
-    let unreadable = |path: &Path, error: &std::io::Error| ConfigError::unlocated(path, format!("cannot be read: {error}"));
+    let unreadable =
+        |path: &Path, error: &std::io::Error| ConfigError::unlocated(path, format!("cannot be read: {error}"));
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) => {

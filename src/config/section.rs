@@ -3,8 +3,8 @@
 use super::error::{ConfigError, Locator, suggestion};
 use serde::de::DeserializeOwned;
 use std::ops::Range;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 /// A named table of the configuration.
 pub(super) struct Section<'a, 'i> {
@@ -28,9 +28,7 @@ pub(super) fn each<'i>(
     for (name, value) in tables {
         let span = name.span();
         let result = match value.into_inner() {
-            DeValue::Table(table) => {
-                read(Section { name: name.into_inner().to_string(), locator, span, table })
-            }
+            DeValue::Table(table) => read(Section { name: name.into_inner().to_string(), locator, span, table }),
             _ => Err(locator.at(span, format!("`{}` is expected to be a table", name.get_ref()))),
         };
         errors.extend(result.err());

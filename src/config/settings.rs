@@ -68,7 +68,8 @@ pub(super) fn read(locator: &Locator<'_>, value: Spanned<DeValue<'_>>) -> Result
         settings.refresh = duration(refresh.get_ref()).map_err(|message| locator.at(refresh.span(), message))?;
     }
     if let Some(in_flight) = written.in_flight_bytes {
-        settings.in_flight_bytes = bytes(in_flight.get_ref()).map_err(|message| locator.at(in_flight.span(), message))?;
+        settings.in_flight_bytes =
+            bytes(in_flight.get_ref()).map_err(|message| locator.at(in_flight.span(), message))?;
     }
     Ok(settings)
 }

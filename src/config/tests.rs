@@ -46,12 +46,8 @@ fn the_example_of_the_design() {
     assert_eq!(web.path, Path::new("shop/clicks.jsonl"));
     let SinkConfig::Jsonl(pages) = &config.sinks[0].config else { panic!("pages is a jsonl sink") };
     assert_eq!((pages.view.as_str(), pages.path.as_path()), ("product_page", Path::new("-")));
-    let settings = Settings {
-        workers: 2,
-        refresh: Duration::ZERO,
-        in_flight_bytes: 1 << 20,
-        on_error: Some(OnError::Skip),
-    };
+    let settings =
+        Settings { workers: 2, refresh: Duration::ZERO, in_flight_bytes: 1 << 20, on_error: Some(OnError::Skip) };
     assert_eq!(config.settings, settings);
 }
 

@@ -1,7 +1,7 @@
 //! Views written in Rust over differential collections.
 
 use super::types::{Errors, Rows, Scope};
-use crate::value::{RelationName, Schema};
+use crate::value::{RelationName, Schema, Time};
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,4 +72,11 @@ impl<'s> NativeInputs<'s> {
     pub(super) fn into_errors(self) -> Vec<Errors<'s>> {
         self.errors
     }
+}
+
+/// Runs a definition once, without rows, on a dataflow of its own: for what it does besides.
+pub fn rehearse(build: Build) {
+    timely::execute_directly(move |worker| {
+        worker.dataflow::<Time, _, _>(|scope| drop(build(&mut NativeInputs::new(scope, Vec::new()))));
+    });
 }

@@ -98,7 +98,13 @@ impl Planned {
         let sources = launched.collect();
         let depends = running_sinks.iter().map(|sink| reach.sources(&sink.relation)).collect();
         let refresh_us = dataflow_settings(&settings).refresh_us;
-        Ok(Running::new(dataflow, sources, running_sinks, running::Plan { depends, view_names, refresh_us, once }, faults))
+        Ok(Running::new(
+            dataflow,
+            sources,
+            running_sinks,
+            running::Plan { depends, view_names, refresh_us, once },
+            faults,
+        ))
     }
 }
 

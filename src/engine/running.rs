@@ -61,8 +61,12 @@ impl Running {
         if let Some(failure) = self.faults.failure() {
             return Some(Err(failure));
         }
-        let failures: Vec<Failure> =
-            self.sources.iter_mut().filter_map(RunningSource::poll).chain(self.sinks.iter_mut().filter_map(RunningSink::poll)).collect();
+        let failures: Vec<Failure> = self
+            .sources
+            .iter_mut()
+            .filter_map(RunningSource::poll)
+            .chain(self.sinks.iter_mut().filter_map(RunningSink::poll))
+            .collect();
         for failure in failures {
             if self.is_fatal(&failure) {
                 return Some(Err(failure));
@@ -108,7 +112,10 @@ impl Running {
         };
         if !until(GRACE, || ended(&mut sinks)) {
             for sink in sinks.iter().filter(|sink| sink.is_running()) {
-                tracing::warn!(sink = sink.name, "the target does not answer; what it has not acknowledged is left out");
+                tracing::warn!(
+                    sink = sink.name,
+                    "the target does not answer; what it has not acknowledged is left out"
+                );
                 sink.abandon();
             }
             until(GRACE, || ended(&mut sinks));

@@ -1,8 +1,8 @@
 //! Source threads: each source is asked on its own thread what it offers, and goes on to run there once it is told what is wanted.
 
 use super::failure::{Exit, Failure};
-use crate::source::{Closed, Progress, Source, SourceError, SourceRelation, Start, Stop, TickSender};
 use crate::dataflow::Sender as DataflowSender;
+use crate::source::{Closed, Progress, Source, SourceError, SourceRelation, Start, Stop, TickSender};
 use crate::timeline::Tick;
 use crate::value::Time;
 use crossbeam_channel::{Receiver, Sender, bounded};

@@ -161,7 +161,10 @@ impl Handle {
 
     /// The content of a peekable relation, with the frontier it holds at: every row with its multiplicity. `None` before the
     /// relation's first frontier.
-    pub fn peek(&self, relation: &str) -> Option<(Option<crate::value::Time>, Vec<(crate::value::Row, crate::value::Diff)>)> {
+    pub fn peek(
+        &self,
+        relation: &str,
+    ) -> Option<(Option<crate::value::Time>, Vec<(crate::value::Row, crate::value::Diff)>)> {
         let relation: RelationName = relation_name(relation);
         self.running.peek(&relation)
     }

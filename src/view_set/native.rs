@@ -5,7 +5,9 @@
 //! the real rows. Serde converts at the boundaries only: where rows enter the closure and where its results leave it.
 
 use super::typed::{self, RowReader, TypedError};
-use crate::dataflow::prelude::{Build, DataError, Errors, ExchangeData, NativeInputs, NativeView, Rows, Scope, VecCollection};
+use crate::dataflow::prelude::{
+    Build, DataError, Errors, ExchangeData, NativeInputs, NativeView, Rows, Scope, VecCollection,
+};
 use crate::dataflow::{empty, rehearse};
 use crate::engine::{NativeDefinition, relation_name};
 use crate::value::{Column, Diff, RelationName, Row, Schema, Time, text};

@@ -26,9 +26,8 @@ impl<T: DeserializeOwned> RowReader<T> {
     /// A reader for rows of this schema; an error says which field finds no fitting column.
     pub fn new(schema: &Schema) -> Result<RowReader<T>, TypedError> {
         let positions = trace::columns::<T>()?.iter().map(|field| find(schema, field)).collect::<Result<_, _>>();
-        let positions = positions.map_err(|TypedError(message)| {
-            TypedError(format!("{}: {message}", std::any::type_name::<T>()))
-        })?;
+        let positions = positions
+            .map_err(|TypedError(message)| TypedError(format!("{}: {message}", std::any::type_name::<T>())))?;
         Ok(RowReader { positions, row_type: PhantomData })
     }
 
@@ -43,7 +42,11 @@ impl<T: DeserializeOwned> RowReader<T> {
 pub fn find(schema: &Schema, field: &Column) -> Result<usize, TypedError> {
     let Some(position) = schema.column(&field.name) else {
         let columns: Vec<&str> = schema.columns.iter().map(|c| c.name.as_str()).collect();
-        return Err(TypedError(format!("field `{}` has no column; the columns are {}", field.name, columns.join(", "))));
+        return Err(TypedError(format!(
+            "field `{}` has no column; the columns are {}",
+            field.name,
+            columns.join(", ")
+        )));
     };
     let column = &schema.columns[position];
     if !holds(&field.ty, &column.ty) {

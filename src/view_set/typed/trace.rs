@@ -132,7 +132,11 @@ impl<'de> Deserializer<'de> for FieldTracer<'_> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, TypedError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, TypedError> {
         let newtype = type_of_newtype(name).or(self.newtype);
         visitor.visit_newtype_struct(FieldTracer { column: self.column, newtype })
     }

@@ -173,7 +173,11 @@ impl Serializer for ValueWriter {
         value.serialize(self)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<Datum, TypedError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<Datum, TypedError> {
         value.serialize(ValueWriter { newtype: type_of_newtype(name).or(self.newtype) })
     }
 
