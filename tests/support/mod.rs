@@ -1,5 +1,7 @@
 //! What the tests stand on: private servers that die with the test process.
 
+pub mod feed;
 pub mod postgres;
+pub mod program;
 pub mod random;
 pub mod server;

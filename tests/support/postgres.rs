@@ -272,7 +272,8 @@ fn a_private_server_answers_and_survives_a_kill() {
     assert_eq!(database.query_text("SELECT * FROM t ORDER BY 1")[1], vec![Some("2".to_owned()), None]);
 
     let own = Postgres::start();
-    own.database("postgres").execute("CREATE TABLE t AS SELECT 7 AS a; CHECKPOINT");
+    own.database("postgres").execute("CREATE TABLE t AS SELECT 7 AS a");
+    own.database("postgres").execute("CHECKPOINT");
     own.stop(Ending::Kill);
     own.restart();
     assert_eq!(own.database("postgres").another().value("SELECT a FROM t"), "7");

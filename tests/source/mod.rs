@@ -1,0 +1,3 @@
+//! Sources against real files and servers.
+
+mod jsonl;

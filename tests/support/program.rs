@@ -1,0 +1,108 @@
+//! The program itself, run on a view set in a directory of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A view set in a temporary directory.
+pub struct ViewSet {
+    directory: tempfile::TempDir,
+}
+
+impl ViewSet {
+    /// One with this `tidegate.toml` and these views.
+    pub fn new(config: &str, views: &str) -> ViewSet {
+        let set = ViewSet { directory: tempfile::tempdir().expect("a temporary directory") };
+        set.write("tidegate.toml", config);
+        set.write("views.sql", views);
+        set
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Puts a file into it.
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).expect("a file in our own directory");
+        path
+    }
+
+    /// Starts `tidegate VERB… DIR` against this database.
+    pub fn start(&self, verb: &[&str], database_url: &str) -> Program {
+        let errors = self.path().join("stderr");
+        let output = |name: &str| Stdio::from(File::create(self.path().join(name)).expect("our own directory"));
+        let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(verb)
+            .arg(self.path())
+            .env("DATABASE_URL", database_url)
+            .stdin(Stdio::null())
+            .stdout(output("stdout"))
+            .stderr(output("stderr"))
+            .spawn()
+            .expect("the program");
+        Program { child, errors }
+    }
+
+    /// Runs `tidegate VERB… DIR` to its end; its exit code, standard output and standard error.
+    pub fn run(&self, verb: &[&str], database_url: &str) -> (i32, String, String) {
+        let mut program = self.start(verb, database_url);
+        let status = program.wait(Duration::from_secs(120));
+        let output = std::fs::read_to_string(self.path().join("stdout")).expect("our own file");
+        (status.code().unwrap_or(-1), output, program.errors())
+    }
+}
+
+/// The program under way; killed when dropped.
+pub struct Program {
+    child: Child,
+    errors: PathBuf,
+}
+
+impl Program {
+    /// What it has written to standard error.
+    pub fn errors(&self) -> String {
+        std::fs::read_to_string(&self.errors).unwrap_or_default()
+    }
+
+    /// Panics with what it said if it has ended by itself.
+    pub fn must_run(&mut self) {
+        if let Some(status) = self.child.try_wait().expect("a child of ours") {
+            panic!("the program ended with {status}:\n{}", self.errors());
+        }
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self, at_most: Duration) -> ExitStatus {
+        let deadline = Instant::now() + at_most;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                return status;
+            }
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                panic!("the program did not end in {at_most:?}:\n{}", self.errors());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asks it to stop as a service manager would, and expects an orderly end.
+    pub fn terminate(mut self) {
+        self.must_run();
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(asked.expect("kill").success());
+        let status = self.wait(Duration::from_secs(60));
+        assert_eq!(status.code(), Some(0), "after SIGTERM:\n{}", self.errors());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
