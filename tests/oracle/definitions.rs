@@ -110,7 +110,8 @@ pub fn config(workers: usize) -> String {
 
 /// The views as a `.sql` file.
 pub fn views() -> String {
-    let identities = KEYS.iter().map(|(table, _)| format!("CREATE VIEW {} AS SELECT * FROM {table};\n", identity(table)));
+    let identities =
+        KEYS.iter().map(|(table, _)| format!("CREATE VIEW {} AS SELECT * FROM {table};\n", identity(table)));
     identities.chain(VIEWS.iter().map(|(name, sql)| format!("CREATE VIEW {name} AS {sql};\n"))).collect()
 }
 

@@ -73,7 +73,11 @@ impl Run {
 
     /// Waits until every sink has been told what is committed now, and remembers the tables.
     fn rest(&mut self) {
-        let now: u64 = self.database.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").parse().expect("a number");
+        let now: u64 = self
+            .database
+            .value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+            .parse()
+            .expect("a number");
         let deadline = Instant::now() + Duration::from_secs(setting("TIDEGATE_TEST_PATIENCE", 90));
         let feeds = loop {
             self.program.must_run();
@@ -81,7 +85,12 @@ impl Run {
             if feeds.are_past(now) {
                 break feeds;
             }
-            assert!(Instant::now() < deadline, "frontiers stay below {now}: {}\n{}", reached(&feeds), self.program.errors());
+            assert!(
+                Instant::now() < deadline,
+                "frontiers stay below {now}: {}\n{}",
+                reached(&feeds),
+                self.program.errors()
+            );
             std::thread::sleep(Duration::from_millis(100));
         };
         let frontier = feeds.0.values().filter_map(|f| f.frontier()).min().expect("the source has not ended");
@@ -106,7 +115,12 @@ impl Run {
         for frontier in frontiers.iter().rev().step_by(step).rev().chain(self.quiet.iter().map(|q| &q.frontier)) {
             judge.verdict(&feeds, *frontier).unwrap_or_else(|shown| panic!("{shown}"));
         }
-        eprintln!("{} of {} frontiers judged, {} moments at rest", frontiers.len().div_ceil(step), frontiers.len(), self.quiet.len());
+        eprintln!(
+            "{} of {} frontiers judged, {} moments at rest",
+            frontiers.len().div_ceil(step),
+            frontiers.len(),
+            self.quiet.len()
+        );
     }
 }
 

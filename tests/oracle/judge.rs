@@ -60,7 +60,9 @@ impl Judge {
         for (name, _) in VIEWS {
             let expected = content(&self.database, name);
             if let Some(shown) = difference(&expected, &feeds.0[*name].at(Some(frontier))) {
-                return Err(format!("view {name} at frontier {frontier} is not what Postgres makes of its tables:\n{shown}"));
+                return Err(format!(
+                    "view {name} at frontier {frontier} is not what Postgres makes of its tables:\n{shown}"
+                ));
             }
         }
         Ok(())
@@ -76,7 +78,8 @@ impl Judge {
             let come = new.keys().filter(|row| !old.contains_key(*row));
             let rows = format!("SELECT (jsonb_populate_record(NULL::{table}, row::jsonb)).* FROM change");
             self.stage(gone);
-            self.database.execute(&format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM ({rows}) AS gone)"));
+            self.database
+                .execute(&format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM ({rows}) AS gone)"));
             self.stage(come);
             self.database.execute(&format!("INSERT INTO {table} {rows}"));
         }

@@ -79,10 +79,15 @@ fn the_total_is_right_at_every_frontier() {
         std::thread::sleep(Duration::from_secs(setting("TIDEGATE_TEST_SECONDS", 3)));
         stop.store(true, Ordering::Relaxed);
     });
-    let now: u64 = database.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").parse().expect("a number");
+    let now: u64 =
+        database.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").parse().expect("a number");
     while !["total", "by_branch", "recount"].iter().all(|view| read(view).is_past(now)) {
         program.must_run();
-        assert!(Instant::now() < patience + Duration::from_secs(60), "frontiers stay below {now}:\n{}", program.errors());
+        assert!(
+            Instant::now() < patience + Duration::from_secs(60),
+            "frontiers stay below {now}:\n{}",
+            program.errors()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     program.terminate();
@@ -110,7 +115,11 @@ fn transfer(random: &mut Random) -> String {
         sql.push_str(&format!("UPDATE accounts SET branch = {} WHERE id = {to};", random.below(5)));
     }
     if random.chance(5) {
-        sql.push_str(&format!("UPDATE branches SET name = 'branch {}' WHERE id = {};", random.below(1000), random.below(5)));
+        sql.push_str(&format!(
+            "UPDATE branches SET name = 'branch {}' WHERE id = {};",
+            random.below(1000),
+            random.below(5)
+        ));
     }
     sql + if random.chance(90) { "COMMIT" } else { "ROLLBACK" }
 }

@@ -92,7 +92,8 @@ impl Seen {
     fn take(&mut self, tick: Tick) {
         assert!(!self.ended, "a tick after the end");
         let floor = self.frontier.unwrap_or(0);
-        let check = |time: Time| assert!(floor <= time && tick.frontier.is_none_or(|f| time < f), "{time} outside the tick");
+        let check =
+            |time: Time| assert!(floor <= time && tick.frontier.is_none_or(|f| time < f), "{time} outside the tick");
         for (relation, batch) in tick.batches {
             let Batch::Rows(rows) = batch else { panic!("a stream has no keys") };
             for (row, time, diff) in rows {
@@ -130,7 +131,16 @@ fn file(content: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn a_file_is_a_stream_with_an_end() {
-    let lines = [event(1, 10), event(2, 20), event(3, 14), event(4, 15), "{\"id\": 5}\n".into(), "\n".into(), event(6, 40), "{".into()];
+    let lines = [
+        event(1, 10),
+        event(2, 20),
+        event(3, 14),
+        event(4, 15),
+        "{\"id\": 5}\n".into(),
+        "\n".into(),
+        event(6, 40),
+        "{".into(),
+    ];
     let file = file(&lines.concat());
     let running = Running::start(file.path(), "event_time = 'at'\nlateness = '5s'", true);
     let progress = running.progress.clone();
@@ -197,7 +207,11 @@ fn an_idle_stream_lets_time_pass() {
         running.next(&mut seen);
     }
     assert!(seen.frontier > Some(at(1_000_000)), "the frontier follows the clock");
-    File::options().append(true).open(file.path()).and_then(|mut f| f.write_all(event(2, 12).as_bytes())).expect("our own file");
+    File::options()
+        .append(true)
+        .open(file.path())
+        .and_then(|mut f| f.write_all(event(2, 12).as_bytes()))
+        .expect("our own file");
     while seen.late.is_empty() {
         running.next(&mut seen);
     }

@@ -30,9 +30,15 @@ impl Decoder {
     /// The row, and its event time if the stream has one.
     pub(super) fn decode(&mut self, line: &[u8]) -> Result<(Row, Option<Time>), ValueError> {
         let line = std::str::from_utf8(line).map_err(|e| ValueError::new("22021", format!("invalid UTF-8: {e}")))?;
-        let values = fields(&self.columns, line)?;
+        let event_time = self.build(line);
+        // Taken in any case: what a refused line had filled in is not the next row's.
+        let row = self.builder.finish();
+        Ok((row, event_time?))
+    }
+
+    fn build(&mut self, line: &str) -> Result<Option<Time>, ValueError> {
         let mut event_time = None;
-        for (position, (column, raw)) in self.columns.iter().zip(values).enumerate() {
+        for (position, (column, raw)) in self.columns.iter().zip(fields(&self.columns, line)?).enumerate() {
             let value = raw.map_or(Ok(Datum::Null), |raw| value(column, raw.get())).map_err(|e| located(column, e))?;
             if value.is_null() && !column.nullable {
                 let message = format!("null value in column \"{}\", which is not null", column.name);
@@ -43,7 +49,7 @@ impl Decoder {
             }
             self.builder.push(&value);
         }
-        Ok((self.builder.finish(), event_time))
+        Ok(event_time)
     }
 }
 
