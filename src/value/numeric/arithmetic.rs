@@ -14,12 +14,14 @@ pub(super) const MIN_SIGNIFICANT_DIGITS: i32 = 16;
 /// Decimal digits in one of Postgres's digits.
 pub(super) const DIGIT_WIDTH: i32 = 4;
 
-/// The leading digit in base 10,000 and its place, as Postgres's `NumericVar` has them; zeros for zero.
+/// The leading digits in base 10,000 and their place, as Postgres's `NumericVar` has them; zeros for zero.
 pub(super) struct Leading {
     /// The power of 10,000 of the first digit.
     pub(super) weight: i32,
     /// The first digit.
     pub(super) first: i32,
+    /// The digit after it.
+    pub(super) second: i32,
 }
 
 fn division_by_zero() -> ValueError {
@@ -168,18 +170,19 @@ impl Numeric {
             .clamp(0, MAX_COMPUTED_SCALE)
     }
 
-    /// The leading digit in Postgres's base.
+    /// The leading digits in Postgres's base.
     pub(super) fn leading(&self) -> Leading {
         let mut buffer = [0; 40];
         let (_, digits) = self.digits(&mut buffer);
         if digits.is_empty() {
-            return Leading { weight: 0, first: 0 };
+            return Leading { weight: 0, first: 0, second: 0 };
         }
         let whole = digits.len() as i32 - i32::from(self.scale());
         let weight = (whole - 1).div_euclid(DIGIT_WIDTH);
         let length = (whole - weight * DIGIT_WIDTH) as usize;
-        let digit = |i: usize| digits.get(i).map_or(0, |d| i32::from(d - b'0'));
-        Leading { weight, first: (0..length).fold(0, |value, i| value * 10 + digit(i)) }
+        let decimal = |i: usize| digits.get(i).map_or(0, |d| i32::from(d - b'0'));
+        let digit = |decimals: std::ops::Range<usize>| decimals.fold(0, |value, i| value * 10 + decimal(i));
+        Leading { weight, first: digit(0..length), second: digit(length..length + DIGIT_WIDTH as usize) }
     }
 
     /// The quotient cut off at the point: `div(self, other)`.

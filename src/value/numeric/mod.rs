@@ -6,6 +6,7 @@
 mod arithmetic;
 mod convert;
 mod parse;
+mod power;
 
 use super::ValueError;
 use num_bigint::{BigInt, Sign};
