@@ -5,3 +5,4 @@ mod oracle;
 mod sink;
 mod source;
 mod support;
+mod value_roundtrip;

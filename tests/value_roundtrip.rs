@@ -193,23 +193,81 @@ fn decimal(random: &mut Random) -> String {
 fn numbers_read_and_show_as_in_postgres() {
     let database = database();
     let mut random = Random::new(seed(1));
-    let fixed = ["0", "-0", "+5", " 42 ", "", " ", "1.", ".5", "1e3", "abc", "1 2", "32768", "-32768", "2147483648", "99999999999999999999"];
+    let fixed = [
+        "0",
+        "-0",
+        "+5",
+        " 42 ",
+        "",
+        " ",
+        "1.",
+        ".5",
+        "1e3",
+        "abc",
+        "1 2",
+        "32768",
+        "-32768",
+        "2147483648",
+        "99999999999999999999",
+    ];
     for (ty, name) in [(Type::Int2, "smallint"), (Type::Int4, "integer"), (Type::Int8, "bigint")] {
-        let values = check_type(&database, &ty, name, -1, &inputs(&fixed, || {
-            let shift = random.below(64);
-            ((random.next() as i64) >> shift).to_string()
-        }));
+        let values = check_type(
+            &database,
+            &ty,
+            name,
+            -1,
+            &inputs(&fixed, || {
+                let shift = random.below(64);
+                ((random.next() as i64) >> shift).to_string()
+            }),
+        );
         check_order(&database, name, &values);
     }
     let fixed = [
-        "0", "-0", "0.00", "NaN", "nan", "Infinity", "-infinity", "+inf", "inf", "-NaN", "+NaN", "", ".", "-", "1e", "1e5", "1E-5",
-        ".5", "5.", "-.5e1", "1e400", "1e131071", "1e131072", "1e-16383", "1e-16384", "0e200000", "00012.3400", " 1 ", "1 x",
-        "1e1000000000", "1e1073741824", "123456789012345678901234567890123456789012345678901234567890.1234567890", "0x10", "1_000",
+        "0",
+        "-0",
+        "0.00",
+        "NaN",
+        "nan",
+        "Infinity",
+        "-infinity",
+        "+inf",
+        "inf",
+        "-NaN",
+        "+NaN",
+        "",
+        ".",
+        "-",
+        "1e",
+        "1e5",
+        "1E-5",
+        ".5",
+        "5.",
+        "-.5e1",
+        "1e400",
+        "1e131071",
+        "1e131072",
+        "1e-16383",
+        "1e-16384",
+        "0e200000",
+        "00012.3400",
+        " 1 ",
+        "1 x",
+        "1e1000000000",
+        "1e1073741824",
+        "123456789012345678901234567890123456789012345678901234567890.1234567890",
+        "0x10",
+        "1_000",
     ];
     let numerics = inputs(&fixed, || decimal(&mut random));
     let values = check_type(&database, &Type::Numeric, "numeric", -1, &numerics);
     check_order(&database, "numeric", &values);
-    for (name, modifier) in [("numeric(10,2)", modifier(10, 2)), ("numeric(5,0)", modifier(5, 0)), ("numeric(3,-2)", modifier(3, -2)), ("numeric(2,5)", modifier(2, 5))] {
+    for (name, modifier) in [
+        ("numeric(10,2)", modifier(10, 2)),
+        ("numeric(5,0)", modifier(5, 0)),
+        ("numeric(3,-2)", modifier(3, -2)),
+        ("numeric(2,5)", modifier(2, 5)),
+    ] {
         check_type(&database, &Type::Numeric, name, modifier, &numerics);
     }
 }
@@ -224,31 +282,99 @@ fn floats_read_and_show_as_in_postgres() {
     let database = database();
     let mut random = Random::new(seed(2));
     let fixed = [
-        "0", "-0", "1", "-1.5", "NaN", "-nan", "inf", "-Infinity", "1e15", "1e14", "123456789012345", "1234567890123456", "1e-4", "1e-5",
-        "0.0001234", "1e308", "1e309", "-1e309", "1e-400", "4.9e-324", "5e-324", "1e-323", "2.2250738585072014e-308", "3.4e38", "3.5e38",
-        "1e-45", "1e-46", "1.17549435e-38", "16777216", "16777217", "1e6", "1e5", "123456", "1234567", "5.684341886080801e-14", "9007199254740993",
-        "18014398509481988", "18014398509481986", "36028797018963968", "144115188075855872", "8.41e21", "9.5367431640625e-07", "2e23", "1e23",
-        "9e-265", "", " ", "x", "1x", " 1.5 ", "1.", ".5", ".", "1e", "1e+", "infinit", "1,5", "33554432", "8388608.5", "2147483648",
+        "0",
+        "-0",
+        "1",
+        "-1.5",
+        "NaN",
+        "-nan",
+        "inf",
+        "-Infinity",
+        "1e15",
+        "1e14",
+        "123456789012345",
+        "1234567890123456",
+        "1e-4",
+        "1e-5",
+        "0.0001234",
+        "1e308",
+        "1e309",
+        "-1e309",
+        "1e-400",
+        "4.9e-324",
+        "5e-324",
+        "1e-323",
+        "2.2250738585072014e-308",
+        "3.4e38",
+        "3.5e38",
+        "1e-45",
+        "1e-46",
+        "1.17549435e-38",
+        "16777216",
+        "16777217",
+        "1e6",
+        "1e5",
+        "123456",
+        "1234567",
+        "5.684341886080801e-14",
+        "9007199254740993",
+        "18014398509481988",
+        "18014398509481986",
+        "36028797018963968",
+        "144115188075855872",
+        "8.41e21",
+        "9.5367431640625e-07",
+        "2e23",
+        "1e23",
+        "9e-265",
+        "",
+        " ",
+        "x",
+        "1x",
+        " 1.5 ",
+        "1.",
+        ".5",
+        ".",
+        "1e",
+        "1e+",
+        "infinit",
+        "1,5",
+        "33554432",
+        "8388608.5",
+        "2147483648",
     ];
-    let values = check_type(&database, &Type::Float8, "double precision", -1, &inputs(&fixed, || match random.below(4) {
-        0 => decimal(&mut random),
-        1 => format!("{:e}", 2f64.powi(random.below(2000) as i32 - 1000)),
-        2 => ((random.next() >> random.below(11)) as f64).to_string(),
-        _ => format!("{:e}", f64::from_bits(random.next())).replace("inf", "1").replace("NaN", "2"),
-    }));
+    let values = check_type(
+        &database,
+        &Type::Float8,
+        "double precision",
+        -1,
+        &inputs(&fixed, || match random.below(4) {
+            0 => decimal(&mut random),
+            1 => format!("{:e}", 2f64.powi(random.below(2000) as i32 - 1000)),
+            2 => ((random.next() >> random.below(11)) as f64).to_string(),
+            _ => format!("{:e}", f64::from_bits(random.next())).replace("inf", "1").replace("NaN", "2"),
+        }),
+    );
     check_order(&database, "double precision", &values);
-    let values = check_type(&database, &Type::Float4, "real", -1, &inputs(&fixed, || match random.below(4) {
-        0 => decimal(&mut random),
-        1 => format!("{:e}", 2f32.powi(random.below(250) as i32 - 125)),
-        2 => ((random.next() as u32 >> random.below(10)) as f32).to_string(),
-        _ => format!("{:e}", f32::from_bits(random.next() as u32)).replace("inf", "1").replace("NaN", "2"),
-    }));
+    let values = check_type(
+        &database,
+        &Type::Float4,
+        "real",
+        -1,
+        &inputs(&fixed, || match random.below(4) {
+            0 => decimal(&mut random),
+            1 => format!("{:e}", 2f32.powi(random.below(250) as i32 - 125)),
+            2 => ((random.next() as u32 >> random.below(10)) as f32).to_string(),
+            _ => format!("{:e}", f32::from_bits(random.next() as u32)).replace("inf", "1").replace("NaN", "2"),
+        }),
+    );
     check_order(&database, "real", &values);
 }
 
 fn letters(random: &mut Random) -> String {
     const ALPHABET: [&str; 24] = [
-        "a", "b", "Z", " ", "  ", "\"", "\\", "{", "}", ",", "'", "\t", "\n", "\u{1}", "\u{7f}", "é", "漢", "🦀", "null", "NULL", "0", "-", "\u{1b}", "/",
+        "a", "b", "Z", " ", "  ", "\"", "\\", "{", "}", ",", "'", "\t", "\n", "\u{1}", "\u{7f}", "é", "漢", "🦀",
+        "null", "NULL", "0", "-", "\u{1b}", "/",
     ];
     (0..random.below(8)).map(|_| *random.pick(&ALPHABET)).collect()
 }
@@ -260,26 +386,70 @@ fn strings_read_and_show_as_in_postgres() {
     let fixed = ["", " ", "abc", "abc  ", "  abc", "abcdef", "äöüßé", "ab\0c"];
     let fixed: Vec<&str> = fixed.into_iter().filter(|s| !s.contains('\0')).collect();
     let texts = inputs(&fixed, || letters(&mut random));
-    for (ty, name, modifier) in [(Type::Text, "text", -1), (Type::Varchar, "varchar", -1), (Type::Varchar, "varchar(5)", 9), (Type::Char, "char(5)", 9), (Type::Char, "bpchar", -1)] {
+    for (ty, name, modifier) in [
+        (Type::Text, "text", -1),
+        (Type::Varchar, "varchar", -1),
+        (Type::Varchar, "varchar(5)", 9),
+        (Type::Char, "char(5)", 9),
+        (Type::Char, "bpchar", -1),
+    ] {
         let values = check_type(&database, &ty, name, modifier, &texts);
         check_order(&database, name, &values);
     }
-    let fixed = ["t", "T", "true", "TRUE", "tr", "f", "fal", "yes", "y", "no", "n", "on", "off", "of", "o", "1", "0", "2", "", " true ", "truee", "nope"];
+    let fixed = [
+        "t", "T", "true", "TRUE", "tr", "f", "fal", "yes", "y", "no", "n", "on", "off", "of", "o", "1", "0", "2", "",
+        " true ", "truee", "nope",
+    ];
     let values = check_type(&database, &Type::Bool, "boolean", -1, &strings(&fixed));
     check_order(&database, "boolean", &values);
-    let fixed = ["", "\\x", "\\xDEADbeef", "\\x0", "\\xzz", "\\x de ad", "\\xd e", "abc", "a\\000b", "a\\\\b", "a\\b", "\\377", "\\400", "é"];
-    let values = check_type(&database, &Type::Bytea, "bytea", -1, &inputs(&fixed, || {
-        let bytes: Vec<u8> = (0..random.below(9)).map(|_| *random.pick(&[0, 0, 1, 0x7F, 0xFF, 0x61])).collect();
-        shown(&Datum::Bytea(bytes.into()))
-    }));
+    let fixed = [
+        "",
+        "\\x",
+        "\\xDEADbeef",
+        "\\x0",
+        "\\xzz",
+        "\\x de ad",
+        "\\xd e",
+        "abc",
+        "a\\000b",
+        "a\\\\b",
+        "a\\b",
+        "\\377",
+        "\\400",
+        "é",
+    ];
+    let values = check_type(
+        &database,
+        &Type::Bytea,
+        "bytea",
+        -1,
+        &inputs(&fixed, || {
+            let bytes: Vec<u8> = (0..random.below(9)).map(|_| *random.pick(&[0, 0, 1, 0x7F, 0xFF, 0x61])).collect();
+            shown(&Datum::Bytea(bytes.into()))
+        }),
+    );
     check_order(&database, "bytea", &values);
     let fixed = [
-        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}", "a0eebc999c0b4ef8bb6d6bb9bd380a11",
-        "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1", "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11-", "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+        "{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}",
+        "a0eebc999c0b4ef8bb6d6bb9bd380a11",
+        "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1",
+        "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        "",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11-",
+        "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
     ];
-    let values = check_type(&database, &Type::Uuid, "uuid", -1, &inputs(&fixed, || {
-        shown(&Datum::Uuid((u128::from(random.next()) << 64 | u128::from(random.next())).to_be_bytes()))
-    }));
+    let values = check_type(
+        &database,
+        &Type::Uuid,
+        "uuid",
+        -1,
+        &inputs(&fixed, || {
+            shown(&Datum::Uuid((u128::from(random.next()) << 64 | u128::from(random.next())).to_be_bytes()))
+        }),
+    );
     check_order(&database, "uuid", &values);
     let labels = ["sad", "ok", "happy", "very happy"];
     let mood = Type::Enum(Arc::new(EnumType { name: "mood".into(), labels: strings(&labels) }));
@@ -306,7 +476,21 @@ fn clock(random: &mut Random) -> String {
 }
 
 fn moment(random: &mut Random) -> String {
-    let zone = *random.pick(&["", "", "Z", "+00", "-08", "+05:30", "+0545", " UTC", " Europe/Berlin", " America/New_York", " PST", " CEST", "+12:34:56"]);
+    let zone = *random.pick(&[
+        "",
+        "",
+        "Z",
+        "+00",
+        "-08",
+        "+05:30",
+        "+0545",
+        " UTC",
+        " Europe/Berlin",
+        " America/New_York",
+        " PST",
+        " CEST",
+        "+12:34:56",
+    ]);
     let date = date(random);
     let clock = clock(random);
     match date.strip_suffix(" BC") {
@@ -316,13 +500,70 @@ fn moment(random: &mut Random) -> String {
 }
 
 const MOMENTS: [&str; 64] = [
-    "infinity", "-infinity", "epoch", "Infinity", "inf", "", " ", "x", "2024-02-29", "2023-02-29", "2024-13-01", "2024-00-10", "2024-1-2", "2024-01-32",
-    "20240102", "240102", "2024/01/02", "2024.01.02", "99-01-08", "01-02-03", "1/8/1999", "Jan 8, 1999", "January 8, 1999", "8 Jan 1999", "1999 Jan 8", "1999-Jan-08",
-    "08-Jan-1999", "Jan-08-1999", "2024-060", "J2451187", "0000-01-01", "0001-01-01", "0001-01-01 BC", "4713-01-01 BC", "4714-11-24 BC", "4714-11-23 BC",
-    "4714-11-24 00:00:00 BC", "294276-12-31 23:59:59.999999", "294277-01-01", "5874897-12-31", "5874898-01-01", "2024-01-01 24:00:00", "2024-01-01 24:00:01", "2024-01-01 23:59:60",
-    "2024-01-01 25:00", "2024-01-01 10:60", "2024-01-01 10:00 AM", "2024-01-01 12:00 AM", "2024-01-01 12:30 PM", "2024-01-01 13:00 PM", "2024-01-01T10:00:00Z", "20240102T101112",
-    "20240102T101112.5", "2024-01-01 10:00:00.9999999", "Mon Jan 01 10:00:00 2024", "2024-01-01 10:00 Nowhere/Else", "2024-01-01 10:00 ABC", "2024-01-01 10:00+16", "2024-03-10 02:30 America/New_York",
-    "2024-11-03 01:30 America/New_York", "2024-01-01 10:00 UTC+3", "2024-01-01 10:00:00 BC", "1-1-1 BC", "2024-01-01 01:02:03 2",
+    "infinity",
+    "-infinity",
+    "epoch",
+    "Infinity",
+    "inf",
+    "",
+    " ",
+    "x",
+    "2024-02-29",
+    "2023-02-29",
+    "2024-13-01",
+    "2024-00-10",
+    "2024-1-2",
+    "2024-01-32",
+    "20240102",
+    "240102",
+    "2024/01/02",
+    "2024.01.02",
+    "99-01-08",
+    "01-02-03",
+    "1/8/1999",
+    "Jan 8, 1999",
+    "January 8, 1999",
+    "8 Jan 1999",
+    "1999 Jan 8",
+    "1999-Jan-08",
+    "08-Jan-1999",
+    "Jan-08-1999",
+    "2024-060",
+    "J2451187",
+    "0000-01-01",
+    "0001-01-01",
+    "0001-01-01 BC",
+    "4713-01-01 BC",
+    "4714-11-24 BC",
+    "4714-11-23 BC",
+    "4714-11-24 00:00:00 BC",
+    "294276-12-31 23:59:59.999999",
+    "294277-01-01",
+    "5874897-12-31",
+    "5874898-01-01",
+    "2024-01-01 24:00:00",
+    "2024-01-01 24:00:01",
+    "2024-01-01 23:59:60",
+    "2024-01-01 25:00",
+    "2024-01-01 10:60",
+    "2024-01-01 10:00 AM",
+    "2024-01-01 12:00 AM",
+    "2024-01-01 12:30 PM",
+    "2024-01-01 13:00 PM",
+    "2024-01-01T10:00:00Z",
+    "20240102T101112",
+    "20240102T101112.5",
+    "2024-01-01 10:00:00.9999999",
+    "Mon Jan 01 10:00:00 2024",
+    "2024-01-01 10:00 Nowhere/Else",
+    "2024-01-01 10:00 ABC",
+    "2024-01-01 10:00+16",
+    "2024-03-10 02:30 America/New_York",
+    "2024-11-03 01:30 America/New_York",
+    "2024-01-01 10:00 UTC+3",
+    "2024-01-01 10:00:00 BC",
+    "1-1-1 BC",
+    "2024-01-01 01:02:03 2",
 ];
 
 #[test]
@@ -333,8 +574,27 @@ fn dates_and_times_read_and_show_as_in_postgres() {
     let values = check_type(&database, &Type::Date, "date", -1, &dates);
     check_order(&database, "date", &values);
     let fixed = [
-        "00:00", "24:00:00", "24:00:00.000001", "23:59:60", "23:59:59.9999999", "10:11:12.1234567", "1:2:3", "101112", "10", "", "x", "04:05 PM", "12:00 AM", "allballs",
-        "2024-01-01 10:11", "25:00", "04:05:06 PST", "04:05:06+02", "infinity", "T10:11:12", "04:05:06.",
+        "00:00",
+        "24:00:00",
+        "24:00:00.000001",
+        "23:59:60",
+        "23:59:59.9999999",
+        "10:11:12.1234567",
+        "1:2:3",
+        "101112",
+        "10",
+        "",
+        "x",
+        "04:05 PM",
+        "12:00 AM",
+        "allballs",
+        "2024-01-01 10:11",
+        "25:00",
+        "04:05:06 PST",
+        "04:05:06+02",
+        "infinity",
+        "T10:11:12",
+        "04:05:06.",
     ];
     let times = inputs(&fixed, || clock(&mut random));
     let values = check_type(&database, &Type::Time, "time", -1, &times);
@@ -353,14 +613,81 @@ fn dates_and_times_read_and_show_as_in_postgres() {
 }
 
 const INTERVALS: [&str; 58] = [
-    "0", "1", "-1", "1.5", "1 year", "1 year 2 mons -3 days 04:05:06.789", "-1 year", "1 day -00:00:01", "-1 day +02:03:00", "1.5 years", "1.5 months", "1.5 weeks", "1.5 days", "0.5 day",
-    "1.25 hours", "1.1 seconds", "2.3456789 seconds", "1 week", "1 decade", "1 century", "1 millennium", "3 ms", "3 us", "1.5 us", "1.5 ms", "@ 1 minute ago", "1 day ago", "1 year 1 day ago", "P1Y2M3DT4H5M6S", "P1.5Y", "PT1.5H",
-    "P-1Y", "P1W", "PT36H", "P", "", " ", "x", "1 x", "day", "1 day 1 day", "1-2", "-1-2", "1-2 3 04:05:06", "+1-2 -3 +4:05:06", "100000000 years", "178956970 years", "178956971 years", "2147483647 days", "2147483648 days",
-    "10:20", "10:20:30.5", "10:61", "1:2.5", "5 hours 10 minutes", "-5 hours 10 minutes", "1 mon 30 days", "ago",
+    "0",
+    "1",
+    "-1",
+    "1.5",
+    "1 year",
+    "1 year 2 mons -3 days 04:05:06.789",
+    "-1 year",
+    "1 day -00:00:01",
+    "-1 day +02:03:00",
+    "1.5 years",
+    "1.5 months",
+    "1.5 weeks",
+    "1.5 days",
+    "0.5 day",
+    "1.25 hours",
+    "1.1 seconds",
+    "2.3456789 seconds",
+    "1 week",
+    "1 decade",
+    "1 century",
+    "1 millennium",
+    "3 ms",
+    "3 us",
+    "1.5 us",
+    "1.5 ms",
+    "@ 1 minute ago",
+    "1 day ago",
+    "1 year 1 day ago",
+    "P1Y2M3DT4H5M6S",
+    "P1.5Y",
+    "PT1.5H",
+    "P-1Y",
+    "P1W",
+    "PT36H",
+    "P",
+    "",
+    " ",
+    "x",
+    "1 x",
+    "day",
+    "1 day 1 day",
+    "1-2",
+    "-1-2",
+    "1-2 3 04:05:06",
+    "+1-2 -3 +4:05:06",
+    "100000000 years",
+    "178956970 years",
+    "178956971 years",
+    "2147483647 days",
+    "2147483648 days",
+    "10:20",
+    "10:20:30.5",
+    "10:61",
+    "1:2.5",
+    "5 hours 10 minutes",
+    "-5 hours 10 minutes",
+    "1 mon 30 days",
+    "ago",
 ];
 
 fn interval(random: &mut Random) -> String {
-    const UNITS: [&str; 12] = ["years", "months", "mons", "weeks", "days", "hours", "minutes", "secs", "milliseconds", "microseconds", "y", "h"];
+    const UNITS: [&str; 12] = [
+        "years",
+        "months",
+        "mons",
+        "weeks",
+        "days",
+        "hours",
+        "minutes",
+        "secs",
+        "milliseconds",
+        "microseconds",
+        "y",
+        "h",
+    ];
     let mut fields = Vec::new();
     for unit in UNITS {
         if random.chance(20) {
@@ -369,10 +696,13 @@ fn interval(random: &mut Random) -> String {
             fields.push(format!("{sign}{}{fraction} {unit}", random.below(100)));
         }
     }
-    if random.chance(30) && !fields.iter().any(|f| f.contains("hour") || f.ends_with('h') || f.contains("sec") || f.contains("minute")) {
+    if random.chance(30)
+        && !fields.iter().any(|f| f.contains("hour") || f.ends_with('h') || f.contains("sec") || f.contains("minute"))
+    {
         fields.push(format!("{}{}", if random.chance(30) { "-" } else { "" }, clock(random)));
     }
-    let fields: Vec<String> = fields.into_iter().filter(|f| !f.ends_with(" y") && !f.ends_with(" h") && !f.ends_with("mons")).collect();
+    let fields: Vec<String> =
+        fields.into_iter().filter(|f| !f.ends_with(" y") && !f.ends_with(" h") && !f.ends_with("mons")).collect();
     if fields.is_empty() { "3 days".into() } else { fields.join(" ") }
 }
 
@@ -416,15 +746,59 @@ fn json_reads_and_shows_as_in_postgres() {
     let database = database();
     let mut random = Random::new(seed(6));
     let fixed = [
-        "null", "true", "\"\"", "[]", "{}", "1", "1.0", "1.00", "1e2", "1E-2", "-0", "-0.0", "0.1e1", "01", "1.", ".1", "-", "+1", "\"\\u0000\"", "\"\\u0041\"", "\"\\ud83e\"", "\"\\ud83e\\udd80\"",
-        "\"\\udd80\"", "\"\\x\"", "\"a", "{\"a\":1,\"a\":2}", "{\"b\":1,\"aa\":2,\"a\":{}}", "{\"a\"}", "{a:1}", "[1,]", "[1 2]", "[1,2", "", " ", "nul", "nulll", "truefalse", "1 2", "\"\t\"", "[[[[[]]]]]",
-        "1e131071", "\"\\/\\b\\f\\n\\r\\t\\\"\\\\\"", "{\"a\":[1,{\"b\":null}]}", "\"\\u00e9\\u12\"",
+        "null",
+        "true",
+        "\"\"",
+        "[]",
+        "{}",
+        "1",
+        "1.0",
+        "1.00",
+        "1e2",
+        "1E-2",
+        "-0",
+        "-0.0",
+        "0.1e1",
+        "01",
+        "1.",
+        ".1",
+        "-",
+        "+1",
+        "\"\\u0000\"",
+        "\"\\u0041\"",
+        "\"\\ud83e\"",
+        "\"\\ud83e\\udd80\"",
+        "\"\\udd80\"",
+        "\"\\x\"",
+        "\"a",
+        "{\"a\":1,\"a\":2}",
+        "{\"b\":1,\"aa\":2,\"a\":{}}",
+        "{\"a\"}",
+        "{a:1}",
+        "[1,]",
+        "[1 2]",
+        "[1,2",
+        "",
+        " ",
+        "nul",
+        "nulll",
+        "truefalse",
+        "1 2",
+        "\"\t\"",
+        "[[[[[]]]]]",
+        "1e131071",
+        "\"\\/\\b\\f\\n\\r\\t\\\"\\\\\"",
+        "{\"a\":[1,{\"b\":null}]}",
+        "\"\\u00e9\\u12\"",
     ];
     let documents = inputs(&fixed, || document(&mut random, 3));
     // Postgres words the syntax errors of both types alike; only jsonb looks at what escapes stand for.
     let values = check_type(&database, &Type::Jsonb, "jsonb", -1, &documents);
     check_order(&database, "jsonb", &values);
-    let plain: Vec<String> = documents.into_iter().filter(|d| !d.contains("\\u0000") && !d.contains("ud83e\"") && !d.contains("\"\\udd80")).collect();
+    let plain: Vec<String> = documents
+        .into_iter()
+        .filter(|d| !d.contains("\\u0000") && !d.contains("ud83e\"") && !d.contains("\"\\udd80"))
+        .collect();
     check_type(&database, &Type::Json, "json", -1, &plain);
 }
 
@@ -433,11 +807,45 @@ fn arrays_read_and_show_as_in_postgres() {
     let database = database();
     let mut random = Random::new(seed(7));
     let fixed = [
-        "{}", " {} ", "{1}", "{1,2}", "{ 1 , 2 }", "{NULL,null,\"NULL\"}", "{{1,2},{3,4}}", "{{1,2},{3}}", "{{},{}}", "{1,{2}}", "{{1},2}", "{", "}", "{1", "{1,}", "{,1}", "1", "", "{}x", "[0:1]={1,2}",
-        "[0:1]={1,2,3}", "[2:1]={}", "[1:1][0:1]={{1,2}}", "[-2:-1]={1,2}", "[2]={1,2}", "{\"a b\",\"c\\\"d\",\"e\\\\f\"}", "{a b, c }", "{a\\,b}", "{\"a\"b}", "{\"\"}", "{a\\ }", "[1:2]{1,2}", "{{{{{{1}}}}}}", "{{{{{{{1}}}}}}}",
+        "{}",
+        " {} ",
+        "{1}",
+        "{1,2}",
+        "{ 1 , 2 }",
+        "{NULL,null,\"NULL\"}",
+        "{{1,2},{3,4}}",
+        "{{1,2},{3}}",
+        "{{},{}}",
+        "{1,{2}}",
+        "{{1},2}",
+        "{",
+        "}",
+        "{1",
+        "{1,}",
+        "{,1}",
+        "1",
+        "",
+        "{}x",
+        "[0:1]={1,2}",
+        "[0:1]={1,2,3}",
+        "[2:1]={}",
+        "[1:1][0:1]={{1,2}}",
+        "[-2:-1]={1,2}",
+        "[2]={1,2}",
+        "{\"a b\",\"c\\\"d\",\"e\\\\f\"}",
+        "{a b, c }",
+        "{a\\,b}",
+        "{\"a\"b}",
+        "{\"\"}",
+        "{a\\ }",
+        "[1:2]{1,2}",
+        "{{{{{{1}}}}}}",
+        "{{{{{{{1}}}}}}}",
     ];
     let text_array = |random: &mut Random| {
-        let items: Vec<Datum> = (0..1 + random.below(4)).map(|_| if random.chance(10) { Datum::Null } else { Datum::text(letters(random)) }).collect();
+        let items: Vec<Datum> = (0..1 + random.below(4))
+            .map(|_| if random.chance(10) { Datum::Null } else { Datum::text(letters(random)) })
+            .collect();
         let lower = if random.chance(20) { random.below(5) as i32 - 2 } else { 1 };
         let (dimensions, items) = match random.chance(20) {
             true => (vec![(2, lower), (items.len(), 1)], [items.clone(), items].concat()),
@@ -445,20 +853,31 @@ fn arrays_read_and_show_as_in_postgres() {
         };
         shown(&Datum::Array(Arc::new(tidegate::value::Array { element: Type::Text, dimensions, items })))
     };
-    let values = check_type(&database, &Type::Text.array_of(), "text[]", -1, &inputs(&fixed, || text_array(&mut random)));
+    let values =
+        check_type(&database, &Type::Text.array_of(), "text[]", -1, &inputs(&fixed, || text_array(&mut random)));
     check_order(&database, "text[]", &values);
     let list = |random: &mut Random, item: &mut dyn FnMut(&mut Random) -> String| {
         let items: Vec<String> = (0..random.below(4)).map(|_| format!("\"{}\"", item(random))).collect();
         format!("{{{}}}", items.join(","))
     };
     for (element, name, item) in [
-        (Type::Int4, "integer[]", &mut (|r: &mut Random| (r.next() as i8).to_string()) as &mut dyn FnMut(&mut Random) -> String),
+        (
+            Type::Int4,
+            "integer[]",
+            &mut (|r: &mut Random| (r.next() as i8).to_string()) as &mut dyn FnMut(&mut Random) -> String,
+        ),
         (Type::Numeric, "numeric[]", &mut decimal),
         (Type::Timestamptz, "timestamptz[]", &mut moment),
         (Type::Interval, "interval[]", &mut interval),
         (Type::Float8, "double precision[]", &mut decimal),
     ] {
-        let values = check_type(&database, &element.array_of(), name, -1, &inputs(&["{}", "{NULL}", "{\"\"}"], || list(&mut random, item)));
+        let values = check_type(
+            &database,
+            &element.array_of(),
+            name,
+            -1,
+            &inputs(&["{}", "{NULL}", "{\"\"}"], || list(&mut random, item)),
+        );
         check_order(&database, name, &values);
     }
 }
@@ -473,7 +892,20 @@ fn numerics_compute_as_in_postgres() {
     let database = database();
     let mut random = Random::new(seed(8));
     let (mut expressions, mut results) = (Vec::new(), Vec::new());
-    let special = ["NaN", "Infinity", "-Infinity", "0", "0.00", "1", "-1", "2", "10", "0.5", "99999999999999999999999999999999999999", "1e-30"];
+    let special = [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "0",
+        "0.00",
+        "1",
+        "-1",
+        "2",
+        "10",
+        "0.5",
+        "99999999999999999999999999999999999999",
+        "1e-30",
+    ];
     let mut cases: Vec<(String, String)> = Vec::new();
     for a in special {
         cases.extend(special.map(|b| (a.to_owned(), b.to_owned())));
@@ -520,7 +952,8 @@ fn powers_and_logarithms_are_postgres_s() {
     let database = database();
     let mut random = Random::new(seed(9));
     let (mut expressions, mut results) = (Vec::new(), Vec::new());
-    let special = ["NaN", "Infinity", "-Infinity", "0", "1", "-1", "2", "-3", "0.5", "-0.5", "10", "1.0000001", "0.99", "3.00"];
+    let special =
+        ["NaN", "Infinity", "-Infinity", "0", "1", "-1", "2", "-3", "0.5", "-0.5", "10", "1.0000001", "0.99", "3.00"];
     let mut cases: Vec<(String, String)> = Vec::new();
     for a in special {
         cases.extend(special.map(|b| (a.to_owned(), b.to_owned())));
@@ -644,11 +1077,34 @@ fn rows_are_json_as_to_jsonb_has_them() {
     let labels = strings(&["sad", "ok", "happy", "very happy"]);
     let mood = Type::Enum(Arc::new(EnumType { name: "mood".into(), labels }));
     let types = [
-        Type::Int4, Type::Bool, Type::Int2, Type::Float4, Type::Float8, Type::Numeric, Type::Text, Type::Char, Type::Bytea, Type::Date, Type::Time, Type::Timestamp, Type::Timestamptz, Type::Interval, Type::Uuid,
-        Type::Json, Type::Jsonb, mood, Type::Int4.array_of(), Type::Text, Type::Int4,
+        Type::Int4,
+        Type::Bool,
+        Type::Int2,
+        Type::Float4,
+        Type::Float8,
+        Type::Numeric,
+        Type::Text,
+        Type::Char,
+        Type::Bytea,
+        Type::Date,
+        Type::Time,
+        Type::Timestamp,
+        Type::Timestamptz,
+        Type::Interval,
+        Type::Uuid,
+        Type::Json,
+        Type::Jsonb,
+        mood,
+        Type::Int4.array_of(),
+        Type::Text,
+        Type::Int4,
     ];
-    let names = ["id", "b", "i2", "f4", "f8", "n", "t", "c", "bytes", "d", "ti", "ts", "tz", "iv", "u", "j", "jb", "m", "a", "a\"b", "Ünï"];
-    let columns: Vec<Column> = names.iter().zip(&types).map(|(name, ty)| Column::new(*name, ty.clone(), true)).collect();
+    let names = [
+        "id", "b", "i2", "f4", "f8", "n", "t", "c", "bytes", "d", "ti", "ts", "tz", "iv", "u", "j", "jb", "m", "a",
+        "a\"b", "Ünï",
+    ];
+    let columns: Vec<Column> =
+        names.iter().zip(&types).map(|(name, ty)| Column::new(*name, ty.clone(), true)).collect();
     let rows = database.query_text("SELECT to_jsonb(e)::text, e.* FROM everything AS e");
     assert_eq!(rows.len(), 500);
     for values in rows {
