@@ -43,6 +43,7 @@ END $$;
 fn database() -> Database {
     let database = Postgres::shared().create_database();
     database.execute(JUDGES);
+    database.execute("SET datestyle TO 'ISO, YMD'");
     database
 }
 
@@ -1041,7 +1042,7 @@ fn calendar_arithmetic_is_postgres_s() {
 fn adding_intervals_in_a_zone_is_postgres_s() {
     let database = database();
     let zone = Zone::parse("America/New_York").unwrap();
-    database.execute("SET timezone = 'America/New_York'");
+    database.execute("SET timezone TO 'America/New_York'; SET datestyle TO 'ISO, YMD'");
     let start = text::parse(&Type::Timestamptz, -1, "2024-03-09 07:30:00+00").unwrap();
     let Datum::Timestamptz(start) = start else { unreachable!("a timestamptz") };
     let (mut expressions, mut results) = (Vec::new(), Vec::new());

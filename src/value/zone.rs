@@ -1,9 +1,8 @@
 //! Time zones: by name from the system's database, or a fixed offset.
 
 use super::ValueError;
-use super::calendar::{self, EPOCH_MICROS, SECOND};
+use super::calendar::{self, DAY, EPOCH_MICROS, SECOND};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// A time zone.
@@ -71,15 +70,21 @@ impl Zone {
     }
 }
 
-/// The instant, or the database's first or last if it is beyond.
+/// The instant; one beyond the database's years gives way to one of the same rules within them, as the calendar, days of
+/// the week included, repeats every 400 years. Before its first year no zone had any rule.
 fn instant(utc: i64) -> Timestamp {
-    let beyond = if utc < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    utc.checked_add(EPOCH_MICROS).and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or(beyond)
+    const CYCLE: i64 = 146_097 * DAY;
+    const LAST_CYCLE: i64 = 7600 * 365 * DAY;
+    let within = match utc {
+        LAST_CYCLE.. => LAST_CYCLE + (utc - LAST_CYCLE) % CYCLE,
+        _ => utc,
+    };
+    let micros = within.saturating_add(EPOCH_MICROS);
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN)
 }
 
 fn local_offset(zone: &TimeZone, local: i64) -> i32 {
-    let utc = TimeZone::UTC.to_datetime(instant(local));
-    let clock: DateTime = utc;
+    let clock = TimeZone::UTC.to_datetime(instant(local));
     match zone.to_ambiguous_timestamp(clock).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.seconds(),
         AmbiguousOffset::Gap { before, .. } => before.seconds(),

@@ -25,10 +25,9 @@ impl Numeric {
 
     /// The nearest double; an error if there is none.
     pub fn to_f64(&self) -> Result<f64, ValueError> {
-        let text = self.to_string();
         let value = self.to_f64_lossy();
-        let lost = self.is_finite() && (value.is_infinite() || (value == 0.0 && !self.is_zero()));
-        if lost { Err(ValueError::out_of_range("double precision", &text)) } else { Ok(value) }
+        self.check_float(value, "double precision")?;
+        Ok(value)
     }
 
     /// The nearest double, infinite or zero where the number is beyond.
@@ -44,13 +43,20 @@ impl Numeric {
 
     /// The nearest float; an error if there is none.
     pub fn to_f32(&self) -> Result<f32, ValueError> {
-        let text = self.to_string();
         let value: f32 = match self.is_finite() {
-            true => text.parse().unwrap_or(f32::NAN),
+            true => self.to_string().parse().unwrap_or(f32::NAN),
             false => self.to_f64_lossy() as f32,
         };
-        let lost = self.is_finite() && (value.is_infinite() || (value == 0.0 && !self.is_zero()));
-        if lost { Err(ValueError::out_of_range("real", &text)) } else { Ok(value) }
+        self.check_float(f64::from(value), "real")?;
+        Ok(value)
+    }
+
+    /// Refuses a float that lost this number to an infinity or to zero.
+    fn check_float(&self, value: f64, type_name: &str) -> Result<(), ValueError> {
+        match self.is_finite() && (value.is_infinite() || (value == 0.0 && !self.is_zero())) {
+            true => Err(ValueError::new("22003", format!("\"{self}\" is out of range for type {type_name}"))),
+            false => Ok(()),
+        }
     }
 
     /// A double's fifteen significant digits, as the cast from `double precision` keeps them.

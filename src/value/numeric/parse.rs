@@ -124,11 +124,14 @@ fn parse_special(text: &str, negative: bool, magnitude: &str) -> Option<Numeric>
     infinite.then_some(if negative { Numeric::NegativeInfinity } else { Numeric::PositiveInfinity })
 }
 
+/// Exponents from here on are refused, even of zero.
+const EXPONENT_LIMIT: i64 = i32::MAX as i64 / 2;
+
 /// A decimal as written: digits, how many of them follow the point, and the power of ten.
 struct Decimal<'a> {
     whole: &'a str,
     fraction: &'a str,
-    exponent: i32,
+    exponent: i64,
 }
 
 impl Decimal<'_> {
@@ -144,8 +147,8 @@ impl Decimal<'_> {
     }
 
     fn value(&self, negative: bool) -> Result<Numeric, ValueError> {
-        let scale = self.fraction.len() as i64 - i64::from(self.exponent);
-        if scale > i64::from(MAX_SCALE) {
+        let scale = self.fraction.len() as i64 - self.exponent;
+        if scale > i64::from(MAX_SCALE) || self.exponent == EXPONENT_LIMIT {
             return Err(overflow());
         }
         let shown = scale.max(0) as u16;
@@ -174,12 +177,12 @@ impl Decimal<'_> {
     }
 }
 
-/// A signed integer below the limit Postgres sets.
-fn parse_exponent(text: &str) -> Option<i32> {
+/// A signed integer; one beyond all limits stays beyond them.
+fn parse_exponent(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let exponent: i64 = text.parse().ok()?;
-    (exponent.abs() < i64::from(i32::MAX / 2)).then_some(exponent as i32)
+    let beyond = if text.starts_with('-') { -EXPONENT_LIMIT } else { EXPONENT_LIMIT };
+    Some(text.parse().unwrap_or(beyond).clamp(-EXPONENT_LIMIT, EXPONENT_LIMIT))
 }

@@ -75,7 +75,11 @@ impl Numeric {
         if self.is_nan() || base.is_nan() {
             return Ok(Numeric::NaN);
         }
-        let (infinite, infinite_base) = (self.logarithm_special()?.is_some(), base.logarithm_special()?.is_some());
+        let all_finite = self.is_finite() && base.is_finite();
+        if !all_finite && (self.signum() < 0 || base.signum() < 0) {
+            return Err(no_logarithm("a negative number"));
+        }
+        let (infinite_base, infinite) = (base.logarithm_special()?.is_some(), self.logarithm_special()?.is_some());
         match (infinite, infinite_base) {
             (true, true) => return Ok(Numeric::NaN),
             (true, false) => return Ok(Numeric::PositiveInfinity),

@@ -485,7 +485,7 @@ pub(super) fn fraction_micros(digits: &str) -> i64 {
 
 fn special_word(word: &str) -> Option<Special> {
     match word {
-        "infinity" | "inf" => Some(Special::Infinity),
+        "infinity" => Some(Special::Infinity),
         "epoch" => Some(Special::Epoch),
         _ => None,
     }

@@ -53,6 +53,14 @@ pub(super) fn write_f64(value: f64, out: &mut String) {
         _ => Shortest { significand: fraction | 1 << 52, exponent: exponent - 1075 },
     };
     let mut shown = format!("{value:e}");
+    if is_odd(&shown) {
+        // Of two equally near candidates Postgres takes the even one, which rounding to as many digits finds.
+        let fraction_digits = significant_digits(&shown) - 1;
+        let rounded = format!("{value:.fraction_digits$e}");
+        if rounded.parse() == Ok(value) {
+            shown = rounded;
+        }
+    }
     while shape.is_border(&shown) {
         let longer = significant_digits(&shown);
         shown = format!("{value:.longer$e}");
@@ -73,6 +81,14 @@ pub(super) fn write_f32(value: f32, out: &mut String) {
         _ => Shortest { significand: fraction | 1 << 23, exponent: exponent - 150 },
     };
     let mut shown = format!("{value:e}");
+    if is_odd(&shown) {
+        // Of two equally near candidates Postgres takes the even one, which rounding to as many digits finds.
+        let fraction_digits = significant_digits(&shown) - 1;
+        let rounded = format!("{value:.fraction_digits$e}");
+        if rounded.parse() == Ok(value) {
+            shown = rounded;
+        }
+    }
     while shape.is_border(&shown) {
         let longer = significant_digits(&shown);
         shown = format!("{value:.longer$e}");
@@ -96,6 +112,12 @@ fn write_special(value: f64, out: &mut String) -> bool {
 fn significant_digits(shown: &str) -> usize {
     let mantissa = shown.split('e').next().unwrap_or("");
     mantissa.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// Whether the last digit is odd.
+fn is_odd(shown: &str) -> bool {
+    let mantissa = shown.split('e').next().unwrap_or("");
+    mantissa.as_bytes().last().is_some_and(|digit| digit & 1 == 1)
 }
 
 /// A float as `significand * 2^exponent`.

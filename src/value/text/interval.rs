@@ -2,7 +2,7 @@
 
 use super::datetime::write_clock;
 use super::is_space;
-use crate::value::calendar::{DAY, HOUR, MINUTE, SECOND};
+use crate::value::calendar::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::value::{Interval, ValueError};
 use std::fmt::Write;
 
@@ -16,7 +16,8 @@ pub(super) fn parse(input: &str, modifier: i32) -> Result<Interval, ValueError> 
     };
     let interval = read.and_then(|()| sum.interval()).map_err(|problem| match problem {
         Problem::Syntax => ValueError::new("22007", format!("invalid input syntax for type interval: \"{input}\"")),
-        Problem::OutOfRange => ValueError::new("22015", format!("interval field value out of range: \"{input}\"")),
+        Problem::FieldOutOfRange => ValueError::new("22015", format!("interval field value out of range: \"{input}\"")),
+        Problem::SumOutOfRange => calendar::out_of_range("interval"),
     })?;
     Ok(apply_modifier(interval, modifier))
 }
@@ -61,12 +62,16 @@ pub(super) fn apply_modifier(mut interval: Interval, modifier: i32) -> Interval 
 
 enum Problem {
     Syntax,
-    OutOfRange,
+    FieldOutOfRange,
+    SumOutOfRange,
 }
 
 /// What the fields read so far add up to.
 #[derive(Default)]
 struct Sum {
+    /// Bits of the fields that were given.
+    given: u32,
+    years: i64,
     months: i64,
     days: i64,
     micros: i64,
@@ -82,43 +87,80 @@ struct Number {
 /// What a number counts.
 #[derive(Clone, Copy, PartialEq)]
 enum Unit {
-    /// So many months.
-    Months(i64),
+    /// So many years.
+    Years(i64),
+    Month,
     /// So many days.
     Days(i64),
     /// So many microseconds.
     Micros(i64),
 }
 
+impl Unit {
+    /// The bits of the fields that a number of this unit fills; each may be filled once.
+    fn fields(self, fraction: f64) -> u32 {
+        const MICROSECONDS: u32 = 1 << 10;
+        const MILLISECONDS: u32 = 1 << 9;
+        const SECONDS: u32 = 1 << 8;
+        match self {
+            Unit::Years(1) => 1,
+            Unit::Years(10) => 1 << 1,
+            Unit::Years(100) => 1 << 2,
+            Unit::Years(_) => 1 << 3,
+            Unit::Month => 1 << 4,
+            Unit::Days(7) => 1 << 5,
+            Unit::Days(_) => 1 << 6,
+            Unit::Micros(1) => MICROSECONDS,
+            Unit::Micros(1000) => MILLISECONDS,
+            Unit::Micros(SECOND) if fraction != 0.0 => SECONDS | MILLISECONDS | MICROSECONDS,
+            Unit::Micros(SECOND) => SECONDS,
+            Unit::Micros(MINUTE) => 1 << 11,
+            Unit::Micros(_) => 1 << 12,
+        }
+    }
+}
+
+/// The fields that a time of day fills.
+const CLOCK_FIELDS: u32 = 0x1F << 8;
+
 impl Sum {
     fn interval(&self) -> Result<Interval, Problem> {
-        let months = i32::try_from(self.months).map_err(|_| Problem::OutOfRange)?;
-        let days = i32::try_from(self.days).map_err(|_| Problem::OutOfRange)?;
+        let field = |value| i32::try_from(value).map_err(|_| Problem::FieldOutOfRange);
+        let (years, months, days) = (field(self.years)?, field(self.months)?, field(self.days)?);
+        let months = i64::from(years) * 12 + i64::from(months);
+        let months = i32::try_from(months).map_err(|_| Problem::SumOutOfRange)?;
         Ok(Interval { months, days, micros: self.micros })
     }
 
+    /// Marks fields as given; none may be given twice.
+    fn give(&mut self, fields: u32) -> Result<(), Problem> {
+        let twice = self.given & fields != 0;
+        self.given |= fields;
+        if twice { Err(Problem::Syntax) } else { Ok(()) }
+    }
+
     fn add(&mut self, number: Number, unit: Unit) -> Result<(), Problem> {
+        self.give(unit.fields(number.fraction))?;
         let added = |sum: i64, size: i64| number.whole.checked_mul(size).and_then(|product| sum.checked_add(product));
         match unit {
-            Unit::Months(size) => {
-                self.months = added(self.months, size).ok_or(Problem::OutOfRange)?;
-                match size {
-                    1 => self.add_days(number.fraction * 30.0),
-                    _ => {
-                        self.months += (number.fraction * size as f64).round_ties_even() as i64;
-                        Ok(())
-                    }
-                }
+            Unit::Years(size) => {
+                self.years = added(self.years, size).ok_or(Problem::FieldOutOfRange)?;
+                self.months += (number.fraction * size as f64 * 12.0).round_ties_even() as i64;
+                Ok(())
+            }
+            Unit::Month => {
+                self.months = added(self.months, 1).ok_or(Problem::FieldOutOfRange)?;
+                self.add_days(number.fraction * 30.0)
             }
             Unit::Days(size) => {
-                self.days = added(self.days, size).ok_or(Problem::OutOfRange)?;
+                self.days = added(self.days, size).ok_or(Problem::FieldOutOfRange)?;
                 match size {
                     1 => self.add_micros(number.fraction * DAY as f64),
                     _ => self.add_days(number.fraction * size as f64),
                 }
             }
             Unit::Micros(size) => {
-                self.micros = added(self.micros, size).ok_or(Problem::OutOfRange)?;
+                self.micros = added(self.micros, size).ok_or(Problem::FieldOutOfRange)?;
                 self.add_micros(number.fraction * size as f64)
             }
         }
@@ -134,7 +176,7 @@ impl Sum {
     fn add_micros(&mut self, micros: f64) -> Result<(), Problem> {
         let rest = micros.fract();
         let further = i64::from(rest > 0.5) - i64::from(rest < -0.5);
-        self.micros = self.micros.checked_add(micros as i64 + further).ok_or(Problem::OutOfRange)?;
+        self.micros = self.micros.checked_add(micros as i64 + further).ok_or(Problem::FieldOutOfRange)?;
         Ok(())
     }
 
@@ -150,8 +192,8 @@ impl Sum {
             let (number, after) = take_number(rest)?;
             let letter = after.chars().next().ok_or(Problem::Syntax)?;
             let unit = match (letter, in_time) {
-                ('Y', false) => Unit::Months(12),
-                ('M', false) => Unit::Months(1),
+                ('Y', false) => Unit::Years(1),
+                ('M', false) => Unit::Month,
                 ('W', false) => Unit::Days(7),
                 ('D', false) => Unit::Days(1),
                 ('H', true) => Unit::Micros(HOUR),
@@ -188,7 +230,8 @@ impl Sum {
             let token = &rest[..rest.find(is_space).unwrap_or(rest.len())];
             let digits = token.trim_start_matches(['+', '-']);
             if token.contains(':') {
-                self.micros = self.micros.checked_add(clock(token)?).ok_or(Problem::OutOfRange)?;
+                self.give(CLOCK_FIELDS)?;
+                self.micros = self.micros.checked_add(clock(token)?).ok_or(Problem::FieldOutOfRange)?;
                 rest = &rest[token.len()..];
             } else if let Some((years, months)) = digits.split_once('-') {
                 self.add_years_months(token, years, months)?;
@@ -203,8 +246,8 @@ impl Sum {
             self.add(number, last_field(fields))?;
         }
         if ago {
-            (self.months, self.days) = (-self.months, -self.days);
-            self.micros = self.micros.checked_neg().ok_or(Problem::OutOfRange)?;
+            (self.years, self.months, self.days) = (-self.years, -self.months, -self.days);
+            self.micros = self.micros.checked_neg().ok_or(Problem::FieldOutOfRange)?;
         }
         if any { Ok(()) } else { Err(Problem::Syntax) }
     }
@@ -213,10 +256,11 @@ impl Sum {
         let number = |digits: &str| digits.parse::<i32>().map(i64::from).map_err(|_| Problem::Syntax);
         let (years, months) = (number(years)?, number(months)?);
         if months >= 12 {
-            return Err(Problem::OutOfRange);
+            return Err(Problem::FieldOutOfRange);
         }
-        let total = years * 12 + months;
-        self.months += if token.starts_with('-') { -total } else { total };
+        self.give(Unit::Years(1).fields(0.0) | Unit::Month.fields(0.0))?;
+        let sign = if token.starts_with('-') { -1 } else { 1 };
+        (self.years, self.months) = (self.years + sign * years, self.months + sign * months);
         Ok(())
     }
 }
@@ -229,8 +273,8 @@ fn last_field(fields: i32) -> Unit {
         _ if fields & MINUTE_FIELD != 0 => Unit::Micros(MINUTE),
         _ if fields & HOUR_FIELD != 0 => Unit::Micros(HOUR),
         _ if fields & DAY_FIELD != 0 => Unit::Days(1),
-        _ if fields & MONTH != 0 => Unit::Months(1),
-        _ => Unit::Months(12),
+        _ if fields & MONTH != 0 => Unit::Month,
+        _ => Unit::Years(1),
     }
 }
 
@@ -245,7 +289,7 @@ fn take_number(text: &str) -> Result<(Number, &str), Problem> {
         return Err(Problem::Syntax);
     }
     let sign = if negative { -1 } else { 1 };
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Problem::OutOfRange)? };
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Problem::FieldOutOfRange)? };
     let fraction: f64 = format!("0.{fraction}0").parse().map_err(|_| Problem::Syntax)?;
     Ok((Number { whole: whole * sign, fraction: fraction * sign as f64 }, rest))
 }
@@ -260,7 +304,7 @@ fn clock(token: &str) -> Result<i64, Problem> {
     if !parts.iter().all(digits) || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Problem::Syntax);
     }
-    let number = |part: &str| part.parse::<i64>().map_err(|_| Problem::OutOfRange);
+    let number = |part: &str| part.parse::<i64>().map_err(|_| Problem::FieldOutOfRange);
     let (hours, minutes, seconds) = match parts.as_slice() {
         [hours, minutes, seconds] => (number(hours)?, number(minutes)?, number(seconds)?),
         [minutes, seconds] if unsigned.contains('.') => (0, number(minutes)?, number(seconds)?),
@@ -268,10 +312,10 @@ fn clock(token: &str) -> Result<i64, Problem> {
         _ => return Err(Problem::Syntax),
     };
     if minutes > 59 || seconds > 60 {
-        return Err(Problem::OutOfRange);
+        return Err(Problem::FieldOutOfRange);
     }
     let rest = minutes * MINUTE + seconds * SECOND + super::datetime::fraction_micros(fraction);
-    let total = hours.checked_mul(HOUR).and_then(|h| h.checked_add(rest)).ok_or(Problem::OutOfRange)?;
+    let total = hours.checked_mul(HOUR).and_then(|h| h.checked_add(rest)).ok_or(Problem::FieldOutOfRange)?;
     Ok(if negative { -total } else { total })
 }
 
@@ -287,11 +331,11 @@ fn unit(word: &str) -> Option<Unit> {
         "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Micros(HOUR),
         "d" | "day" | "days" => Unit::Days(1),
         "w" | "week" | "weeks" => Unit::Days(7),
-        "mon" | "mons" | "month" | "months" => Unit::Months(1),
-        "y" | "yr" | "yrs" | "year" | "years" => Unit::Months(12),
-        "dec" | "decs" | "decade" | "decades" => Unit::Months(120),
-        "c" | "cent" | "century" | "centuries" => Unit::Months(1200),
-        "mil" | "mils" | "millennium" | "millennia" => Unit::Months(12_000),
+        "mon" | "mons" | "month" | "months" => Unit::Month,
+        "y" | "yr" | "yrs" | "year" | "years" => Unit::Years(1),
+        "dec" | "decs" | "decade" | "decades" => Unit::Years(10),
+        "c" | "cent" | "century" | "centuries" => Unit::Years(100),
+        "mil" | "mils" | "millennium" | "millennia" => Unit::Years(1000),
         _ => return None,
     })
 }
