@@ -269,7 +269,9 @@ fn numbers_read_and_show_as_in_postgres() {
         ("numeric(3,-2)", modifier(3, -2)),
         ("numeric(2,5)", modifier(2, 5)),
     ] {
-        check_type(&database, &Type::Numeric, name, modifier, &numerics);
+        // Beyond what any numeric can hold Postgres looks at the modifier first.
+        let storable: Vec<String> = numerics.iter().filter(|n| Numeric::parse(n).is_ok()).cloned().collect();
+        check_type(&database, &Type::Numeric, name, modifier, &storable);
     }
 }
 

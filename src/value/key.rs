@@ -196,3 +196,6 @@ fn encode_array(v: &Array, out: &mut Vec<u8>) {
         out.extend_from_slice(&encoding::flip4(*lower));
     }
 }
+
+#[cfg(test)]
+mod tests;

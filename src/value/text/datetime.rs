@@ -131,7 +131,8 @@ struct Collected {
 
 impl Fields {
     fn parse(type_name: &str, input: &str) -> Result<Fields, ValueError> {
-        let mut scanner = Scanner { rest: input.trim_matches(is_space), fields: Collected::default() };
+        let time_only = type_name == "time";
+        let mut scanner = Scanner { rest: input.trim_matches(is_space), time_only, fields: Collected::default() };
         match scanner.scan() {
             Ok(()) => scanner.fields.complete(),
             Err(problem) => Err(problem),
@@ -233,6 +234,8 @@ impl Collected {
 /// Reads fields off the front of the text.
 struct Scanner<'a> {
     rest: &'a str,
+    /// Whether digits alone are a time of day even without a date before them.
+    time_only: bool,
     fields: Collected,
 }
 
@@ -325,7 +328,7 @@ impl<'a> Scanner<'a> {
 
     /// Digits alone: a compact date or time, or one number.
     fn number(&mut self, digits: &str) -> Result<(), Problem> {
-        let has_date = self.fields.numbers.len() >= 2;
+        let has_date = self.fields.numbers.len() >= 2 || self.time_only;
         let value = |range: std::ops::Range<usize>| digits[range].parse::<i64>().map_err(|_| Problem::Syntax);
         match digits.len() {
             6 if has_date && self.fields.time.is_none() => {
