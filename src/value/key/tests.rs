@@ -45,7 +45,10 @@ fn interval() -> impl Strategy<Value = Interval> {
 
 /// Two values of one type, near enough to each other to be equal now and then.
 fn pair() -> impl Strategy<Value = (Datum, Datum)> {
-    fn two<X: Strategy<Value: Clone> + Clone>(of: X, datum: fn(X::Value) -> Datum) -> BoxedStrategy<(Datum, Datum)> {
+    fn two<X: Strategy<Value: Clone + 'static> + Clone + 'static>(
+        of: X,
+        datum: fn(X::Value) -> Datum,
+    ) -> BoxedStrategy<(Datum, Datum)> {
         let null = move |x: Option<X::Value>| x.map_or(Datum::Null, datum);
         let item = prop::option::weighted(0.95, of);
         let same = item.clone().prop_map(move |x| (null(x.clone()), null(x)));
