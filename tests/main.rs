@@ -6,3 +6,4 @@ mod sink;
 mod source;
 mod support;
 mod value_roundtrip;
+mod views;

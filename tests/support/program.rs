@@ -19,6 +19,17 @@ impl ViewSet {
         set
     }
 
+    /// One with the files of this directory.
+    pub fn copy(directory: &Path) -> ViewSet {
+        let set = ViewSet { directory: tempfile::tempdir().expect("a temporary directory") };
+        for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), set.path().join(entry.file_name())).expect("our own directory");
+            }
+        }
+        set
+    }
+
     /// Where it lies.
     pub fn path(&self) -> &Path {
         self.directory.path()
