@@ -11,7 +11,7 @@ use differential_dataflow::AsCollection;
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::trace::cursor::cursor_list;
 use differential_dataflow::trace::implementations::BatchContainer;
-use differential_dataflow::trace::{Cursor, TraceReader};
+use differential_dataflow::trace::{Cursor, Navigable, TraceReader};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::{CapabilitySet, Operator};
@@ -49,16 +49,16 @@ where
                 let mut session = output.session(&capabilities);
                 let (mut fresh, fresh_storage) = cursor_list(batches);
                 let before = trace.batches_through(lower.borrow()).unwrap_or_default();
-                let (mut old, old_storage) = cursor_list(before);
+                let mut old: Vec<_> = before.iter().map(|batch| (batch.cursor(), batch)).collect();
                 while let Some(key) = fresh.get_key(&fresh_storage) {
-                    old.seek_key(&old_storage, key);
-                    let known = old.get_key(&old_storage) == Some(key);
+                    old.iter_mut().for_each(|(cursor, batch)| cursor.seek_key(batch, key));
                     while let Some(value) = fresh.get_val(&fresh_storage) {
                         let mut sum: Option<R> = None;
-                        if known {
-                            old.seek_val(&old_storage, value);
-                            if old.get_val(&old_storage) == Some(value) {
-                                old.map_times(&old_storage, |_, diff| add(&mut sum, diff));
+                        // Each batch by itself: a cursor over all of them seeks the value even where the key is another.
+                        for (cursor, batch) in old.iter_mut().filter(|(c, batch)| c.get_key(batch) == Some(key)) {
+                            cursor.seek_val(batch, value);
+                            if cursor.get_val(batch) == Some(value) {
+                                cursor.map_times(batch, |_, diff| add(&mut sum, diff));
                             }
                         }
                         fresh.map_times(&fresh_storage, |time, diff| updates.push((*time, diff.clone())));
