@@ -53,6 +53,7 @@
 pub mod cli;
 pub mod config;
 pub mod dataflow;
+pub mod demo;
 pub mod engine;
 pub mod expr;
 pub mod pg;

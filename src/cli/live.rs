@@ -178,7 +178,7 @@ fn log(status: &Status) {
 }
 
 /// The wall clock on the timeline.
-fn now() -> Time {
+pub(super) fn now() -> Time {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 

@@ -4,6 +4,7 @@
 //! views of its own runs the same command line through [`main_with`].
 
 mod check;
+mod demo;
 mod explain;
 mod live;
 mod run;
@@ -70,6 +71,9 @@ enum Verb {
     /// Create what the sources need in their databases.
     #[command(after_help = "Example:\n  tidegate setup views/shop")]
     Setup(setup::Arguments),
+    /// Run a view set beside a workload and let Postgres judge every sink.
+    #[command(after_help = "Example:\n  tidegate demo --url postgres://localhost:5433/shop --query oak views/shop")]
+    Demo(demo::Arguments),
 }
 
 /// Where the view set lies.
@@ -111,14 +115,16 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    let success = |()| ExitCode::SUCCESS;
     let done = match &arguments.verb {
-        Verb::Run(arguments) => run::run(arguments, &extend, &terminal),
-        Verb::Check(arguments) => check::run(arguments, &extend),
-        Verb::Explain(arguments) => explain::run(arguments, &extend),
-        Verb::Setup(arguments) => setup::run(arguments),
+        Verb::Run(arguments) => run::run(arguments, &extend, &terminal).map(success),
+        Verb::Check(arguments) => check::run(arguments, &extend).map(success),
+        Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
+        Verb::Setup(arguments) => setup::run(arguments).map(success),
+        Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             for message in &failure.messages {
                 terminal.error(message);

@@ -30,6 +30,20 @@ impl Terminal {
         Ok(Terminal { lines, json })
     }
 
+    /// Whether somebody watches and may type.
+    pub(super) fn is_interactive(&self) -> bool {
+        self.lines.is_some() && io::stdin().is_terminal()
+    }
+
+    /// Tells people something, above the live lines.
+    pub(super) fn say(&self, text: &str) {
+        match (&self.lines, self.json) {
+            (Some(lines), _) => lines.suspend(|| eprintln!("{text}")),
+            (None, true) => tracing::info!("{text}"),
+            (None, false) => eprintln!("{text}"),
+        }
+    }
+
     /// Tells why the process ends.
     pub(super) fn error(&self, message: &str) {
         match self.json {

@@ -1,9 +1,11 @@
 //! What the Postgres source and sink share: how to connect, how to quote, and what Postgres's types are here.
 
+mod blocking;
 mod connect;
 mod tls;
 pub mod types;
 
+pub use blocking::{Blocking, StatementError};
 pub use connect::{ConnectError, Endpoint, PINNED_SETTINGS};
 pub use tls::{TlsMode, TlsSettings};
 

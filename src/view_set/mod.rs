@@ -8,7 +8,7 @@ pub mod typed;
 
 pub use native::{Collection, Inputs, RowType};
 
-use crate::config::{self, Settings, SinkConfig, SourceConfig};
+use crate::config::{self, Config, Settings, SinkConfig, SourceConfig};
 use crate::engine::{self, Definition, Failure, MakeSink, Planned, Running, SinkDefinition, relation_name};
 use crate::sink::{Sink, SinkError, SinkView};
 use crate::source::{self, Source};
@@ -31,8 +31,12 @@ impl ViewSet {
 
     /// The view set in a directory: its `tidegate.toml` and `*.sql` files.
     pub fn from_dir(directory: impl AsRef<Path>) -> Result<ViewSet, Failure> {
-        let config = config::load(directory.as_ref())?;
-        Ok(ViewSet { definition: Definition::from(config), mistakes: Vec::new() })
+        Ok(ViewSet::from_config(config::load(directory.as_ref())?))
+    }
+
+    /// The view set of a configuration that was read before.
+    pub fn from_config(config: Config) -> ViewSet {
+        ViewSet { definition: Definition::from(config), mistakes: Vec::new() }
     }
 
     /// Adds a Postgres database.

@@ -6,8 +6,11 @@
 //!
 //! The sink's own keys begin with `tidegate:<sink>:`; readers of the data need none of them.
 
+mod read;
 mod reconcile;
 mod write;
+
+pub use read::content;
 
 use super::mark::Marks;
 use super::{Delivery, KeyTemplate, KeyedChange, Sink, SinkError, SinkKey, SinkView};
