@@ -206,6 +206,11 @@ impl Reach {
         reached
     }
 
+    /// The names of the error relations of a relation and of everything it is computed from.
+    pub(super) fn errors(&self, relation: &RelationName) -> BTreeSet<RelationName> {
+        self.closure(vec![relation.clone()]).iter().map(errors_of).collect()
+    }
+
     /// The sources a relation is computed from.
     pub(super) fn sources(&self, relation: &RelationName) -> BTreeSet<SourceId> {
         let reached = self.closure(vec![relation.clone()]);

@@ -22,6 +22,11 @@ impl Faults {
         Faults { policy, seen: AtomicU64::new(0), first: Mutex::new(None) }
     }
 
+    /// Whether the first error ends the run.
+    pub(super) fn stops(&self) -> bool {
+        self.policy == OnError::Stop
+    }
+
     /// Takes one new row of an error relation, named by the relation it belongs to.
     pub(super) fn add(&self, relation: &RelationName, error: &DataError, time: Time) {
         let DataError { code, message, input } = error;

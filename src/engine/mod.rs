@@ -8,6 +8,7 @@ mod assemble;
 mod definition;
 mod failure;
 mod faults;
+mod gate;
 mod running;
 mod setup;
 mod sinks;
@@ -22,12 +23,13 @@ pub use setup::set_up;
 pub use status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
 
 use crate::config::{OnError, Settings};
-use crate::dataflow::{Dataflow, Export, Program};
+use crate::dataflow::{Dataflow, Export, Program, errors_of};
 use crate::source::{Progress, Start, Stop, Wanted};
-use crate::timeline::{DataError, RelationId, SourceId, Step};
-use crate::value::{Datum, RelationName};
+use crate::timeline::{RelationId, SourceId};
+use crate::value::RelationName;
 use assemble::{Input, Role};
 use faults::Faults;
+use gate::Gate;
 use sources::{Door, Sent, SourceThread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -82,13 +84,19 @@ impl Planned {
             peekable,
             ..Program::default()
         };
+        let errors = error_relations(&program, &inputs);
+        let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
         let mut running_sinks = Vec::new();
         for assemble::SinkPlan { name, relation, sink } in sinks {
             let (running, tell) = sinks::start(name, relation.clone(), sink)?;
+            let tell = gate.door(reach.errors(&relation), tell);
             program.exports.push(Export { relation, tell });
             running_sinks.push(running);
         }
-        watch_errors(&mut program, &inputs, &faults);
+        for (relation, owner) in errors {
+            let tell = gate.watch(relation.clone(), owner);
+            program.exports.push(Export { relation, tell });
+        }
         let names = program.views.iter().map(|v| &v.name).chain(program.native.iter().map(|v| &v.name));
         let view_names: Vec<RelationName> = names.cloned().collect();
 
@@ -133,26 +141,15 @@ fn with_relations_beside(inputs: Vec<Input>, needed: &BTreeSet<RelationName>) ->
     inputs.into_iter().filter(kept).collect()
 }
 
-/// Has every error relation told to `faults`.
-fn watch_errors(program: &mut Program, inputs: &[Input], faults: &Arc<Faults>) {
-    let shared = faults.clone();
-    program.on_error = Some(Arc::new(move |relation, error, time| shared.add(relation, error, time)));
-    for input in inputs {
-        if let Role::ErrorsOf(_) = input.role {
-            let relation = input.relation.name.clone();
-            let (name, faults) = (relation.clone(), faults.clone());
-            program.exports.push(Export { relation, tell: Box::new(move |step| report(&name, &step, &faults)) });
-        }
-    }
-}
-
-fn report(relation: &RelationName, step: &Step, faults: &Faults) {
-    for (row, time, _) in step.changes.iter().filter(|(_, _, diff)| *diff > 0) {
-        if let [Datum::Text(code), Datum::Text(message), Datum::Text(input)] = row.unpack().as_slice() {
-            let error = DataError { code: code.to_string(), message: message.to_string(), input: input.to_string() };
-            faults.add(relation, &error, *time);
-        }
-    }
+/// The error relations of what is maintained, each with the relation it belongs to.
+fn error_relations(program: &Program, inputs: &[Input]) -> Vec<(RelationName, RelationName)> {
+    let name_of = |id: RelationId| inputs.iter().find(|input| input.relation.id == id).map(|i| i.relation.name.clone());
+    let of_inputs = inputs.iter().filter_map(|input| match input.role {
+        Role::ErrorsOf(owner) => Some((input.relation.name.clone(), name_of(owner)?)),
+        Role::Offered(_) | Role::LateOf(_) => None,
+    });
+    let views = program.views.iter().map(|view| &view.name).chain(program.native.iter().map(|view| &view.name));
+    of_inputs.chain(views.map(|view| (errors_of(view), view.clone()))).collect()
 }
 
 /// Lets a source run into the dataflow.

@@ -101,7 +101,8 @@ impl Running {
             failures.extend(self.sources.iter_mut().filter_map(RunningSource::poll));
             !self.sources.iter().any(RunningSource::is_running)
         });
-        until(GRACE, || self.dataflow.failed().is_some() || self.has_passed_sources());
+        let cannot_pass = |running: &Running| running.dataflow.failed().is_some() || running.faults.failure().is_some();
+        until(GRACE, || cannot_pass(&self) || self.has_passed_sources());
         failures.extend(self.dataflow.failed().map(|message| Failure::new(Exit::Internal, message)));
         // This drops the doors to the sinks: each delivers what it was told and ends.
         self.dataflow.shutdown();

@@ -47,10 +47,12 @@ impl Reached {
         }
     }
 
+    /// Times within a day of the epoch are those of snapshots: nothing of the timeline is reached yet.
     pub(super) fn from_frontier(frontier: Option<Time>) -> Reached {
+        const DAY: Time = 86_400_000_000;
         match frontier {
             None => Reached::End,
-            Some(0) => Reached::Nothing,
+            Some(..DAY) => Reached::Nothing,
             Some(time) => Reached::Time(time),
         }
     }
