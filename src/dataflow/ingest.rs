@@ -334,12 +334,12 @@ impl Sender {
 
 /// The last instant of the grid cell a time lies in.
 fn last_instant(time: Time, grid: Time) -> Time {
-    if grid == 0 { time } else { (time / grid * grid).saturating_add(grid - 1) }
+    time.checked_div(grid).map_or(time, |cell| (cell * grid).saturating_add(grid - 1))
 }
 
 /// The first instant of the cell.
 fn floor(time: Time, grid: Time) -> Time {
-    if grid == 0 { time } else { time / grid * grid }
+    time.checked_div(grid).map_or(time, |cell| cell * grid)
 }
 
 impl Changes {

@@ -124,9 +124,9 @@ fn encode_numeric(v: &Numeric, out: &mut Vec<u8>) {
 
 /// The length of a numeric's key without its tag.
 pub(super) fn numeric_length(bytes: &[u8]) -> Option<usize> {
-    let end = match bytes.first()? {
-        &NEGATIVE => !END,
-        &POSITIVE => END,
+    let end = match *bytes.first()? {
+        NEGATIVE => !END,
+        POSITIVE => END,
         _ => return Some(1),
     };
     let digits = bytes.get(1 + EXPONENT_BYTES..)?;

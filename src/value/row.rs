@@ -19,6 +19,7 @@ const HEAP: u8 = 255;
 /// An encoded row, or any other byte string that is compared often.
 ///
 /// Inline: 23 bytes, then the length. Boxed: the first 8 bytes, the pointer, the length shifted left by 8 with `HEAP` below it.
+#[derive(Default)]
 pub struct Row([u64; 3]);
 
 // SAFETY: a boxed row owns its bytes alone and never changes them.
@@ -138,12 +139,6 @@ impl Drop for Row {
             // SAFETY: as in `boxed`; a row is dropped once.
             drop(unsafe { Box::from_raw(bytes) });
         }
-    }
-}
-
-impl Default for Row {
-    fn default() -> Row {
-        Row([0; 3])
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 type Result<X> = std::result::Result<X, EvalError>;
 
 pub(super) static FUNCTIONS: &[Definition] = &[
-    total("array", &[Common], CommonArray, |values, ty| construct(values, ty)).sees_nulls().repeats_last(),
+    total("array", &[Common], CommonArray, construct).sees_nulls().repeats_last(),
     total("subscript", &[Array, Int4], Element, lift!(|list: &List, at: i32| Ok(subscript(list, at)))),
     total(
         "array_length",

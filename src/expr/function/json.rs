@@ -160,7 +160,7 @@ fn build_array(values: &[Datum]) -> Result<Datum> {
 }
 
 fn build_object(values: &[Datum]) -> Result<Datum> {
-    if values.len() % 2 != 0 {
+    if !values.len().is_multiple_of(2) {
         return Err(EvalError::new("22023", "argument list must have even number of elements"));
     }
     let mut members = Vec::with_capacity(values.len() / 2);

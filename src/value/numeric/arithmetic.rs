@@ -65,7 +65,6 @@ impl Numeric {
     }
 
     /// `-self`
-    #[expect(clippy::should_implement_trait, reason = "the other operations can fail, and all are used alike")]
     pub fn neg(&self) -> Numeric {
         match self {
             Numeric::Small(c, scale) => match c.checked_neg() {

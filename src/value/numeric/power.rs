@@ -7,11 +7,10 @@ use super::arithmetic::{DIGIT_WIDTH, MAX_COMPUTED_SCALE, MIN_SIGNIFICANT_DIGITS,
 use super::{Numeric, overflow, power_of_ten};
 use crate::value::ValueError;
 use num_bigint::BigInt;
+use std::f64::consts::{LN_10, LOG10_E};
 
 /// Decimal digits beyond which a result surely overflows or vanishes.
 const MAX_RESULT_SCALE: f64 = 2000.0;
-const LOG10_E: f64 = 0.434294481903252;
-const LN_10: f64 = 2.302585092994046;
 /// Binary digits beyond the ones asked for.
 const GUARD_BITS: u64 = 64;
 
