@@ -110,7 +110,7 @@ fn append_clicks(path: &Path, stop: &AtomicBool, clicks: &AtomicU64) -> std::io:
 /// A click on some product by some customer, or by nobody known: arithmetic on its number, at this moment.
 fn click(id: u64) -> String {
     let mixed = id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-    let customer = if id % 7 == 0 { "null".to_string() } else { (1 + mixed % 2000).to_string() };
+    let customer = if id.is_multiple_of(7) { "null".to_string() } else { (1 + mixed % 2000).to_string() };
     let page = ["list", "detail", "basket"][(mixed % 3) as usize];
     let (product, at) = (1 + mixed % 5000, moment());
     format!("{{\"id\":{id},\"product_id\":{product},\"customer_id\":{customer},\"page\":\"{page}\",\"at\":\"{at}\"}}\n")
