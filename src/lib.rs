@@ -22,7 +22,7 @@
 //!
 //! ```no_run
 //! use serde::{Deserialize, Serialize};
-//! use tidegate::dataflow::prelude::CountTotal;
+//! use tidegate::dataflow::prelude::Diff;
 //! use tidegate::{Collection, Failure, ViewSet};
 //!
 //! #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,12 +38,13 @@
 //! }
 //!
 //! fn main() -> Result<(), Failure> {
-//!     // The directory names sources and sinks; a sink may show `big_spenders`.
-//!     ViewSet::from_dir("shop")?
+//!     ViewSet::from_dir("shop")? // sources and sinks, one of them for the view `big_spenders`
 //!         .view::<Spent>("spent", 1, &["customer_id"], |inputs| {
-//!             let orders: Collection<Order> = inputs.get("orders");
-//!             let spent = orders.explode(|order| Some((order.customer_id, order.cents))).count_total();
-//!             spent.map(|(customer_id, cents)| Spent { customer_id, cents })
+//!             let orders: Collection<'_, Order> = inputs.get("orders");
+//!             let sums = orders.map(|o| (o.customer_id, o.cents)).reduce(|_, cents, sum: &mut Vec<(i64, Diff)>| {
+//!                 sum.push((cents.iter().map(|(cents, count)| **cents * count).sum(), 1));
+//!             });
+//!             sums.map(|(customer_id, cents)| Spent { customer_id, cents })
 //!         })
 //!         .sql("big.sql", "CREATE VIEW big_spenders AS SELECT * FROM spent WHERE cents > 100000")
 //!         .run()
