@@ -54,7 +54,9 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>, terminal: &Termina
     }
     config.settings.workers = arguments.workers.map_or(config.settings.workers, usize::from);
     let judge = Judge::new(&config);
-    let planned = extend(ViewSet::from_config(config)).plan()?;
+    let view_set = extend(ViewSet::from_config(config));
+    let kept = judge.late_relations().iter().fold(view_set, |set, late| set.peekable(&late.to_string()));
+    let planned = kept.plan()?;
     let schemas = planned.assembly().schemas.clone();
 
     let stop = stop_on_signals()?;
@@ -69,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>, terminal: &Termina
     let last = now();
     let passed = ran.and(stopped).and_then(|()| pass(&mut running, &mut show, last));
     show.live.clear();
-    let verdict = passed.and_then(|()| judge.verify(&arguments.url, &schemas));
+    let verdict = passed.and_then(|()| judge.verify(&arguments.url, &schemas, &running));
     let shut_down = running.shutdown();
     let verdict = verdict?;
     shut_down?;

@@ -2,11 +2,11 @@
 
 use super::unavailable;
 use crate::config::{Config, SinkConfig, SourceConfig, ViewFile};
-use crate::engine::{Exit, Failure, relation_name};
+use crate::engine::{Exit, Failure, Running, relation_name};
 use crate::pg::{Blocking, StatementError, quote_identifier, quote_literal, quote_relation};
 use crate::secret::Secret;
 use crate::sink;
-use crate::value::{RelationName, Schema};
+use crate::value::{RelationName, Row, Schema, json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ use std::sync::Arc;
 const SCHEMA: &str = "judge";
 /// Lines of a stream that are loaded at once.
 const CHUNK: usize = 5_000;
+
+/// The shapes of all relations.
+type Schemas = BTreeMap<RelationName, Arc<Schema>>;
 
 /// What is compared, noted before the view set takes the configuration.
 pub struct Judge {
@@ -89,8 +92,13 @@ impl Judge {
         })
     }
 
+    /// The relations of late events, which the run must keep for `verify`: they are no part of the views.
+    pub fn late_relations(&self) -> Vec<RelationName> {
+        self.streams.iter().map(|(name, _)| late_of(name)).collect()
+    }
+
     /// Compares every sink's content with Postgres's answer. Nothing may be changing any more.
-    pub fn verify(&self, url: &str, schemas: &BTreeMap<RelationName, Arc<Schema>>) -> Result<Verdict, Failure> {
+    pub fn verify(&self, url: &str, schemas: &Schemas, running: &Running) -> Result<Verdict, Failure> {
         let database = Blocking::connect(url, "tidegate demo judge").map_err(unavailable)?;
         database
             .execute(&format!("CREATE SCHEMA {SCHEMA}; SET search_path = {SCHEMA}, public; SET timezone = 'UTC'"))
@@ -98,6 +106,8 @@ impl Judge {
         for (name, path) in &self.streams {
             if let Some(schema) = schemas.get(name) {
                 load_stream(&database, name, schema, path)?;
+                let late = running.peek(&late_of(name)).map(|(_, rows)| rows).unwrap_or_default();
+                remove_late(&database, name, schema, late.iter().map(|(row, _)| row))?;
             }
         }
         create_views(&database, &self.files)?;
@@ -173,6 +183,28 @@ fn fold(path: &Path) -> Result<Vec<(String, i64)>, String> {
         }
     }
     Ok(rows.into_iter().filter(|(_, count)| *count != 0).map(|(row, count)| (row.to_string(), count)).collect())
+}
+
+/// The relation beside a stream that holds its late events.
+fn late_of(stream: &RelationName) -> RelationName {
+    RelationName { name: format!("{}_late", stream.name), ..stream.clone() }
+}
+
+/// Takes the events out that came too late to be accepted.
+fn remove_late<'a>(
+    database: &Blocking,
+    name: &RelationName,
+    schema: &Schema,
+    late: impl Iterator<Item = &'a Row>,
+) -> Result<(), Failure> {
+    let table = quote_relation(&RelationName { schema: SCHEMA.to_string(), name: name.name.clone() });
+    for row in late {
+        let mut shown = String::new();
+        json::write_row(&schema.columns, row, &mut shown);
+        let delete = format!("DELETE FROM {table} AS c WHERE to_jsonb(c)::text = {}", quote_literal(&shown));
+        database.execute(&delete).map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 fn load_stream(database: &Blocking, name: &RelationName, schema: &Schema, path: &Path) -> Result<(), Failure> {
