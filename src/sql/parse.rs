@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn each_statement_reports_its_own_mistake() {
-        let text = "CREATE VIEW a AS SELECT 1;\nCREATE VEW b;\n-- nothing\n;SELECT 1; CREATE VIEW c AS SELECT FROM";
+        let text = "CREATE VIEW a AS SELECT 1;\nCREATE VEW b;\n-- nothing\n;SELECT 1; CREATE VIEW c AS SELECT 2";
         let (definitions, faults) = parse(text);
         assert_eq!(definitions.len(), 2);
         let shown: Vec<String> = faults.into_iter().map(|f| f.locate("v.sql", text).to_string()).collect();
