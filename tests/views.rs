@@ -10,7 +10,6 @@ use crate::support::program::ViewSet;
 use std::path::{Path, PathBuf};
 
 #[test]
-#[ignore = "has not passed yet: open, see the README"]
 fn cases_of_every_view_set() {
     let mut cases = 0;
     for set in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("views")) {

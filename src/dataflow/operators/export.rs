@@ -10,6 +10,8 @@ use crate::timeline::Step;
 use crate::value::{Diff, Row, Time};
 use differential_dataflow::consolidation::{consolidate, consolidate_updates};
 use std::sync::Arc;
+use std::time::Duration;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::Operator;
 
@@ -19,14 +21,32 @@ pub type Tell = Box<dyn FnMut(Step) + Send>;
 /// Gathers the changes of the relation at that place and tells them. The readers are given to the first worker only.
 pub fn export(rows: Rows<'_>, place: usize, shared: Arc<Shared>, readers: Vec<Tell>) {
     let mut exporter = Exporter { place, shared, readers, waiting: Vec::new(), told: Told::Nothing };
-    let first_worker = rows.inner.scope().index() == 0;
-    rows.inner.sink(Exchange::new(|_| 0), "Export", move |(input, frontier)| {
-        input.for_each(|_, changes| exporter.waiting.append(changes));
-        if first_worker {
-            exporter.reach(frontier.frontier().first().copied());
-        }
-    });
+    let scope = rows.inner.scope();
+    let first_worker = scope.index() == 0;
+    rows.inner.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        Exchange::new(|_| 0),
+        "Export",
+        move |capability, info| {
+            let again = scope.activator_for(info.address);
+            // Whoever has nothing to come and holds no capability is not run any more.
+            let mut unreal = Some(capability).filter(|_| first_worker);
+            move |(input, frontier), _| {
+                input.for_each(|_, changes| exporter.waiting.append(changes));
+                if !first_worker {
+                    return;
+                }
+                match exporter.reach(frontier.frontier().first().copied()) {
+                    true => drop(unreal.take()),
+                    false => again.activate_after(ASK_AGAIN),
+                }
+            }
+        },
+    );
 }
+
+/// How soon an unreal frontier is looked at again. It need not move to become real: the errors of a view in which nothing can
+/// fail have ended before its sources have left their snapshots.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 
 struct Exporter {
     place: usize,
@@ -45,11 +65,15 @@ enum Told {
 }
 
 impl Exporter {
-    fn reach(&mut self, frontier: Option<Time>) {
+    /// Tells a frontier that is new; false if it is not a real one yet.
+    fn reach(&mut self, frontier: Option<Time>) -> bool {
         let reached = frontier.map_or(Told::End, Told::Frontier);
         let sources = &self.shared.blueprint.relations[self.place].sources;
-        if reached == self.told || self.shared.stopped() || !self.shared.is_real(sources, frontier) {
-            return;
+        if reached == self.told || self.shared.stopped() {
+            return true;
+        }
+        if !self.shared.is_real(sources, frontier) {
+            return false;
         }
         let first = self.told == Told::Nothing;
         self.told = reached;
@@ -65,6 +89,7 @@ impl Exporter {
         let changes = if first { content(due, frontier) } else { ordered(due) };
         self.remember(&changes, frontier);
         self.tell(Step { changes, frontier, first });
+        true
     }
 
     fn tell(&mut self, step: Step) {
