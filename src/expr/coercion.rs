@@ -1,8 +1,6 @@
 //! Conversions between types: which exist, when they apply unasked, and what type unlike arguments meet in.
 
-use super::function::{
-    Cast, Definition, ELEMENTS, FROM_TEXT, Function, RELABEL, TO_TEXT, cast_function, length_coercion,
-};
+use super::function::{Cast, Definition, ELEMENTS, FROM_TEXT, Function, MODIFIER, RELABEL, TO_TEXT, cast_function};
 use super::{EvalError, Scalar};
 use crate::value::{Datum, Type};
 
@@ -180,13 +178,12 @@ fn convert(scalar: Scalar, pathway: Pathway, to: &Type) -> Scalar {
 
 /// Applies a modifier to a value that already has the type.
 fn with_modifier(scalar: Scalar, ty: &Type, modifier: i32, context: CastContext) -> Scalar {
-    let function = match length_coercion(ty) {
-        Some(function) if modifier != -1 => function,
-        _ => return scalar,
-    };
+    if modifier == -1 {
+        return scalar;
+    }
     let modifier = Scalar::Literal(Datum::Int4(modifier), Type::Int4);
     let explicit = Scalar::Literal(Datum::Bool(context == CastContext::Explicit), Type::Bool);
-    call(function, vec![scalar, modifier, explicit], ty)
+    call(&MODIFIER, vec![scalar, modifier, explicit], ty)
 }
 
 fn call(function: &'static Definition, arguments: Vec<Scalar>, ty: &Type) -> Scalar {

@@ -6,6 +6,7 @@
 use super::error::{Bound, Fault};
 use sqlparser::ast::{CreateTableOptions, CreateView, Query, Statement, ViewColumnDef};
 use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError};
 
@@ -49,17 +50,54 @@ pub(super) fn parse_expression(text: &str) -> Bound<sqlparser::ast::Expr> {
 }
 
 fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
-    Tokenizer::new(&PostgreSqlDialect {}, text)
+    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .tokenize_with_location()
-        .map_err(|TokenizerError { message, location }| Fault::syntax(message).at(point(location)))
+        .map_err(|TokenizerError { message, location }| Fault::syntax(message).at(point(location)))?;
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    interval_literals(&tokens)
 }
+
+/// `interval(3) 'text'` becomes `'text'::interval(3)`: the parser would forget what stands between the word and the text.
+fn interval_literals(tokens: &[TokenWithSpan]) -> Bound<Vec<TokenWithSpan>> {
+    let is_word = |token: &TokenWithSpan, known: &[Keyword]| matches!(&token.token, Token::Word(word) if known.contains(&word.keyword));
+    let is_text =
+        |token: &TokenWithSpan| matches!(token.token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_));
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut rest = tokens;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if !is_word(first, &[Keyword::INTERVAL]) {
+            out.push(first.clone());
+            continue;
+        }
+        let fields = after.iter().take_while(|token| is_word(token, &FIELDS)).count();
+        match after {
+            _ if fields > 0 && after.get(fields).is_some_and(is_text) => {
+                return Err(Fault::syntax("an interval's fields stand behind its text").at(after[0].span));
+            }
+            [open, digits, close, text, more @ ..]
+                if (&open.token, &close.token) == (&Token::LParen, &Token::RParen) && is_text(text) =>
+            {
+                let cast = TokenWithSpan { token: Token::DoubleColon, span: text.span };
+                out.extend([text, &cast, first, open, digits, close].map(Clone::clone));
+                rest = more;
+            }
+            _ => out.push(first.clone()),
+        }
+    }
+    Ok(out)
+}
+
+/// The words between INTERVAL and a text that belong behind the text.
+const FIELDS: [Keyword; 7] =
+    [Keyword::YEAR, Keyword::MONTH, Keyword::DAY, Keyword::HOUR, Keyword::MINUTE, Keyword::SECOND, Keyword::TO];
 
 fn point(location: Location) -> Span {
     Span::new(location, Location::new(location.line, location.column + 1))
 }
 
 fn parse_definition(tokens: &[TokenWithSpan]) -> Bound<Option<Definition>> {
-    let Some(first) = tokens.iter().find(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF)) else {
+    let Some(first) = tokens.iter().find(|t| t.token != Token::EOF) else {
         return Ok(None);
     };
     match guarded(tokens, |parser| {
@@ -77,7 +115,7 @@ fn parse_definition(tokens: &[TokenWithSpan]) -> Bound<Option<Definition>> {
 
 /// Runs the parser on tokens that are not too many, and places its errors.
 fn guarded<T>(tokens: &[TokenWithSpan], parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Bound<T> {
-    let words = || tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF));
+    let words = || tokens.iter().filter(|t| t.token != Token::EOF);
     let last = words().next_back().map_or(Span::empty(), |token| token.span);
     if words().count() > MAX_TOKENS {
         let first = words().next().map_or(Span::empty(), |token| token.span);

@@ -1,4 +1,4 @@
-//! Conversions between types, as in Postgres's `pg_cast`, and the functions that apply a type's modifier.
+//! Conversions between types, as in Postgres's `pg_cast`, and the function that applies a type's modifier.
 
 use super::Kind::*;
 use super::argument::{Date as Day, TimeOfDay, Timestamp as Instant, Timestamptz as Moment};
@@ -46,16 +46,16 @@ pub(in crate::expr) static FROM_TEXT: Definition = partial("cast", &[Text, Int4]
 
 /// An array by its elements.
 pub(in crate::expr) static ELEMENTS: Definition = partial("cast", &[Any], Any, |values, ty| match (values, ty) {
-    ([Datum::Array(list)], Type::Array(element)) => each_item(list, element, -1, Explicit),
+    ([Datum::Array(list)], Type::Array(element)) => each_item(list, element),
     _ => Err(EvalError::mistyped()),
 });
 
 /// Casts the items as literals; a cast that does not exist was refused when the array's was bound.
-fn each_item(list: &List, element: &Type, modifier: i32, context: CastContext) -> Result<Datum> {
+fn each_item(list: &List, element: &Type) -> Result<Datum> {
     let mut items = Vec::with_capacity(list.items.len());
     for item in &list.items {
         let item = Scalar::Literal(item.clone(), list.element.clone());
-        let converted = cast(item, element, modifier, context).map_err(|_| EvalError::mistyped())?;
+        let converted = cast(item, element, -1, Explicit).map_err(|_| EvalError::mistyped())?;
         items.push(converted.eval(&[])?);
     }
     Ok(Datum::Array(Arc::new(List { element: element.clone(), dimensions: list.dimensions.clone(), items })))
@@ -69,13 +69,14 @@ pub(in crate::expr) fn cast_function(from: &Type, to: &Type) -> Option<&'static 
     })
 }
 
-/// The function that applies a modifier to a value of the type: of the value, the modifier, and whether the cast was explicit.
-pub(in crate::expr) fn length_coercion(ty: &Type) -> Option<&'static Definition> {
-    match ty {
-        Type::Array(element) => length_coercion(element).map(|_| &ARRAY_LENGTH),
-        _ => LENGTHS.iter().find(|function| function.result.concrete().as_ref() == Some(ty)),
-    }
-}
+/// Applies a type's modifier to a value of the type: of the value, the modifier, and whether the cast was explicit.
+pub(in crate::expr) static MODIFIER: Definition =
+    partial("modifier", &[Any, Int4, Bool], Any, |values, ty| match values {
+        [value, Datum::Int4(modifier), Datum::Bool(explicit)] => {
+            Ok(text::apply_modifier(ty, *modifier, value.clone(), *explicit)?)
+        }
+        _ => Err(EvalError::mistyped()),
+    });
 
 /// A call `type_name(argument)` that means a cast: the function, what it takes and gives. An unknown argument is read as the type.
 pub(in crate::expr) fn call_as_cast(name: &str, from: Option<&Type>) -> Option<(Function, Type, Type)> {
@@ -250,66 +251,6 @@ static CASTS: &[Cast] = &[
     ),
 ];
 
-static LENGTHS: &[Definition] = &[
-    partial(
-        "numeric",
-        &[Numeric, Int4, Bool],
-        Numeric,
-        lift!(|x: &Decimal, modifier: i32, _explicit: bool| Ok(x.clone().with_modifier(modifier)?)),
-    ),
-    partial(
-        "varchar",
-        &[Varchar, Int4, Bool],
-        Varchar,
-        lift!(|x: &str, modifier: i32, explicit: bool| Ok(Datum::text(fit(
-            x,
-            modifier,
-            explicit,
-            "character varying"
-        )?))),
-    ),
-    partial(
-        "bpchar",
-        &[Char, Int4, Bool],
-        Char,
-        lift!(|x: &str, modifier: i32, explicit: bool| pad(x, modifier, explicit)),
-    ),
-    partial(
-        "timestamp",
-        &[Timestamp, Int4, Bool],
-        Timestamp,
-        lift!(|x: Instant, precision: i32, _explicit: bool| Ok(Instant(to_precision(x.0, precision)))),
-    ),
-    partial(
-        "timestamptz",
-        &[Timestamptz, Int4, Bool],
-        Timestamptz,
-        lift!(|x: Moment, precision: i32, _explicit: bool| Ok(Moment(to_precision(x.0, precision)))),
-    ),
-    partial(
-        "time",
-        &[Time, Int4, Bool],
-        Time,
-        lift!(|x: TimeOfDay, precision: i32, _explicit: bool| Ok(TimeOfDay(to_precision(x.0, precision)))),
-    ),
-    partial(
-        "interval",
-        &[Interval, Int4, Bool],
-        Interval,
-        lift!(|x: Span, modifier: i32, _explicit: bool| {
-            Ok(Span { micros: to_precision(x.micros, modifier & 0xFFFF), ..x })
-        }),
-    ),
-];
-
-static ARRAY_LENGTH: Definition = partial("array", &[Any, Int4, Bool], Any, |values, ty| match (values, ty) {
-    ([Datum::Array(list), Datum::Int4(modifier), Datum::Bool(explicit)], Type::Array(element)) => {
-        let context = if *explicit { Explicit } else { Implicit };
-        each_item(list, element, *modifier, context)
-    }
-    _ => Err(EvalError::mistyped()),
-});
-
 /// Microseconds in a day.
 pub(super) const DAY: i64 = 86_400_000_000;
 
@@ -357,34 +298,6 @@ fn micros_to_date(micros: i64) -> Day {
 /// The time of day; an infinity has none.
 fn micros_to_time(micros: i64) -> Option<TimeOfDay> {
     (micros != i64::MIN && micros != i64::MAX).then(|| TimeOfDay(micros.rem_euclid(DAY)))
-}
-
-/// Rounded to so many digits of a second, half away from zero.
-fn to_precision(micros: i64, digits: i32) -> i64 {
-    if !(0..6).contains(&digits) || micros == i64::MIN || micros == i64::MAX {
-        return micros;
-    }
-    let unit = 10i64.pow(6 - digits as u32);
-    let half = if micros >= 0 { unit / 2 } else { -unit / 2 };
-    micros.saturating_add(half) / unit * unit
-}
-
-/// Cut to its length. Beyond it an implicit cast forgives blanks only.
-fn fit<'a>(x: &'a str, modifier: i32, explicit: bool, type_name: &str) -> Result<&'a str> {
-    let length = (modifier - 4).max(0);
-    let Some((end, _)) = x.char_indices().nth(length as usize) else { return Ok(x) };
-    if !explicit && !x[end..].bytes().all(|byte| byte == b' ') {
-        return Err(EvalError::new("22001", format!("value too long for type {type_name}({length})")));
-    }
-    Ok(&x[..end])
-}
-
-/// Cut or blank-padded to its length.
-fn pad(x: &str, modifier: i32, explicit: bool) -> Result<Datum> {
-    let length = (modifier - 4).max(0) as usize;
-    let fitting = fit(x, modifier, explicit, "character")?;
-    let blanks = length.saturating_sub(fitting.chars().count());
-    Ok(Datum::Char(format!("{fitting}{}", " ".repeat(blanks)).into()))
 }
 
 fn jsonb_to_json(value: &Datum) -> Datum {

@@ -157,15 +157,15 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("ceiling", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.ceil()))),
     total("floor", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.floor()))),
     total("scale", &[Numeric], Int4, lift!(|a: &Decimal| Ok(a.is_finite().then(|| i32::from(a.scale()))))),
-    partial("sqrt", &[Numeric], Numeric, |_, _| Err(not_yet("sqrt"))),
-    partial("exp", &[Numeric], Numeric, |_, _| Err(not_yet("exp"))),
-    partial("ln", &[Numeric], Numeric, |_, _| Err(not_yet("ln"))),
-    partial("log", &[Numeric], Numeric, |_, _| Err(not_yet("log"))),
-    partial("log10", &[Numeric], Numeric, |_, _| Err(not_yet("log"))),
-    partial("log", &[Numeric, Numeric], Numeric, |_, _| Err(not_yet("log"))),
-    partial("power", &[Numeric, Numeric], Numeric, |_, _| Err(not_yet("power"))),
-    partial("pow", &[Numeric, Numeric], Numeric, |_, _| Err(not_yet("power"))),
-    partial("^", &[Numeric, Numeric], Numeric, |_, _| Err(not_yet("power"))),
+    partial("sqrt", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.sqrt()?))),
+    partial("exp", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.exp()?))),
+    partial("ln", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.ln()?))),
+    partial("log", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.log(&Decimal::from(10i64))?))),
+    partial("log10", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.log(&Decimal::from(10i64))?))),
+    partial("log", &[Numeric, Numeric], Numeric, lift!(|base: &Decimal, a: &Decimal| Ok(a.log(base)?))),
+    partial("power", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.power(b)?))),
+    partial("pow", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.power(b)?))),
+    partial("^", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.power(b)?))),
     partial("factorial", &[Int8], Numeric, lift!(|a: i64| factorial(a))),
 ];
 
@@ -183,10 +183,6 @@ pub(super) fn int4_range() -> EvalError {
 
 pub(super) fn int8_range() -> EvalError {
     EvalError::new("22003", "bigint out of range")
-}
-
-fn not_yet(name: &str) -> EvalError {
-    EvalError::new("0A000", format!("{name} of numeric is not supported; cast to double precision"))
 }
 
 fn overflow() -> EvalError {

@@ -2,8 +2,10 @@
 
 use super::expression::{Binder, call_function, operator, subquery};
 use super::operand::{Operand, unified};
+use super::types;
 use crate::expr::{CastContext, Scalar};
 use crate::sql::error::{Bound, Fault};
+use crate::value::text::IntervalField;
 use crate::value::{Datum, Type};
 use sqlparser::ast::{BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Interval, TrimWhereField};
 
@@ -152,12 +154,19 @@ impl Binder<'_> {
     }
 
     fn interval(&mut self, interval: &Interval) -> Bound<Operand> {
-        if interval.leading_field.is_some() || interval.fractional_seconds_precision.is_some() {
-            return Err(Fault::unsupported("a field after an interval literal is")
-                .hint("Put the unit inside the quotes: interval '5 minutes'."));
+        let Interval { leading_field, leading_precision, last_field, fractional_seconds_precision, .. } = interval;
+        let range = match (leading_field, last_field) {
+            (None, _) if leading_precision.is_some() => return Err(Fault::syntax("a precision without a field")),
+            (None, _) => None,
+            (Some(first), None) => Some((interval_field(first)?, interval_field(first)?)),
+            (Some(first), Some(last)) => Some((interval_field(first)?, interval_field(last)?)),
+        };
+        if range.is_some_and(|(first, last)| !may_range(first, last)) {
+            return Err(Fault::syntax("an interval has no such range of fields"));
         }
+        let modifier = types::interval(range, leading_precision.or(*fractional_seconds_precision))?;
         match self.bind(&interval.value)? {
-            literal @ Operand::Unknown(Some(_)) => literal.cast(&Type::Interval, -1, CastContext::Explicit),
+            literal @ Operand::Unknown(Some(_)) => literal.cast(&Type::Interval, modifier, CastContext::Explicit),
             _ => Err(Fault::syntax("a quoted literal is expected after INTERVAL")),
         }
     }
@@ -165,6 +174,25 @@ impl Binder<'_> {
 
 fn text(value: String) -> Operand {
     Operand::literal(Datum::text(value), Type::Text)
+}
+
+fn interval_field(field: &DateTimeField) -> Bound<IntervalField> {
+    match field {
+        DateTimeField::Year => Ok(IntervalField::Year),
+        DateTimeField::Month => Ok(IntervalField::Month),
+        DateTimeField::Day => Ok(IntervalField::Day),
+        DateTimeField::Hour => Ok(IntervalField::Hour),
+        DateTimeField::Minute => Ok(IntervalField::Minute),
+        DateTimeField::Second => Ok(IntervalField::Second),
+        other => Err(Fault::syntax(format!("{other} is no field of an interval"))
+            .hint("Put other units inside the quotes: interval '2 weeks'.")),
+    }
+}
+
+/// Months do not mix with days.
+fn may_range(first: IntervalField, last: IntervalField) -> bool {
+    use IntervalField::{Day, Month, Year};
+    first == last || (first, last) == (Year, Month) || (Day <= first && first < last)
 }
 
 /// The field's name as Postgres knows it.

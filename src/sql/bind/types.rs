@@ -4,7 +4,8 @@ use super::name;
 use crate::sql::catalog::Catalog;
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
-use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, TimezoneInfo};
+use crate::value::text::{IntervalField, interval_modifier};
+use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, IntervalFields, TimezoneInfo};
 
 /// Postgres's header size, which length modifiers include.
 const HEADER: i32 = 4;
@@ -53,7 +54,10 @@ pub(in crate::sql) fn resolve(written: &DataType, catalog: &Catalog) -> Bound<Ty
         DataType::Timestamp(precision, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
             seconds(Type::Timestamptz, *precision, "timestamptz")
         }
-        DataType::Interval { fields: None, precision: None } => plain(Type::Interval, "interval"),
+        DataType::Interval { fields, precision } => {
+            let modifier = interval(fields.as_ref().map(range), *precision)?;
+            Ok(TypeName { ty: Type::Interval, modifier, label: "interval".into() })
+        }
         DataType::Uuid => plain(Type::Uuid, "uuid"),
         DataType::JSON => plain(Type::Json, "json"),
         DataType::JSONB => plain(Type::Jsonb, "jsonb"),
@@ -116,6 +120,37 @@ fn seconds(ty: Type, precision: Option<u64>, label: &str) -> Bound<TypeName> {
         Some(digits) => digits.min(6) as i32,
     };
     Ok(TypeName { ty, modifier, label: label.into() })
+}
+
+/// The fields an interval is limited to.
+fn range(fields: &IntervalFields) -> (IntervalField, IntervalField) {
+    use IntervalField::{Day, Hour, Minute, Month, Second, Year};
+    match fields {
+        IntervalFields::Year => (Year, Year),
+        IntervalFields::Month => (Month, Month),
+        IntervalFields::Day => (Day, Day),
+        IntervalFields::Hour => (Hour, Hour),
+        IntervalFields::Minute => (Minute, Minute),
+        IntervalFields::Second => (Second, Second),
+        IntervalFields::YearToMonth => (Year, Month),
+        IntervalFields::DayToHour => (Day, Hour),
+        IntervalFields::DayToMinute => (Day, Minute),
+        IntervalFields::DayToSecond => (Day, Second),
+        IntervalFields::HourToMinute => (Hour, Minute),
+        IntervalFields::HourToSecond => (Hour, Second),
+        IntervalFields::MinuteToSecond => (Minute, Second),
+    }
+}
+
+/// An interval's modifier; only seconds have digits.
+pub(super) fn interval(range: Option<(IntervalField, IntervalField)>, digits: Option<u64>) -> Bound<i32> {
+    match (range, digits) {
+        (Some((_, last)), Some(_)) if last != IntervalField::Second => {
+            Err(Fault::syntax("only seconds of an interval have a precision"))
+        }
+        // As for times: more digits are six.
+        _ => Ok(interval_modifier(range, digits.map(|digits| digits.min(6) as i32))),
+    }
 }
 
 fn custom(name: &str, modifiers: &[String], catalog: &Catalog) -> Bound<TypeName> {

@@ -22,6 +22,23 @@ pub(super) fn parse(input: &str, modifier: i32) -> Result<Interval, ValueError> 
     Ok(apply_modifier(interval, modifier))
 }
 
+/// A field that an interval type may be limited to, from the greatest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IntervalField {
+    /// `year`
+    Year,
+    /// `month`
+    Month,
+    /// `day`
+    Day,
+    /// `hour`
+    Hour,
+    /// `minute`
+    Minute,
+    /// `second`
+    Second,
+}
+
 // Bits of the fields in an interval's modifier, as Postgres numbers them.
 const MONTH: i32 = 1 << 1;
 const YEAR: i32 = 1 << 2;
@@ -30,6 +47,18 @@ const HOUR_FIELD: i32 = 1 << 10;
 const MINUTE_FIELD: i32 = 1 << 11;
 const SECOND_FIELD: i32 = 1 << 12;
 const ALL_FIELDS: i32 = 0x7FFF;
+/// Digits of a second where none are given.
+const ALL_DIGITS: i32 = 0xFFFF;
+
+/// The modifier of `interval first TO last (digits)`; -1 if nothing is limited.
+pub fn interval_modifier(fields: Option<(IntervalField, IntervalField)>, digits: Option<i32>) -> i32 {
+    const BITS: [i32; 6] = [YEAR, MONTH, DAY_FIELD, HOUR_FIELD, MINUTE_FIELD, SECOND_FIELD];
+    if fields.is_none() && digits.is_none() {
+        return -1;
+    }
+    let bits = fields.map_or(ALL_FIELDS, |(first, last)| BITS[first as usize..=last as usize].iter().sum());
+    (bits << 16) | digits.unwrap_or(ALL_DIGITS)
+}
 
 fn fields_of(modifier: i32) -> i32 {
     if modifier < 0 { ALL_FIELDS } else { (modifier >> 16) & ALL_FIELDS }
@@ -56,7 +85,7 @@ pub(super) fn apply_modifier(mut interval: Interval, modifier: i32) -> Interval 
             interval.days = 0;
         }
     }
-    interval.micros = super::datetime::round_to_modifier(interval.micros, modifier & 0xFFFF);
+    interval.micros = super::datetime::round_to_modifier(interval.micros, modifier & ALL_DIGITS);
     interval
 }
 

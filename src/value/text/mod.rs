@@ -18,6 +18,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub(super) use datetime::Separator;
+pub use interval::{IntervalField, interval_modifier};
 
 /// The whitespace of C's `isspace`.
 fn is_space(c: char) -> bool {
