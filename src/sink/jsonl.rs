@@ -1,13 +1,14 @@
 //! Changes and frontiers as JSON lines: `{"time":T,"diff":1,"row":{…}}` per change, then `{"frontier":T}`.
 //!
-//! Folding the lines with a time below a frontier gives the view at that frontier. The file is written anew at every start. A
-//! line is whole or absent: what a failed write left behind is cut off before the next.
+//! Folding the lines with a time below a frontier gives the view at that frontier. The file is written anew at every start, under
+//! a name of its own until the first content is whole; then it takes the old one's place. A line is whole or absent: what a
+//! failed write left behind is cut off before the next.
 
 use super::{Delivery, Sink, SinkError, SinkKey, SinkView};
 use crate::value::json;
 use serde::Deserialize;
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -44,28 +45,39 @@ pub struct Jsonl {
 }
 
 enum Output {
-    Stdout,
     Unopened,
-    /// The file with the length of its whole deliveries.
-    File(File, u64),
+    /// Standard output, a pipe or a device: what is written cannot be taken back.
+    Stream(Box<dyn Write + Send>),
+    /// A file with the length of its whole deliveries. It is staged until there is one.
+    File {
+        file: File,
+        whole: u64,
+        staged: bool,
+    },
 }
 
 impl Jsonl {
     /// A sink that is not open yet.
     pub fn new(name: &str, config: Config, view: SinkView) -> Result<Jsonl, SinkError> {
-        let output = if config.path == Path::new("-") { Output::Stdout } else { Output::Unopened };
-        Ok(Jsonl { name: name.to_string(), view, path: config.path, output, lines: String::new() })
+        let (name, path) = (name.to_string(), config.path);
+        Ok(Jsonl { name, view, path, output: Output::Unopened, lines: String::new() })
     }
 
     fn error(&self, error: &io::Error) -> SinkError {
-        let text = format!("sink {}: cannot write {}: {error}", self.name, self.path.display());
-        if matches!(self.output, Output::Stdout) {
-            return SinkError::Operator(format!("sink {}: cannot write to standard output: {error}", self.name));
+        let target = match self.path.to_str() {
+            Some("-") => "standard output".to_string(),
+            _ => self.path.display().to_string(),
+        };
+        let text = format!("sink {}: cannot write {target}: {error}", self.name);
+        if matches!(self.output, Output::Stream(_)) {
+            return SinkError::Operator(text);
         }
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
-                SinkError::Config(text)
-            }
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::IsADirectory => SinkError::Config(text),
             _ => SinkError::Transient(text),
         }
     }
@@ -86,29 +98,59 @@ impl Jsonl {
             None => writeln!(self.lines, "{{\"frontier\":null}}"),
         };
         self.output.write(&self.lines)?;
-        self.output.finish()
+        self.output.finish(&self.path)
     }
 }
 
 impl Output {
+    fn open(path: &Path) -> io::Result<Output> {
+        if path == Path::new("-") {
+            return Ok(Output::Stream(Box::new(io::stdout())));
+        }
+        let there = std::fs::metadata(path);
+        if there.as_ref().is_ok_and(Metadata::is_dir) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if there.is_ok_and(|there| !there.is_file()) {
+            return Ok(Output::Stream(Box::new(File::options().write(true).open(path)?)));
+        }
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        Ok(Output::File { file: File::create(staging(path))?, whole: 0, staged: true })
+    }
+
     fn write(&mut self, lines: &str) -> io::Result<()> {
         match self {
-            Output::Stdout => io::stdout().lock().write_all(lines.as_bytes()),
-            Output::Unopened => Err(io::Error::other("the file is not open")),
-            Output::File(file, _) => file.write_all(lines.as_bytes()),
+            Output::Unopened => Err(io::Error::other("it is not open")),
+            Output::Stream(stream) => stream.write_all(lines.as_bytes()),
+            Output::File { file, .. } => file.write_all(lines.as_bytes()),
         }
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    /// A delivery is whole.
+    fn finish(&mut self, path: &Path) -> io::Result<()> {
         match self {
-            Output::Stdout => io::stdout().lock().flush(),
             Output::Unopened => Ok(()),
-            Output::File(file, whole) => {
+            Output::Stream(stream) => stream.flush(),
+            Output::File { file, whole, staged } => {
+                if *staged {
+                    file.sync_all()?;
+                    std::fs::rename(staging(path), path)?;
+                    *staged = false;
+                }
                 *whole = file.stream_position()?;
                 Ok(())
             }
         }
     }
+}
+
+/// The file's name while it lacks its first content.
+fn staging(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
 }
 
 impl Sink for Jsonl {
@@ -118,11 +160,11 @@ impl Sink for Jsonl {
 
     fn open(&mut self) -> Result<(), SinkError> {
         let opened = match &mut self.output {
-            Output::Stdout => Ok(()),
-            Output::File(file, whole) => {
+            Output::Stream(_) => Ok(()),
+            Output::File { file, whole, staged: false } => {
                 file.set_len(*whole).and_then(|()| file.seek(SeekFrom::Start(*whole)).map(drop))
             }
-            Output::Unopened => File::create(&self.path).map(|file| self.output = Output::File(file, 0)),
+            Output::Unopened | Output::File { .. } => Output::open(&self.path).map(|output| self.output = output),
         };
         opened.map_err(|error| self.error(&error))
     }

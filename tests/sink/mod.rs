@@ -1,6 +1,7 @@
 //! The sinks against real targets.
 
 mod contract;
+mod jsonl;
 mod model;
 mod redis;
 mod redis_server;

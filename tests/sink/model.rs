@@ -32,35 +32,43 @@ pub(super) fn shown(row: &Row) -> String {
     out
 }
 
-/// Builds steps and remembers what they fold to at every frontier.
+/// Builds steps and remembers them, so that it can tell what they fold to at every frontier.
 pub(super) struct Model {
     rows: BTreeMap<i64, Row>,
     frontier: Time,
     told: bool,
-    folds: BTreeMap<Time, Content>,
+    /// What it began with.
+    begun: BTreeMap<i64, Row>,
+    /// What each step wrote, with the frontier it led to.
+    written: Vec<(Time, Vec<(i64, Option<Row>)>)>,
 }
 
 impl Model {
     pub(super) fn new() -> Model {
-        Model { rows: BTreeMap::new(), frontier: 1_000_000, told: false, folds: BTreeMap::new() }
+        Model::of(BTreeMap::new(), 1_000_000)
     }
 
     /// A model that starts later, as a new run does.
     pub(super) fn restarted(&self) -> Model {
-        Model { rows: self.rows.clone(), frontier: self.frontier + 1, told: false, folds: BTreeMap::new() }
+        Model::of(self.rows.clone(), self.frontier + 1)
+    }
+
+    fn of(rows: BTreeMap<i64, Row>, frontier: Time) -> Model {
+        Model { begun: rows.clone(), rows, frontier, told: false, written: Vec::new() }
     }
 
     /// The step in which these keys get these names; `None` deletes.
     pub(super) fn step(&mut self, writes: &[(i64, Option<&str>)]) -> Step {
         let at = self.frontier;
         self.frontier += 10_000;
-        let mut changes: Vec<(Row, Time, Diff)> = Vec::new();
+        let (mut changes, mut written): (Vec<(Row, Time, Diff)>, _) = (Vec::new(), Vec::new());
         for (id, name) in writes {
             let new = name.map(|name| row(*id, name));
             let old = match &new {
                 Some(new) => self.rows.insert(*id, new.clone()),
                 None => self.rows.remove(id),
             };
+            written.push((*id, new.clone()));
             changes.extend(old.map(|old| (old, at, -1)));
             changes.extend(new.map(|new| (new, at, 1)));
         }
@@ -68,7 +76,7 @@ impl Model {
         if first {
             changes = self.rows.values().map(|row| (row.clone(), at, 1)).collect();
         }
-        self.folds.insert(self.frontier, self.content());
+        self.written.push((self.frontier, written));
         Step { changes, frontier: Some(self.frontier), first }
     }
 
@@ -79,7 +87,7 @@ impl Model {
     }
 
     pub(super) fn content(&self) -> Content {
-        self.rows.iter().map(|(id, row)| (*id, shown(row))).collect()
+        content(&self.rows)
     }
 
     pub(super) fn frontier(&self) -> Time {
@@ -87,9 +95,21 @@ impl Model {
     }
 
     /// The content at a frontier that was told.
-    pub(super) fn at(&self, frontier: Time) -> Option<&Content> {
-        self.folds.get(&frontier)
+    pub(super) fn at(&self, frontier: Time) -> Option<Content> {
+        let last = self.written.iter().position(|(at, _)| *at == frontier)?;
+        let mut rows = self.begun.clone();
+        for (id, row) in self.written[..=last].iter().flat_map(|(_, written)| written) {
+            match row {
+                Some(row) => rows.insert(*id, row.clone()),
+                None => rows.remove(id),
+            };
+        }
+        Some(content(&rows))
     }
+}
+
+fn content(rows: &BTreeMap<i64, Row>) -> Content {
+    rows.iter().map(|(id, row)| (*id, shown(row))).collect()
 }
 
 /// A small generator of random numbers; the seed is printed by whoever makes it.

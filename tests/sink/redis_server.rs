@@ -1,23 +1,26 @@
-//! A Redis server of the test's own: a free port, a temporary directory, every write synced.
+//! A Redis server of the test's own: a free port, a directory of its own, gone with the test.
 
+use crate::support::server::{Ending, Home, Running, free_port, on_path};
 use redis::Connection;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// A running server, or one that was killed and can be started again.
 pub(super) struct RedisServer {
-    directory: TempDir,
+    home: Home,
     port: u16,
-    process: Option<Child>,
+    process: Option<Running>,
 }
 
 impl RedisServer {
+    /// A server that syncs every write.
     pub(super) fn start() -> RedisServer {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let mut server = RedisServer { directory: TempDir::new().expect("a temporary directory"), port, process: None };
-        server.restart();
+        let home = Home::new("tidegate-redis-", "redis");
+        let mut server = RedisServer { home, port: free_port(), process: None };
+        // Somebody else may have taken the port in the meantime.
+        while !server.run() {
+            server.port = free_port();
+        }
         server
     }
 
@@ -31,50 +34,58 @@ impl RedisServer {
 
     /// As `kill -9` does.
     pub(super) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("the server can be killed");
-            process.wait().expect("the server was killed");
+        if let Some(process) = self.process.take() {
+            process.end(Ending::Kill);
         }
     }
 
     /// Starts the server with the data it has.
     pub(super) fn restart(&mut self) {
+        while !self.run() {}
+    }
+
+    /// Whether the server on the port is ours.
+    fn run(&mut self) -> bool {
         let port = self.port.to_string();
-        let directory = self.directory.path().to_str().expect("a plain path");
-        let settings = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--bind", "127.0.0.1"];
-        let process = Command::new("redis-server")
-            .args(["--port", &port, "--dir", directory])
-            .args(settings)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed (Debian: apt-get install redis-server)");
-        self.process = Some(process);
+        let directory = self.home.path().to_str().expect("a plain path");
+        let mut arguments = vec!["--port", &port, "--bind", "127.0.0.1", "--dir", directory, "--save", ""];
+        arguments.extend(["--appendonly", "yes", "--appendfsync", "always"]);
+        on_path("redis-server").expect("redis-server is installed (Debian: apt-get install redis-server)");
+        // By its name: the program that the name is a link to decides by it what it is.
+        self.process = Some(self.home.run(Path::new("redis-server"), &arguments, "KILL"));
         let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.answers() {
-            assert!(Instant::now() < deadline, "redis-server on port {port} does not answer");
-            std::thread::sleep(Duration::from_millis(20));
+        loop {
+            match self.directory_answered() {
+                Some(answered) => return answered == directory,
+                None => assert!(Instant::now() < deadline, "redis-server on port {port} does not answer"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    fn answers(&self) -> bool {
-        let ping = |client: redis::Client| redis::cmd("PING").exec(&mut client.get_connection()?);
-        redis::Client::open(self.url()).and_then(ping).is_ok()
+    /// The directory of whoever listens on the port, once it has loaded its data.
+    fn directory_answered(&self) -> Option<String> {
+        let mut connection = redis::Client::open(self.url()).and_then(|client| client.get_connection()).ok()?;
+        redis::cmd("DBSIZE").exec(&mut connection).ok()?;
+        let (_, directory): (String, String) =
+            redis::cmd("CONFIG").arg("GET").arg("dir").query(&mut connection).ok()?;
+        Some(directory)
     }
 
     /// How often the server ran these commands since it was started.
     pub(super) fn calls(&self, commands: &[&str]) -> u64 {
-        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut self.connection()).expect("statistics");
-        let calls = |line: &str| {
-            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-            let calls = rest.split(',').next()?.parse::<u64>().ok()?;
-            commands.contains(&name).then_some(calls)
+        let mut connection = self.connection();
+        let calls = |command: &&str| {
+            let line: String = info(&mut connection, "commandstats", &format!("cmdstat_{command}"));
+            line.strip_prefix("calls=").and_then(|rest| rest.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
         };
-        info.lines().filter_map(calls).sum()
+        commands.iter().map(calls).sum()
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// A field of a section of what the server says of itself; empty if it is not there.
+fn info(connection: &mut Connection, section: &str, field: &str) -> String {
+    let info: String = redis::cmd("INFO").arg(section).query(connection).expect("the server answers");
+    let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap_or_default().to_string()
 }
