@@ -1,9 +1,10 @@
-//! Where a view's changes go. A sink runs on a thread of its own (`runner.rs`) and is told frontiers.
+//! Where a view's changes go. A sink runs on threads of its own (`runner.rs`, `calls.rs`) and is told frontiers.
 //!
 //! Contract, which every sink must pass (`tests/sink/contract.rs`): what the target shows is the view's content at one frontier,
 //! never a mixture; told the same changes again, it changes nothing; at start the target is reconciled with the view, and nothing
 //! that is right already is rewritten.
 
+mod calls;
 pub mod jsonl;
 mod keyed;
 mod mark;
@@ -69,7 +70,7 @@ pub enum SinkError {
     Operator(String),
 }
 
-/// A kind of sink. Called on the sink's own thread; calls may block, but not for ever.
+/// A kind of sink. Called on a thread of its own; calls may block, but not for ever.
 pub trait Sink: Send {
     /// The key if the target has one row per key: deliveries then come as `keyed`, otherwise as `changes`.
     fn key(&self) -> Option<&SinkKey>;

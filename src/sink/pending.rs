@@ -28,6 +28,9 @@ struct Entry {
     row: Option<Row>,
 }
 
+/// Times of changes, with how many there were of each.
+pub(super) type Ages = Vec<(Time, u64)>;
+
 /// The merged steps.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -39,7 +42,7 @@ pub(super) struct Pending {
     moved: bool,
     /// Changes below this time are contained in a content that was read again.
     contained: Time,
-    ages: Vec<(Time, u64)>,
+    ages: Ages,
 }
 
 impl Pending {
@@ -104,8 +107,8 @@ impl Pending {
         }
     }
 
-    /// Takes everything as one delivery.
-    pub(super) fn take(&mut self) -> Delivery {
+    /// Takes everything as one delivery, with the times of its changes and how many there were of each.
+    pub(super) fn take(&mut self) -> (Delivery, Ages) {
         let (mut keyed, mut all) = (Vec::new(), Vec::new());
         match &mut self.content {
             Content::Keyed { entries, .. } => {
@@ -116,26 +119,27 @@ impl Pending {
         }
         self.bytes = 0;
         self.moved = false;
-        Delivery { keyed, changes: all, frontier: self.frontier, first: std::mem::take(&mut self.first) }
+        let first = std::mem::take(&mut self.first);
+        (Delivery { keyed, changes: all, frontier: self.frontier, first }, std::mem::take(&mut self.ages))
     }
 
-    /// Gives back a delivery of which the target may have taken anything or nothing. No step was merged since it was taken.
-    pub(super) fn restore(&mut self, delivery: Delivery) {
-        (self.first, self.moved) = (delivery.first, true);
-        let existed = !delivery.first;
-        let bytes = &mut self.bytes;
+    /// Gives back a delivery of which the target may have taken anything or nothing. What was merged since comes after it.
+    pub(super) fn restore(&mut self, delivery: Delivery, mut ages: Ages) {
+        self.moved = true;
+        if self.first {
+            return;
+        }
+        self.first = delivery.first;
         match &mut self.content {
-            Content::Keyed { entries, .. } => {
-                for (key, change) in delivery.keyed {
-                    let row = if let KeyedChange::Put(row) = change { Some(row) } else { None };
-                    put(entries, bytes, KeyChange { key, existed, row });
-                }
-            }
+            Content::Keyed { entries, .. } => restore(entries, &mut self.bytes, delivery),
             Content::Changes { changes, .. } => {
-                *bytes = delivery.changes.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum();
-                *changes = delivery.changes;
+                let since = std::mem::replace(changes, delivery.changes);
+                self.bytes += changes.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum::<usize>();
+                changes.extend(since);
             }
         }
+        ages.append(&mut self.ages);
+        self.ages = ages;
     }
 
     fn age(&mut self, changes: &[(Row, Time, Diff)]) {
@@ -149,11 +153,6 @@ impl Pending {
             let merge = |pair: &[(Time, u64)]| (pair[0].0, pair.iter().map(|(_, count)| count).sum());
             self.ages = self.ages.chunks(2).map(merge).collect();
         }
-    }
-
-    /// The times of the changes merged since this was last called, with how many there were of each.
-    pub(super) fn take_ages(&mut self) -> Vec<(Time, u64)> {
-        std::mem::take(&mut self.ages)
     }
 
     /// Whether there is anything to write but the frontier.
@@ -208,6 +207,27 @@ fn put(entries: &mut HashMap<Row, Entry>, bytes: &mut usize, change: KeyChange) 
                 *bytes += size(entry.key(), row.as_ref());
                 entry.get_mut().row = row;
             }
+        }
+    }
+}
+
+/// Puts a delivery's entries under those that came after it.
+fn restore(entries: &mut HashMap<Row, Entry>, bytes: &mut usize, delivery: Delivery) {
+    use std::collections::hash_map::Entry::{Occupied, Vacant};
+    let existed = !delivery.first;
+    for (key, change) in delivery.keyed {
+        match entries.entry(key) {
+            Vacant(entry) => {
+                let row = if let KeyedChange::Put(row) = change { Some(row) } else { None };
+                *bytes += size(entry.key(), row.as_ref());
+                entry.insert(Entry { existed, row });
+            }
+            // A key that is gone by now need not go from a target that is reconciled.
+            Occupied(entry) if !existed && entry.get().row.is_none() => {
+                *bytes -= size(entry.key(), None);
+                entry.remove();
+            }
+            Occupied(mut entry) => entry.get_mut().existed = existed,
         }
     }
 }

@@ -1,13 +1,15 @@
-//! Runs one sink on its own thread: merges the view's steps, delivers them, retries, and tells progress.
+//! Runs one sink: merges the view's steps, has them delivered, retries, and tells progress.
 //!
-//! While the target is away, steps are still taken and merged (`pending.rs`), so a dead sink slows nothing else down and holds
-//! bounded memory; beyond the bound it gives up with an error rather than growing or losing anything silently.
+//! While the target is away or does not answer, steps are still taken and merged (`pending.rs`), so a dead sink slows nothing
+//! else down and holds bounded memory; beyond the bound it gives up with an error rather than growing or losing anything
+//! silently.
 
-use super::pending::Pending;
+use super::calls::{Answer, Call, Calls};
+use super::pending::{Ages, Pending};
 use super::progress::{SinkProgress, now};
-use super::{Sink, SinkError, Step};
+use super::{Delivery, Sink, SinkError, Step};
 use crate::value::Time;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, never, select};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +23,13 @@ const QUIET: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
 /// The first and the longest pause before a retry.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// A target is said not to answer when a call takes longer than this.
+const SILENCE: Duration = Duration::from_secs(10);
+/// A target without keys is given every step by itself as long as a delivery takes no longer than this,
+const STEP_TIME: Duration = Duration::from_secs(1);
+/// and no more steps than this wait.
+const STEPS: usize = 1_000;
 
 /// How a sink is run.
 pub struct Settings {
@@ -53,13 +62,15 @@ pub fn run(
     stop: &AtomicBool,
     settings: Settings,
 ) -> Result<(), SinkError> {
-    let pending = Pending::new(sink.key(), settings.pending_bytes / 2);
-    let runner = Runner {
-        sink,
-        pending,
+    let mut runner = Runner {
+        pending: Pending::new(sink.key(), settings.pending_bytes / 2),
+        is_keyed: sink.key().is_some(),
+        interval: sink.commit_interval(),
         steps,
         progress,
         settings,
+        calls: Calls::start(sink)?,
+        flight: None,
         open: false,
         rewound: false,
         ended: false,
@@ -71,6 +82,10 @@ pub fn run(
         retry_at: None,
     };
     let result = runner.run(stop);
+    // A target that does not answer keeps its thread until it does.
+    if runner.flight.is_none() {
+        runner.calls.end();
+    }
     progress.connected.store(false, Ordering::Relaxed);
     if let Err(error) = &result {
         progress.set_error(Some(error.to_string()));
@@ -79,11 +94,15 @@ pub fn run(
 }
 
 struct Runner<'a> {
-    sink: Box<dyn Sink>,
     steps: Receiver<Step>,
     pending: Pending,
     progress: &'a SinkProgress,
     settings: Settings,
+    is_keyed: bool,
+    interval: Duration,
+    calls: Calls,
+    /// The call that is not answered yet.
+    flight: Option<Flight>,
     /// Whether the target answered last time.
     open: bool,
     /// Whether the target needs the whole content again.
@@ -100,49 +119,90 @@ struct Runner<'a> {
     retry_at: Option<Instant>,
 }
 
+/// A call under way.
+struct Flight {
+    since: Instant,
+    /// Of the delivery it carries.
+    ages: Ages,
+    bytes: usize,
+}
+
+impl Flight {
+    fn is_silent(&self) -> bool {
+        self.since.elapsed() >= SILENCE
+    }
+}
+
 impl Runner<'_> {
-    fn run(mut self, stop: &AtomicBool) -> Result<(), SinkError> {
+    fn run(&mut self, stop: &AtomicBool) -> Result<(), SinkError> {
         loop {
-            self.receive()?;
+            let answer = self.receive()?;
             let stopping = stop.load(Ordering::Relaxed);
             if stopping {
                 self.receive_waiting()?;
             }
             let last = self.ended || stopping;
-            if self.is_due(last) {
-                match self.deliver() {
-                    Ok(()) => self.succeeded(),
-                    Err(error) => self.failed(error, last, stopping)?,
-                }
+            let patience = if stopping { self.settings.stop_patience } else { self.settings.patience };
+            if let Some(answer) = answer {
+                self.answered(answer, last.then_some(patience))?;
             }
-            if last && !self.pending.moved() {
-                return Ok(());
+            match &self.flight {
+                Some(flight) if last && flight.since.elapsed() >= patience => {
+                    let text = format!("the target has not answered for {} s", flight.since.elapsed().as_secs());
+                    return Err(SinkError::Transient(text));
+                }
+                Some(flight) if flight.is_silent() => self.is_silent(flight.since.elapsed()),
+                Some(_) => {}
+                None if last && !self.pending.moved() => return Ok(()),
+                None if self.is_due(last) => self.call(),
+                None => {}
             }
         }
     }
 
-    /// Waits for the next step, or until something is due.
-    fn receive(&mut self) -> Result<(), SinkError> {
-        let wait = self.due_at().map_or(POLL, |due| due.saturating_duration_since(Instant::now()).min(POLL));
-        if self.ended {
-            std::thread::sleep(wait);
-            return Ok(());
+    /// Waits for the next step or answer, or until something is due.
+    fn receive(&mut self) -> Result<Option<Answer>, SinkError> {
+        let due = self.due_at().filter(|_| self.flight.is_none());
+        let wait = due.map_or(POLL, |due| due.saturating_duration_since(Instant::now()).min(POLL));
+        let nothing = never();
+        let steps = if !self.ended && self.takes_steps() { &self.steps } else { &nothing };
+        select! {
+            recv(self.calls.answers()) -> answer => match answer {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(_) => {
+                    self.flight = None;
+                    return Err(SinkError::Transient("the thread of the sink has ended".to_string()));
+                }
+            },
+            recv(steps) -> step => match step {
+                Ok(step) => self.merge(step)?,
+                Err(_) => self.ended = true,
+            },
+            default(wait) => {}
         }
-        match self.steps.recv_timeout(wait) {
-            Ok(step) => self.merge(step)?,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.ended = true,
-        }
-        // A target that shows every change also shows every frontier, as long as it keeps up.
-        if self.sink.key().is_some() || !self.open {
+        if self.is_keyed || !self.keeps_up() {
             self.receive_waiting()?;
         }
-        Ok(())
+        Ok(None)
     }
 
+    /// Whether the next step may be merged with those that wait: a target that shows every change also shows every frontier,
+    /// as long as it keeps up.
+    fn takes_steps(&self) -> bool {
+        self.is_keyed || self.flight.is_none() || !self.keeps_up()
+    }
+
+    fn keeps_up(&self) -> bool {
+        let slow = self.flight.as_ref().is_some_and(|flight| flight.since.elapsed() >= STEP_TIME);
+        self.failures == 0 && !slow && self.steps.len() < STEPS
+    }
+
+    /// Takes the steps that have come, but not those that come meanwhile: they would never end.
     fn receive_waiting(&mut self) -> Result<(), SinkError> {
-        while let Ok(step) = self.steps.try_recv() {
-            self.merge(step)?;
+        for _ in 0..self.steps.len() {
+            if let Ok(step) = self.steps.try_recv() {
+                self.merge(step)?;
+            }
         }
         Ok(())
     }
@@ -154,15 +214,15 @@ impl Runner<'_> {
             self.base = self.pending.bytes();
         }
         self.progress.held_back.store(self.pending.held_back(), Ordering::Relaxed);
-        self.progress.pending_bytes.store(self.pending.bytes() as u64, Ordering::Relaxed);
+        self.tell_bytes();
         if self.pending.has_content() {
             self.collecting_since.get_or_insert_with(Instant::now);
-        } else if self.open && self.pending.frontier().is_some() {
-            // The target shows this frontier already: nothing changed.
-            self.progress.set_frontier(self.pending.frontier());
+        } else {
+            self.tell_unchanged();
         }
         let waiting = self.pending.bytes().saturating_sub(self.base);
-        if self.failures > 0 && waiting > self.settings.pending_bytes {
+        let away = self.failures > 0 || self.flight.as_ref().is_some_and(Flight::is_silent);
+        if away && waiting > self.settings.pending_bytes {
             let (limit, error) = (self.settings.pending_bytes, self.progress.error().unwrap_or_default());
             return Err(SinkError::Operator(format!(
                 "the target is away and {waiting} bytes of changes are waiting for it, more than the {limit} allowed; \
@@ -172,15 +232,27 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Where nothing changed, the target shows the frontier already.
+    fn tell_unchanged(&self) {
+        let shown = self.open && self.flight.is_none() && !self.pending.has_content();
+        if shown && self.pending.frontier().is_some() {
+            self.progress.set_frontier(self.pending.frontier());
+        }
+    }
+
+    fn tell_bytes(&self) {
+        let bytes = self.pending.bytes() + self.flight.as_ref().map_or(0, |flight| flight.bytes);
+        self.progress.pending_bytes.store(bytes as u64, Ordering::Relaxed);
+    }
+
     /// When there will be something to do without another step.
     fn due_at(&self) -> Option<Instant> {
         if !self.pending.moved() {
             return None;
         }
-        let interval = self.sink.commit_interval();
         let due = match (self.pending.has_content(), self.collecting_since, self.delivered_at) {
-            (true, Some(since), _) => since + interval,
-            (false, _, Some(delivered)) if self.pending.frontier().is_some() => delivered + interval.max(QUIET),
+            (true, Some(since), _) => since + self.interval,
+            (false, _, Some(delivered)) if self.pending.frontier().is_some() => delivered + self.interval.max(QUIET),
             _ => Instant::now(),
         };
         Some(self.retry_at.map_or(due, |retry| retry.max(due)))
@@ -195,29 +267,47 @@ impl Runner<'_> {
         }
     }
 
-    fn deliver(&mut self) -> Result<(), SinkError> {
-        if !self.open {
-            self.sink.open()?;
-            self.open = true;
-        }
-        if self.rewound {
-            self.read_content()?;
-        }
-        let delivery = self.pending.take();
-        match self.sink.apply(&delivery) {
-            Ok(()) => {
-                let rows = delivery.keyed.len() + delivery.changes.len();
-                self.progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => {
-                self.pending.restore(delivery);
-                Err(error)
-            }
+    fn call(&mut self) {
+        let (since, bytes) = (Instant::now(), self.pending.bytes());
+        if self.open {
+            let (delivery, ages) = self.pending.take();
+            self.collecting_since = None;
+            self.flight = Some(Flight { since, ages, bytes });
+            self.calls.call(Call::Apply(delivery));
+        } else {
+            self.flight = Some(Flight { since, ages: Ages::new(), bytes: 0 });
+            self.calls.call(Call::Open);
         }
     }
 
-    fn read_content(&mut self) -> Result<(), SinkError> {
+    /// Takes the answer to a call. `patience` is how long the target may still fail, if no step follows.
+    fn answered(&mut self, answer: Answer, patience: Option<Duration>) -> Result<(), SinkError> {
+        let ages = self.flight.take().map(|flight| flight.ages).unwrap_or_default();
+        let result = match answer {
+            Answer::Opened(result) => result.and_then(|()| self.opened()),
+            Answer::Applied(delivery, Ok(())) => {
+                self.applied(&delivery, &ages);
+                Ok(())
+            }
+            Answer::Applied(delivery, Err(error)) => {
+                let (first, since) = (delivery.first, self.pending.bytes());
+                self.pending.restore(delivery, ages);
+                if first {
+                    self.base = self.pending.bytes().saturating_sub(since);
+                }
+                Err(error)
+            }
+        };
+        let result = result.or_else(|error| self.failed(error, patience));
+        self.tell_bytes();
+        result
+    }
+
+    fn opened(&mut self) -> Result<(), SinkError> {
+        self.open = true;
+        if !self.rewound {
+            return Ok(());
+        }
         let Some(read) = &mut self.settings.content else {
             let error = self.progress.error().unwrap_or_default();
             return Err(SinkError::Operator(format!("{error}; start again, which reconciles it with the view")));
@@ -225,35 +315,37 @@ impl Runner<'_> {
         let content = read(self.pending.frontier())
             .ok_or_else(|| SinkError::Transient("the view's content cannot be read yet".to_string()))?;
         self.pending.replace(content);
+        self.collecting_since.get_or_insert_with(Instant::now);
         (self.base, self.rewound) = (self.pending.bytes(), false);
         Ok(())
     }
 
-    fn succeeded(&mut self) {
+    fn applied(&mut self, delivery: &Delivery, ages: &Ages) {
         let at = now();
-        for (time, count) in self.pending.take_ages() {
-            self.progress.latency.record(Duration::from_micros(at.saturating_sub(time)), count);
+        for (time, count) in ages {
+            self.progress.latency.record(Duration::from_micros(at.saturating_sub(*time)), *count);
         }
+        let rows = delivery.keyed.len() + delivery.changes.len();
+        self.progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.progress.deliveries.fetch_add(1, Ordering::Relaxed);
         self.progress.connected.store(true, Ordering::Relaxed);
-        self.progress.pending_bytes.store(0, Ordering::Relaxed);
-        self.progress.set_frontier(self.pending.frontier());
+        self.progress.set_frontier(delivery.frontier);
+        self.tell_unchanged();
         self.progress.set_error(None);
         self.delivered_at = Some(Instant::now());
-        (self.collecting_since, self.failing_since, self.retry_at) = (None, None, None);
+        (self.failing_since, self.retry_at) = (None, None);
         (self.failures, self.base) = (0, 0);
     }
 
     /// Plans the next attempt, or passes on what no attempt can mend.
-    fn failed(&mut self, error: SinkError, last: bool, stopping: bool) -> Result<(), SinkError> {
+    fn failed(&mut self, error: SinkError, patience: Option<Duration>) -> Result<(), SinkError> {
         match &error {
             SinkError::Config(_) | SinkError::Operator(_) => return Err(error),
             SinkError::Rewound(_) => self.rewound = true,
             SinkError::Transient(_) => {}
         }
         let since = *self.failing_since.get_or_insert_with(Instant::now);
-        let patience = if stopping { self.settings.stop_patience } else { self.settings.patience };
-        if last && since.elapsed() >= patience {
+        if patience.is_some_and(|patience| since.elapsed() >= patience) {
             return Err(error);
         }
         tracing::warn!(attempt = self.failures + 1, "{error}");
@@ -261,9 +353,15 @@ impl Runner<'_> {
         self.progress.connected.store(false, Ordering::Relaxed);
         self.progress.retries.fetch_add(1, Ordering::Relaxed);
         self.progress.set_error(Some(error.to_string()));
+        self.collecting_since.get_or_insert_with(Instant::now);
         self.retry_at = Some(Instant::now() + backoff(self.failures));
         self.failures += 1;
         Ok(())
+    }
+
+    fn is_silent(&self, silence: Duration) {
+        self.progress.connected.store(false, Ordering::Relaxed);
+        self.progress.set_error(Some(format!("the target has not answered for {} s", silence.as_secs())));
     }
 }
 

@@ -4,9 +4,10 @@ use super::contract::Running;
 use super::model::{Model, row, shown, view};
 use super::target::{RedisTarget, Target};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tidegate::sink::redis::{Config, Redis};
-use tidegate::sink::runner::Settings;
+use tidegate::sink::runner::{ContentReader, Settings};
 use tidegate::sink::{SinkError, Step};
 
 #[test]
@@ -89,37 +90,122 @@ fn stages_large_loads() {
     }
 }
 
-/// A server that comes back without its data gets the whole content again, or an operator is called.
+/// How a server loses what it had.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// It is killed and comes back empty.
+    Restart,
+    /// Somebody empties it while it runs.
+    Flush,
+    /// Somebody empties it, and nothing changes in the view afterwards but the frontier.
+    FlushWhenQuiet,
+    /// Another program writes under the sink's name.
+    Usurper,
+}
+
+/// A server that lost its data gets the whole content again, or an operator is called.
 #[test]
 fn notices_lost_data() {
-    for readable in [true, false] {
-        let target = RedisTarget::new("json");
-        let mut model = Model::new();
-        let first = model.step(&[(1, Some("a")), (2, Some("b"))]);
-        let second = model.step(&[(3, Some("c"))]);
-        let third = model.step(&[(1, None)]);
-        let whole = model.whole();
-        let read =
-            move |at_least| (at_least <= whole.frontier).then(|| Step { changes: whole.changes.clone(), ..whole });
-        let content: Option<tidegate::sink::runner::ContentReader> = if readable { Some(Box::new(read)) } else { None };
-        let running = Running::start(target.sink(), Settings { content, ..Settings::default() });
-        let frontier = first.frontier.unwrap_or_default();
-        running.send(first);
-        running.wait(frontier);
-        let mut connection = target.server.connection();
-        ::redis::cmd("FLUSHALL").exec(&mut connection).expect("a write");
-        ::redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut connection).expect("a command");
-        running.send(second);
-        if readable {
-            running.send(third);
-            running.wait(model.frontier());
-            assert_eq!(target.read().map(|(_, content)| content), Some(model.content()));
-            running.end().expect("nothing fails");
-        } else {
-            let result = running.end();
-            assert!(matches!(result, Err(SinkError::Operator(_))), "{result:?}");
+    for loss in [Loss::Restart, Loss::Flush, Loss::FlushWhenQuiet, Loss::Usurper] {
+        for readable in [true, false] {
+            check_loss(loss, readable);
         }
     }
+}
+
+fn check_loss(loss: Loss, readable: bool) {
+    let mut target = RedisTarget::forgetful("json");
+    let model = Arc::new(Mutex::new(Model::new()));
+    let step = |writes: &[(i64, Option<&str>)]| model.lock().expect("no panic").step(writes);
+    let read = model.clone();
+    let content: ContentReader = Box::new(move |at_least| {
+        let whole = read.lock().expect("no panic").whole();
+        (at_least <= whole.frontier).then_some(whole)
+    });
+    let running =
+        Running::start(target.sink(), Settings { content: readable.then_some(content), ..Settings::default() });
+    let first = step(&[(1, Some("a")), (2, Some("b"))]);
+    let frontier = first.frontier.unwrap_or_default();
+    running.send(first);
+    running.wait(frontier);
+    match loss {
+        Loss::Restart => {
+            target.server.kill();
+            target.server.restart();
+        }
+        Loss::Flush | Loss::FlushWhenQuiet => {
+            ::redis::cmd("FLUSHALL").exec(&mut target.server.connection()).expect("a write");
+        }
+        Loss::Usurper => {
+            let mark = "{\"incarnation\":\"another\",\"view\":\"another\",\"frontier\":1}";
+            let set = ::redis::cmd("SET").arg("tidegate:cache:mark").arg(mark).take();
+            set.exec(&mut target.server.connection()).expect("a write");
+        }
+    }
+    let second = if matches!(loss, Loss::FlushWhenQuiet) { step(&[]) } else { step(&[(3, Some("c"))]) };
+    let frontier = second.frontier.unwrap_or_default();
+    running.send(second);
+    if !readable {
+        let result = running.end();
+        assert!(matches!(result, Err(SinkError::Operator(_))), "{loss:?}: {result:?}");
+        // What was not known to fit was not written.
+        assert!(target.keys().is_empty() || matches!(loss, Loss::Usurper), "{loss:?}");
+        return;
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while target.read().is_none_or(|(at, _)| at < Some(frontier)) {
+        assert!(Instant::now() < deadline, "{loss:?}: {:?}", running.progress.error());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let expected = model.lock().expect("no panic").content();
+    assert_eq!(target.read().map(|(_, content)| content), Some(expected), "{loss:?}");
+    running.send(step(&[(1, None)]));
+    running.end().expect("nothing fails");
+    let expected = model.lock().expect("no panic").content();
+    assert_eq!(target.read().map(|(_, content)| content), Some(expected), "{loss:?}");
+}
+
+/// A server that keeps its connections and answers nothing: steps are merged meanwhile, per key.
+#[test]
+fn waits_for_a_frozen_server() {
+    let target = RedisTarget::new("json");
+    let mut model = Model::new();
+    let running = Running::start(target.sink(), Settings::default());
+    running.send(model.step(&[(1, Some("a")), (2, Some("b"))]));
+    running.wait(model.frontier());
+    let told = model.frontier();
+    let frozen = target.server.freeze();
+    for n in 0..20_000_i64 {
+        let name = if n % 2 == 0 { "even" } else { "odd" };
+        running.send(model.step(&[(n % 50, Some(name)), (1000 + n, Some(name)), (1000 + n - 5, None)]));
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while running.waiting() > 0 {
+        assert!(Instant::now() < deadline, "{} steps wait for a frozen target", running.waiting());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let bytes = running.progress.pending_bytes.load(Ordering::Relaxed);
+    assert!(bytes > 0 && bytes < 50_000, "{bytes} bytes are held");
+    assert_eq!(running.progress.frontier(), Some(Some(told)), "a frozen target acknowledges nothing");
+    drop(frozen);
+    running.wait(model.frontier());
+    assert_eq!(target.read(), Some((Some(model.frontier()), model.content())));
+    running.end().expect("nothing fails");
+}
+
+#[test]
+fn a_frozen_server_ends_a_stopped_sink() {
+    let target = RedisTarget::new("json");
+    let mut model = Model::new();
+    let settings = Settings { stop_patience: Duration::from_millis(300), ..Settings::default() };
+    let running = Running::start(target.sink(), settings);
+    running.send(model.step(&[(1, Some("a"))]));
+    running.wait(model.frontier());
+    let frozen = target.server.freeze();
+    running.send(model.step(&[(2, Some("b"))]));
+    let result = running.stop();
+    assert!(matches!(&result, Err(SinkError::Transient(text)) if text.contains("not answered")), "{result:?}");
+    drop(frozen);
 }
 
 /// Of several rows with one declared key the least is shown, and the others when it goes.

@@ -3,20 +3,32 @@
 use crate::support::server::{Ending, Home, Running, free_port, on_path};
 use redis::Connection;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A running server, or one that was killed and can be started again.
 pub(super) struct RedisServer {
     home: Home,
     port: u16,
+    /// Whether what it was told outlives it.
+    durable: bool,
     process: Option<Running>,
 }
 
 impl RedisServer {
     /// A server that syncs every write.
     pub(super) fn start() -> RedisServer {
+        RedisServer::new(true)
+    }
+
+    /// A server that keeps nothing.
+    pub(super) fn forgetful() -> RedisServer {
+        RedisServer::new(false)
+    }
+
+    fn new(durable: bool) -> RedisServer {
         let home = Home::new("tidegate-redis-", "redis");
-        let mut server = RedisServer { home, port: free_port(), process: None };
+        let mut server = RedisServer { home, port: free_port(), durable, process: None };
         // Somebody else may have taken the port in the meantime.
         while !server.run() {
             server.port = free_port();
@@ -44,12 +56,20 @@ impl RedisServer {
         while !self.run() {}
     }
 
+    /// Stops the process where it stands: it keeps its connections and answers nothing.
+    pub(super) fn freeze(&self) -> Frozen {
+        let pid = info(&mut self.connection(), "server", "process_id");
+        Frozen::new(pid)
+    }
+
     /// Whether the server on the port is ours.
     fn run(&mut self) -> bool {
         let port = self.port.to_string();
         let directory = self.home.path().to_str().expect("a plain path");
         let mut arguments = vec!["--port", &port, "--bind", "127.0.0.1", "--dir", directory, "--save", ""];
-        arguments.extend(["--appendonly", "yes", "--appendfsync", "always"]);
+        if self.durable {
+            arguments.extend(["--appendonly", "yes", "--appendfsync", "always"]);
+        }
         on_path("redis-server").expect("redis-server is installed (Debian: apt-get install redis-server)");
         // By its name: the program that the name is a link to decides by it what it is.
         self.process = Some(self.home.run(Path::new("redis-server"), &arguments, "KILL"));
@@ -88,4 +108,27 @@ fn info(connection: &mut Connection, section: &str, field: &str) -> String {
     let info: String = redis::cmd("INFO").arg(section).query(connection).expect("the server answers");
     let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.unwrap_or_default().to_string()
+}
+
+/// A stopped process; it goes on when this is dropped.
+pub(super) struct Frozen {
+    pid: String,
+}
+
+impl Frozen {
+    fn new(pid: String) -> Frozen {
+        signal("-STOP", &pid);
+        Frozen { pid }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal("-CONT", &self.pid);
+    }
+}
+
+fn signal(signal: &str, pid: &str) {
+    let sent = Command::new("kill").args([signal, pid]).status().expect("kill is installed");
+    assert!(sent.success(), "kill {signal} {pid}");
 }

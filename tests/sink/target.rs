@@ -112,6 +112,11 @@ impl RedisTarget {
         RedisTarget { server: RedisServer::start(), value }
     }
 
+    /// On a server that loses everything when it is killed.
+    pub(super) fn forgetful(value: &'static str) -> RedisTarget {
+        RedisTarget { server: RedisServer::forgetful(), value }
+    }
+
     pub(super) fn config(&self) -> redis::Config {
         let (url, value) = (self.server.url(), self.value);
         toml::from_str(&format!("view = 'product'\nurl = '{url}'\nkey = 'product:{{id}}'\nvalue = '{value}'"))

@@ -1,7 +1,8 @@
 //! One Redis key per row: its JSON as a string, or its columns as a hash.
 //!
 //! A delivery becomes visible at once: small ones in one MULTI/EXEC, large ones and first loads staged under keys of the sink's
-//! own and then published by one script; the mark goes with them. The sink remembers which keys are its own in a set beside the
+//! own and then published by one script; the mark goes with them. The mark is watched all the time: a server that lost its data,
+//! or was written to by somebody else, takes no delivery, and is given the whole content again. The sink remembers which keys are its own in a set beside the
 //! mark, so that it can take away what the view no longer has and never touches anybody else's keys.
 //!
 //! The sink's own keys begin with `tidegate:<sink>:`; readers of the data need none of them.
@@ -182,7 +183,11 @@ impl Redis {
             writes
         };
         let mark = self.marks.attempt(delivery.frontier);
-        write::write(connection, &self.own, &self.rows, &writes, &mark).map_err(|error| self.error("write", &error))?;
+        let written = write::write(connection, &self.own, &self.rows, &writes, &mark);
+        if !written.map_err(|error| self.error("write", &error))? {
+            let (name, mark) = (&self.name, &self.own.mark);
+            return Err(SinkError::Transient(format!("sink {name}: Redis: somebody has changed {mark} meanwhile")));
+        }
         self.marks.acknowledge();
         Ok(())
     }
@@ -197,7 +202,7 @@ impl Sink for Redis {
         self.connection = None;
         let mut connection = self.connect()?;
         let mut prepare = || {
-            let mark: Option<String> = redis::cmd("GET").arg(&self.own.mark).query(&mut connection)?;
+            let mark = write::watch(&mut connection, &self.own)?;
             write::discard_staged(&mut connection, &self.own)?;
             Ok(mark)
         };
