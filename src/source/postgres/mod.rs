@@ -6,7 +6,7 @@
 //! holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told at once.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication` look before anything is read; `slot`, `snapshot`,
-//! `copy` read the tables; `connection`, `replication` read the stream; `decode`, `feed`, `ddl`, `shape` give it meaning;
+//! `copy` read the tables; `connection`, `replication`, `moment` read the stream; `decode`, `feed`, `ddl`, `shape` give it meaning;
 //! `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
 
 mod catalog;
@@ -19,6 +19,7 @@ mod ddl;
 mod decode;
 mod failure;
 mod feed;
+mod moment;
 mod pending;
 mod pipe;
 mod preflight;

@@ -1,13 +1,15 @@
 //! Streaming: from the socket to ticks.
 //!
-//! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions. On a quiet
-//! connection the server is asked for a keepalive every 100 ms (10 ms after a change), and with nothing in flight its clock is the
-//! frontier. What was handed to the engine is confirmed: with `store = "none"` nobody would read it again. While the engine takes
-//! no more, nothing is read, but the server goes on hearing from us.
+//! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions. Every 100 ms
+//! (10 ms after a change) the server is asked for its clock and WAL position (see `moment`), and then to say how far it has sent:
+//! when it has sent all up to that position, the clock is the frontier. What was handed to the engine is confirmed: with
+//! `store = "none"` nobody would read it again. While the engine takes no more, nothing is read, but the server goes on hearing
+//! from us.
 
 use super::connection::{ReplicationConnection, server_error};
 use super::failure::Failure;
 use super::feed::{Event, Feed};
+use super::moment::Moments;
 use super::pending::Pending;
 use super::pipe::Pipe;
 use crate::source::Progress;
@@ -18,10 +20,10 @@ use tokio::sync::oneshot;
 const TICK_AGE: Duration = Duration::from_millis(10);
 const TICK_BYTES: usize = 1024 * 1024;
 const TICK_TRANSACTIONS: usize = 1_000;
-/// How often a quiet server is asked for its clock.
-const KEEPALIVE: Duration = Duration::from_millis(100);
+/// How often the server is asked for its clock.
+const ASK: Duration = Duration::from_millis(100);
 /// How soon after a change.
-const KEEPALIVE_AFTER_CHANGE: Duration = Duration::from_millis(10);
+const ASK_AFTER_CHANGE: Duration = Duration::from_millis(10);
 /// How often the server hears from us while the engine takes no more.
 const STATUS_WHILE_WAITING: Duration = Duration::from_secs(1);
 /// A server silent for so long, though asked to answer, is gone.
@@ -43,6 +45,8 @@ pub(super) struct Streaming<'a> {
     pub(super) until: Option<u64>,
     /// The WAL position up to which everything was received.
     pub(super) position: u64,
+    /// The server's clock.
+    pub(super) moments: Moments,
     /// What a watch over the catalog finds.
     pub(super) watch: oneshot::Receiver<Failure>,
 }
@@ -52,13 +56,11 @@ struct Gathered {
     bytes: usize,
     transactions: usize,
     since: Option<Instant>,
-    /// The server's clock, if it was told with nothing in flight after the last change.
-    server_clock: Option<i64>,
 }
 
 impl Gathered {
     fn nothing() -> Gathered {
-        Gathered { bytes: 0, transactions: 0, since: None, server_clock: None }
+        Gathered { bytes: 0, transactions: 0, since: None }
     }
 
     fn is_due(&self) -> bool {
@@ -77,7 +79,7 @@ impl Streaming<'_> {
         loop {
             self.take_frames(&mut feed, &mut gathered, &mut heard).await?;
             if self.is_reached(&feed) {
-                return self.seal(&mut gathered).await.map(drop);
+                return self.seal(&mut gathered, None).await.map(drop);
             }
             if self.connection.fill_now()? {
                 heard = Instant::now();
@@ -85,17 +87,18 @@ impl Streaming<'_> {
                     continue;
                 }
             } else if !feed.in_transaction() {
-                let changed = self.seal(&mut gathered).await?;
+                let passed = self.moments.passed(self.position);
+                let changed = self.seal(&mut gathered, passed).await?;
                 if changed {
-                    next_request = next_request.min(Instant::now() + KEEPALIVE_AFTER_CHANGE);
+                    next_request = next_request.min(Instant::now() + ASK_AFTER_CHANGE);
                 }
             }
             if let Ok(failure) = self.watch.try_recv() {
                 return Err(failure);
             }
             if Instant::now() >= next_request {
-                self.connection.send_status(self.position, self.pipe.confirmed(), true).await?;
-                next_request = Instant::now() + KEEPALIVE;
+                self.moments.ask();
+                next_request = Instant::now() + ASK;
             }
             if heard.elapsed() > SILENCE {
                 return Err(Failure::Lost(format!("the server has been silent for {} s", SILENCE.as_secs())));
@@ -105,6 +108,10 @@ impl Streaming<'_> {
                 filled = self.connection.fill() => {
                     filled?;
                     heard = Instant::now();
+                }
+                answer = self.moments.answer() => {
+                    answer?;
+                    self.connection.send_status(self.position, self.pipe.confirmed(), true).await?;
                 }
                 () = tokio::time::sleep_until(next_request.into()) => {}
             }
@@ -134,15 +141,12 @@ impl Streaming<'_> {
                         self.position = self.position.max(end);
                         gathered.transactions += 1;
                         gathered.since.get_or_insert_with(Instant::now);
-                        gathered.server_clock = None;
                         at_boundary = true;
                     }
                 }
                 (b'd', Some(b'k')) => {
-                    let (end, clock) = keepalive(frame.body)?;
                     if !feed.in_transaction() {
-                        self.position = self.position.max(end);
-                        gathered.server_clock = Some(clock);
+                        self.position = self.position.max(keepalive(frame.body)?);
                     }
                 }
                 (b'E', _) => return Err(server_error(frame.body)),
@@ -151,7 +155,7 @@ impl Streaming<'_> {
             }
             self.connection.consume(size);
             if at_boundary && (gathered.is_due() || self.is_reached(feed)) {
-                self.seal(gathered).await?;
+                self.seal(gathered, None).await?;
                 *heard = Instant::now();
             }
             if at_boundary && self.is_reached(feed) {
@@ -160,12 +164,13 @@ impl Streaming<'_> {
         }
     }
 
-    /// Sends what has gathered, and the server's clock as the frontier if nothing is in flight. Tells whether there were changes.
-    async fn seal(&mut self, gathered: &mut Gathered) -> Result<bool, Failure> {
-        let Gathered { bytes, server_clock, .. } = std::mem::replace(gathered, Gathered::nothing());
+    /// Sends what has gathered, and as the frontier the clock before which everything was received. Tells whether there were
+    /// changes.
+    async fn seal(&mut self, gathered: &mut Gathered, passed: Option<i64>) -> Result<bool, Failure> {
+        let Gathered { bytes, .. } = std::mem::replace(gathered, Gathered::nothing());
         let changes = self.pending.changes();
         let mut frontier = self.pending.clock.floor();
-        if let Some(server_clock) = server_clock {
+        if let Some(server_clock) = passed {
             frontier = self.pending.clock.idle(server_clock);
         }
         if changes > 0 {
@@ -192,12 +197,11 @@ impl Streaming<'_> {
     }
 }
 
-/// The WAL position and the clock of a keepalive.
-fn keepalive(body: &[u8]) -> Result<(u64, i64), Failure> {
+/// The WAL position of a keepalive: so far everything was sent.
+fn keepalive(body: &[u8]) -> Result<u64, Failure> {
     let (_, rest) = body.split_first().ok_or_else(malformed)?;
-    let (end, rest) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
-    let (clock, _) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
-    Ok((u64::from_be_bytes(*end), i64::from_be_bytes(*clock)))
+    let (end, _) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+    Ok(u64::from_be_bytes(*end))
 }
 
 fn malformed() -> Failure {

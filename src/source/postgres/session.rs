@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
+use super::moment::{Moments, Sample};
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::preflight::{self, Table};
@@ -57,27 +58,29 @@ impl Session<'_> {
         if self.wanted.is_empty() {
             return self.run_empty(pending).await;
         }
-        let control = self.endpoint.connect().await?;
+        let control = Arc::new(self.endpoint.connect().await?);
         let tables = self.prepare(&control).await?;
         let shapes: Vec<Arc<Shape>> =
             tables.iter().zip(self.wanted).map(|(table, wanted)| Arc::new(Shape::new(table, wanted))).collect();
         pending.define(shapes.clone());
         if self.once && until.is_none() {
-            *until = Some(wal_position(&control).await?);
+            *until = Some(Sample::ask(&control).await?.inserted);
         }
         let mut connection = ReplicationConnection::open(self.endpoint).await?;
+        // Before the slot: whatever was committed until then is in the snapshot.
+        let server_clock = Sample::ask(&control).await?.clock;
         let slot = slot::create(&mut connection, &control, &self.slot).await?;
-        let server_clock = server_clock(&control).await?;
         self.progress.snapshot_rows.store(0, Ordering::Relaxed);
         let estimate = tables.iter().map(|table| table.entry.estimate).sum();
         self.progress.snapshot_estimate.store(estimate, Ordering::Relaxed);
         self.tell_snapshot(pending, &slot, &shapes, server_clock).await?;
         connection.start_streaming(&self.start_command(&slot)).await?;
         let (found, watch) = oneshot::channel();
+        let moments = Moments::new(self.endpoint, control.clone());
         tokio::spawn(watch::run(control, self.publication.clone(), tables, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let position = slot.consistent_point;
-        Streaming { connection, pending, pipe, progress, until: *until, position, watch }.run().await?;
+        Streaming { connection, pending, pipe, progress, until: *until, position, moments, watch }.run().await?;
         self.pipe.send(pending.end(), 0, position).await
     }
 
@@ -194,17 +197,4 @@ impl Telling {
             Telling::Again { at } => *at,
         }
     }
-}
-
-/// The WAL position that is safe on the server's disk now.
-async fn wal_position(control: &Client) -> Result<u64, Failure> {
-    let row = control.query_one("SELECT pg_catalog.pg_current_wal_flush_lsn()::text", &[]).await?;
-    let text: String = row.try_get(0)?;
-    slot::parse_position(&text).ok_or_else(|| Failure::Lost(format!("\"{text}\" is no WAL position")))
-}
-
-/// The server's clock, microseconds since 2000-01-01 UTC.
-async fn server_clock(control: &Client) -> Result<i64, Failure> {
-    let query = "SELECT (extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::int8";
-    Ok(control.query_one(query, &[]).await?.try_get(0)?)
 }

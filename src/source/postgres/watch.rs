@@ -5,14 +5,15 @@ use super::failure::Failure;
 use super::preflight::{self, Table};
 use super::publication;
 use crate::value::RelationName;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Watches over these tables, on a session of its own, until something is wrong or nobody listens.
-pub(super) async fn run(client: Client, publication: String, tables: Vec<Table>, found: oneshot::Sender<Failure>) {
+/// Watches over these tables until something is wrong or nobody listens.
+pub(super) async fn run(client: Arc<Client>, publication: String, tables: Vec<Table>, found: oneshot::Sender<Failure>) {
     while !found.is_closed() {
         tokio::time::sleep(INTERVAL).await;
         match look(&client, &publication, &tables).await {
