@@ -32,4 +32,4 @@ pub use ingest::{Closed, Sender};
 pub use native::{Build, NativeInputs, NativeView, rehearse};
 pub use program::{DataflowError, Export, InputRelation, OnError, Program, Settings, error_schema, errors_of};
 pub use types::empty;
-pub use worker::{Dataflow, RelationStats};
+pub use worker::{Dataflow, Peeked, RelationStats};

@@ -50,6 +50,9 @@ pub struct RelationStats {
     pub frontier: Option<Time>,
 }
 
+/// A frontier, and what a relation holds at it.
+pub type Peeked = (Option<Time>, Vec<(Row, Diff)>);
+
 /// The readers of each relation, by place; for the first worker.
 type Readers = HashMap<usize, Vec<Tell>>;
 
@@ -117,10 +120,14 @@ impl Dataflow {
 
     /// The content of a peekable relation at the last frontier told, which is returned with it; `None` if the relation is
     /// not peekable or has not reached its first real frontier.
-    pub fn peek(&self, relation: &RelationName) -> Option<(Option<Time>, Vec<(Row, Diff)>)> {
-        let content = self.shared.content(self.place(relation)?);
-        let content = content.as_ref().filter(|content| content.told)?;
-        Some((content.frontier, content.rows.iter().map(|(row, count)| (row.clone(), *count)).collect()))
+    pub fn peek(&self, relation: &RelationName) -> Option<Peeked> {
+        peek(&self.shared, self.place(relation)?)
+    }
+
+    /// The same for later, on any thread.
+    pub fn peeker(&self, relation: &RelationName) -> impl Fn() -> Option<Peeked> + Send + use<> {
+        let (shared, place) = (self.shared.clone(), self.place(relation));
+        move || peek(&shared, place?)
     }
 
     /// Counts for every relation.
@@ -154,6 +161,12 @@ impl Drop for Dataflow {
             drop(workers.join());
         }
     }
+}
+
+fn peek(shared: &Shared, place: usize) -> Option<Peeked> {
+    let content = shared.content(place);
+    let content = content.as_ref().filter(|content| content.told)?;
+    Some((content.frontier, content.rows.iter().map(|(row, count)| (row.clone(), *count)).collect()))
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

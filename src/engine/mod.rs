@@ -86,12 +86,14 @@ impl Planned {
         };
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
-        let mut running_sinks = Vec::new();
+        let mut waiting_sinks = Vec::new();
         for assemble::SinkPlan { name, relation, sink } in sinks {
-            let (running, tell) = sinks::start(name, relation.clone(), sink)?;
+            // A keyed target may lose what it has, and is then given the whole content.
+            program.peekable.extend(sink.key().map(|_| relation.clone()));
+            let (waiting, tell) = sinks::prepare(name, relation.clone(), sink);
             let tell = gate.door(reach.errors(&relation), tell);
             program.exports.push(Export { relation, tell });
-            running_sinks.push(running);
+            waiting_sinks.push(waiting);
         }
         for (relation, owner) in errors {
             let tell = gate.watch(relation.clone(), owner);
@@ -101,6 +103,11 @@ impl Planned {
         let view_names: Vec<RelationName> = names.cloned().collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
+        let start = |sink: sinks::WaitingSink| {
+            let peek = dataflow.peeker(&sink.relation);
+            sink.start(peek)
+        };
+        let running_sinks = waiting_sinks.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
         let threads = sources.into_iter().enumerate();
         let launched = threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once));
         let sources = launched.collect();

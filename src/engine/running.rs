@@ -8,9 +8,9 @@ use super::faults::Faults;
 use super::sinks::RunningSink;
 use super::sources::{RunningSource, SourceState};
 use super::status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
-use crate::dataflow::{Dataflow, errors_of};
+use crate::dataflow::{Dataflow, Peeked, errors_of};
 use crate::timeline::SourceId;
-use crate::value::{Diff, RelationName, Row, Time};
+use crate::value::RelationName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -128,7 +128,7 @@ impl Running {
     }
 
     /// The content of a peekable relation with the frontier it holds at; `None` before its first.
-    pub fn peek(&self, relation: &RelationName) -> Option<(Option<Time>, Vec<(Row, Diff)>)> {
+    pub fn peek(&self, relation: &RelationName) -> Option<Peeked> {
         self.dataflow.peek(relation)
     }
 
@@ -183,7 +183,7 @@ impl Running {
     }
 }
 
-fn until(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
+pub(super) fn until(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !reached() {
         if start.elapsed() > limit {

@@ -1,13 +1,20 @@
 //! Sink threads: each takes its view's steps from a channel of its own, so that none waits for another.
 
 use super::failure::{Exit, Failure};
-use crate::sink::{Sink, SinkError, SinkProgress, runner};
+use super::running::until;
+use crate::dataflow::Peeked;
+use crate::sink::runner::{self, ContentReader};
+use crate::sink::{Sink, SinkError, SinkProgress};
 use crate::timeline::Step;
 use crate::value::{RelationName, Time};
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a content that was read may wait for the sink to be told its frontier.
+const READ: Duration = Duration::from_secs(1);
 
 /// A sink's thread.
 pub(super) struct RunningSink {
@@ -34,23 +41,57 @@ impl Told {
     }
 }
 
-/// Starts a sink. The second value is called with each step; once it is dropped, the sink delivers what it has and ends.
-pub(super) fn start(
+/// A sink whose steps are taken already, waiting for its thread.
+pub(super) struct WaitingSink {
+    name: String,
+    pub(super) relation: RelationName,
+    sink: Box<dyn Sink>,
+    steps: Receiver<Step>,
+    told: Arc<Told>,
+}
+
+/// Makes the way to a sink. The second value is called with each step; once it is dropped, the sink delivers what it has and
+/// ends.
+pub(super) fn prepare(
     name: String,
     relation: RelationName,
     sink: Box<dyn Sink>,
-) -> Result<(RunningSink, Box<dyn FnMut(Step) + Send>), Failure> {
-    let (progress, told, stop) = (Arc::<SinkProgress>::default(), Arc::<Told>::default(), Arc::<AtomicBool>::default());
+) -> (WaitingSink, Box<dyn FnMut(Step) + Send>) {
     let (sender, steps) = unbounded();
-    let thread = std::thread::Builder::new()
-        .name(format!("sink {name}"))
-        .spawn({
-            let (progress, stop) = (progress.clone(), stop.clone());
-            move || runner::run(sink, steps, &progress, &stop, runner::Settings::default())
-        })
-        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;
+    let told = Arc::<Told>::default();
     let tell = teller(sender, told.clone());
-    Ok((RunningSink { name, relation, progress, told, stop, thread: Some(thread), failure: None }, tell))
+    (WaitingSink { name, relation, sink, steps, told }, tell)
+}
+
+impl WaitingSink {
+    /// Starts the sink's thread. `peek` reads the relation's content, for a target that lost it.
+    pub(super) fn start(self, peek: impl Fn() -> Option<Peeked> + Send + 'static) -> Result<RunningSink, Failure> {
+        let WaitingSink { name, relation, sink, steps, told } = self;
+        let (progress, stop) = (Arc::<SinkProgress>::default(), Arc::<AtomicBool>::default());
+        let content = Some(content_reader(peek, told.clone()));
+        let thread = std::thread::Builder::new()
+            .name(format!("sink {name}"))
+            .spawn({
+                let (progress, stop) = (progress.clone(), stop.clone());
+                let settings = runner::Settings { content, ..runner::Settings::default() };
+                move || runner::run(sink, steps, &progress, &stop, settings)
+            })
+            .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;
+        Ok(RunningSink { name, relation, progress, told, stop, thread: Some(thread), failure: None })
+    }
+}
+
+/// Reads a relation's content as a first step, once the sink was told the frontier it holds at: before that it may still
+/// wait for its errors.
+fn content_reader(peek: impl Fn() -> Option<Peeked> + Send + 'static, told: Arc<Told>) -> ContentReader {
+    Box::new(move |at_least| {
+        let (frontier, rows) = peek()?;
+        let reached = until(READ, || told.reached(frontier));
+        let is_late = frontier.unwrap_or(ENDED) < at_least.unwrap_or(ENDED);
+        let time = frontier.map_or(0, |frontier| frontier.saturating_sub(1));
+        let changes = rows.into_iter().map(|(row, count)| (row, time, count)).collect();
+        (reached && !is_late).then_some(Step { changes, frontier, first: true })
+    })
 }
 
 fn teller(sender: Sender<Step>, told: Arc<Told>) -> Box<dyn FnMut(Step) + Send> {

@@ -3,6 +3,7 @@
 mod contract;
 mod jsonl;
 mod model;
+mod program;
 mod redis;
 mod redis_server;
 mod tantivy;
