@@ -159,9 +159,6 @@ pub fn cast(scalar: Scalar, to: &Type, modifier: i32, context: CastContext) -> R
     let Some(pathway) = pathway(&from, to, context) else {
         return Err(ResolveError::new("42846", format!("cannot cast type {from} to {to}")));
     };
-    if let Pathway::Input = pathway {
-        return Ok(call(&FROM_TEXT, vec![scalar, Scalar::Literal(Datum::Int4(modifier), Type::Int4)], to));
-    }
     Ok(with_modifier(convert(scalar, pathway, to), to, modifier, context))
 }
 
@@ -172,7 +169,8 @@ fn convert(scalar: Scalar, pathway: Pathway, to: &Type) -> Scalar {
         (Pathway::Relabel, scalar) => call(&RELABEL, vec![scalar], to),
         (Pathway::Call(cast), scalar) => call(&cast.function, vec![scalar], to),
         (Pathway::Output, scalar) => call(&TO_TEXT, vec![scalar], to),
-        (Pathway::Elements | Pathway::Input, scalar) => call(&ELEMENTS, vec![scalar], to),
+        (Pathway::Elements, scalar) => call(&ELEMENTS, vec![scalar], to),
+        (Pathway::Input, scalar) => call(&FROM_TEXT, vec![scalar], to),
     }
 }
 

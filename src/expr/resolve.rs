@@ -206,8 +206,11 @@ fn keep_by_known_type(candidates: &mut Vec<&'static Definition>, arguments: &[Ar
     if !arguments.contains(&Argument::Unknown) || known.any(|argument| argument != first) {
         return;
     }
-    let takes =
-        |candidate: &Definition| (0..arguments.len()).all(|position| accepts(kind_at(candidate, position), first));
+    let alike = vec![first.clone(); arguments.len()];
+    let takes = |candidate: &Definition| {
+        (0..arguments.len()).all(|position| accepts(kind_at(candidate, position), first))
+            && Polymorphic::of(candidate, &alike).is_ok()
+    };
     candidates.retain(|candidate| takes(candidate));
 }
 

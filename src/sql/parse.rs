@@ -54,7 +54,19 @@ fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
         .tokenize_with_location()
         .map_err(|TokenizerError { message, location }| Fault::syntax(message).at(point(location)))?;
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    trim_sides(&mut tokens);
     interval_literals(&tokens)
+}
+
+/// `trim(leading from x)` becomes `trim(leading x)`: the parser would take `from` for a column or a function.
+fn trim_sides(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
+    let mut after_side = false;
+    tokens.retain(|token| {
+        let dropped = after_side && is(token, Keyword::FROM);
+        after_side = [Keyword::LEADING, Keyword::TRAILING, Keyword::BOTH].into_iter().any(|side| is(token, side));
+        !dropped
+    });
 }
 
 /// `interval(3) 'text'` becomes `'text'::interval(3)`: the parser would forget what stands between the word and the text.

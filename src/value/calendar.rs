@@ -324,6 +324,30 @@ impl Interval {
         }
         Ok(result)
     }
+
+    /// Both, with one sign for all parts.
+    pub fn justify_interval(self) -> Result<Interval, ValueError> {
+        let overflow = || out_of_range("interval");
+        let days = i32::try_from(i64::from(self.days) + self.micros / DAY).map_err(|_| overflow())?;
+        let months = self.months.checked_add(days / 30).ok_or_else(overflow)?;
+        let mut result = Interval { months, days: days % 30, micros: self.micros % DAY };
+        let below = (result.days, result.micros);
+        if result.months > 0 && (below.0 < 0 || (below.0 == 0 && below.1 < 0)) {
+            result.months -= 1;
+            result.days += 30;
+        } else if result.months < 0 && (below.0 > 0 || (below.0 == 0 && below.1 > 0)) {
+            result.months += 1;
+            result.days -= 30;
+        }
+        if result.days > 0 && result.micros < 0 {
+            result.days -= 1;
+            result.micros += DAY;
+        } else if result.days < 0 && result.micros > 0 {
+            result.days += 1;
+            result.micros -= DAY;
+        }
+        Ok(result)
+    }
 }
 
 fn to_i32(value: f64) -> Result<i32, ValueError> {

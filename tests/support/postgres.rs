@@ -108,9 +108,14 @@ impl Postgres {
 
     /// A new, empty database that no other test knows.
     pub fn create_database(&self) -> Database {
+        self.create_database_with("")
+    }
+
+    /// As `create_database`, with options of `CREATE DATABASE`.
+    pub fn create_database_with(&self, options: &str) -> Database {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.database("postgres").execute(&format!("CREATE DATABASE {name}"));
+        self.database("postgres").execute(&format!("CREATE DATABASE {name} {options}"));
         self.database(&name)
     }
 

@@ -11,6 +11,7 @@ type Result<X> = std::result::Result<X, EvalError>;
 
 pub(super) static FUNCTIONS: &[Definition] = &[
     total("array", &[Common], CommonArray, construct).sees_nulls().repeats_last(),
+    partial("array of arrays", &[CommonArray], CommonArray, nest).sees_nulls().repeats_last(),
     total("subscript", &[Array, Int4], Element, lift!(|list: &List, at: i32| Ok(subscript(list, at)))),
     total(
         "array_length",
@@ -62,6 +63,8 @@ pub(super) static FUNCTIONS: &[Definition] = &[
         lift!(|list: &List, separator: &str, null: &str| Ok(join(list, separator, Some(null)))),
     ),
     total("string_to_array", &[Text, Text], TextArray, |values, _| split(values)).sees_nulls(),
+    partial("array_remove", &[CommonArray, Common], CommonArray, |values, _| remove(values)).sees_nulls(),
+    total("array_replace", &[CommonArray, Common, Common], CommonArray, |values, _| replace(values)).sees_nulls(),
 ];
 
 /// An array of one dimension; `{}` of nothing.
@@ -80,6 +83,28 @@ fn element_type(ty: &Type) -> Result<Type> {
 /// `ARRAY[…]` of values that are no arrays.
 fn construct(values: &[Datum], ty: &Type) -> Result<Datum> {
     Ok(one_dimensional(element_type(ty)?, values.to_vec()))
+}
+
+/// `ARRAY[…]` of arrays: one more dimension. All have the same extents; those without elements count as nothing.
+fn nest(values: &[Datum], ty: &Type) -> Result<Datum> {
+    let unlike =
+        || EvalError::new("2202E", "multidimensional arrays must have array expressions with matching dimensions");
+    let mut dimensions: Option<Vec<(usize, i32)>> = None;
+    let mut items = Vec::new();
+    for value in values {
+        let Datum::Array(list) = value else { return Err(unlike()) };
+        match &dimensions {
+            Some(known) if *known != list.dimensions => return Err(unlike()),
+            _ => dimensions = Some(list.dimensions.clone()),
+        }
+        items.extend_from_slice(&list.items);
+    }
+    let mut dimensions = dimensions.unwrap_or_default();
+    if !dimensions.is_empty() {
+        dimensions.iter_mut().for_each(|(_, lower)| *lower = 1);
+        dimensions.insert(0, (values.len(), 1));
+    }
+    Ok(Datum::Array(Arc::new(List { element: element_type(ty)?, dimensions, items })))
 }
 
 /// `list[at]` of an array of one dimension; null outside, and for more dimensions.
@@ -131,14 +156,22 @@ fn concat(values: &[Datum]) -> Result<Datum> {
         [Datum::Array(a), Datum::Array(b)] => (a, b),
         _ => return Err(EvalError::mistyped()),
     };
-    let (Some((length, lower)), Some((more, _))) = (a.dimensions.first(), b.dimensions.first()) else {
+    if a.dimensions.is_empty() || b.dimensions.is_empty() {
         return Ok(if a.dimensions.is_empty() { values[1].clone() } else { values[0].clone() });
+    }
+    // Of one dimension less, it is one more element of the other.
+    let (dimensions, added, inner) = match a.dimensions.len() as i64 - b.dimensions.len() as i64 {
+        0 => (&a.dimensions, b.dimensions[0].0, [&a.dimensions[1..], &b.dimensions[1..]]),
+        1 => (&a.dimensions, 1, [&a.dimensions[1..], &b.dimensions]),
+        -1 => (&b.dimensions, 1, [&a.dimensions, &b.dimensions[1..]]),
+        _ => return Err(incompatible()),
     };
-    if a.dimensions[1..].iter().map(|(length, _)| length).ne(b.dimensions[1..].iter().map(|(length, _)| length)) {
+    let [of_a, of_b] = inner.map(|dimensions| dimensions.iter().map(|(length, _)| *length));
+    if of_a.ne(of_b) {
         return Err(incompatible());
     }
-    let mut dimensions = a.dimensions.clone();
-    dimensions[0] = (length + more, *lower);
+    let mut dimensions = dimensions.clone();
+    dimensions[0].0 += added;
     let items = [a.items.as_slice(), b.items.as_slice()].concat();
     Ok(Datum::Array(Arc::new(List { element: a.element.clone(), dimensions, items })))
 }
@@ -154,7 +187,42 @@ fn append(values: &[Datum], ty: &Type, front: bool) -> Result<Datum> {
     if matches!(list, Datum::Array(list) if list.dimensions.len() > 1) {
         return Err(EvalError::new("22000", "argument must be empty or one-dimensional array"));
     }
-    if front { concat(&[one, list.clone()]) } else { concat(&[list.clone(), one]) }
+    let lower = match list {
+        Datum::Array(list) => list.dimensions.first().map_or(1, |(_, lower)| *lower),
+        _ => 1,
+    };
+    let joined = if front { concat(&[one, list.clone()]) } else { concat(&[list.clone(), one]) }?;
+    match joined {
+        // Postgres keeps where the array began, also when it grows at the front.
+        Datum::Array(mut joined) if front => {
+            Arc::make_mut(&mut joined).dimensions[0].1 = lower;
+            Ok(Datum::Array(joined))
+        }
+        joined => Ok(joined),
+    }
+}
+
+/// Without the elements equal to this one; a null is equal to nulls.
+fn remove(values: &[Datum]) -> Result<Datum> {
+    let [Datum::Array(list), gone] = values else { return Ok(Datum::Null) };
+    if list.dimensions.len() > 1 {
+        return Err(EvalError::new("0A000", "removing elements from multidimensional arrays is not supported"));
+    }
+    if !list.items.iter().any(|item| same(item, gone)) {
+        return Ok(values[0].clone());
+    }
+    let items: Vec<Datum> = list.items.iter().filter(|item| !same(item, gone)).cloned().collect();
+    let lower = list.dimensions.first().map_or(1, |(_, lower)| *lower);
+    let dimensions = if items.is_empty() { Vec::new() } else { vec![(items.len(), lower)] };
+    Ok(Datum::Array(Arc::new(List { element: list.element.clone(), dimensions, items })))
+}
+
+/// With the elements equal to the one replaced by the other.
+fn replace(values: &[Datum]) -> Result<Datum> {
+    let [Datum::Array(list), old, new] = values else { return Ok(Datum::Null) };
+    let items = list.items.iter().map(|item| if same(item, old) { new.clone() } else { item.clone() });
+    let (element, dimensions) = (list.element.clone(), list.dimensions.clone());
+    Ok(Datum::Array(Arc::new(List { element, dimensions, items: items.collect() })))
 }
 
 /// The elements as text; nulls are left out, or shown as told.

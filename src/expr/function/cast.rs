@@ -38,9 +38,9 @@ pub(in crate::expr) static TO_TEXT: Definition = total("cast", &[Any], Text, |va
     _ => Err(EvalError::mistyped()),
 });
 
-/// By the text input function of the result's type, with a modifier.
-pub(in crate::expr) static FROM_TEXT: Definition = partial("cast", &[Text, Int4], Any, |values, ty| match values {
-    [Datum::Text(input) | Datum::Char(input), Datum::Int4(modifier)] => Ok(text::parse(ty, *modifier, input)?),
+/// By the text input function of the result's type.
+pub(in crate::expr) static FROM_TEXT: Definition = partial("cast", &[Text], Any, |values, ty| match values {
+    [Datum::Text(input) | Datum::Char(input)] => Ok(text::parse(ty, -1, input)?),
     _ => Err(EvalError::mistyped()),
 });
 
@@ -88,6 +88,7 @@ pub(in crate::expr) fn call_as_cast(name: &str, from: Option<&Type>) -> Option<(
     let function = match cast_function(from, &to) {
         Some(cast) => &cast.function,
         None if matches!(to, Type::Text | Type::Varchar) => &TO_TEXT,
+        None if matches!(from, Type::Text | Type::Varchar | Type::Char) => &FROM_TEXT,
         None => return None,
     };
     Some((Function::of(function), from.clone(), to))

@@ -1,9 +1,9 @@
 //! Comparisons. Equality and order are those of the key encoding (`Datum::sql_cmp`).
 
 use super::Kind::*;
-use super::{Definition, lift, total};
+use super::{Definition, total};
 use crate::expr::EvalError;
-use crate::value::{Array, Datum, Type};
+use crate::value::{Datum, Type};
 use std::cmp::Ordering;
 
 type Result = std::result::Result<Datum, EvalError>;
@@ -82,34 +82,39 @@ pub(super) static FUNCTIONS: &[Definition] = comparable![
 
 /// Comparisons with the elements of an array.
 pub(super) static ARRAY_FUNCTIONS: &[Definition] = &[
-    total("= any", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| any(x, a, Ordering::is_eq))),
-    total("<> any", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| any(x, a, Ordering::is_ne))),
-    total("< any", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| any(x, a, Ordering::is_lt))),
-    total("<= any", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| any(x, a, Ordering::is_le))),
-    total("> any", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| any(x, a, Ordering::is_gt))),
-    total(">= any", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| any(x, a, Ordering::is_ge))),
-    total("= all", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| all(x, a, Ordering::is_eq))),
-    total("<> all", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| all(x, a, Ordering::is_ne))),
-    total("< all", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| all(x, a, Ordering::is_lt))),
-    total("<= all", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| all(x, a, Ordering::is_le))),
-    total("> all", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| all(x, a, Ordering::is_gt))),
-    total(">= all", &[Common, CommonArray], Bool, lift!(|x: &Datum, a: &Array| all(x, a, Ordering::is_ge))),
+    total("= any", &[Common, CommonArray], Bool, |values, _| any(values, Ordering::is_eq)).sees_nulls(),
+    total("<> any", &[Common, CommonArray], Bool, |values, _| any(values, Ordering::is_ne)).sees_nulls(),
+    total("< any", &[Common, CommonArray], Bool, |values, _| any(values, Ordering::is_lt)).sees_nulls(),
+    total("<= any", &[Common, CommonArray], Bool, |values, _| any(values, Ordering::is_le)).sees_nulls(),
+    total("> any", &[Common, CommonArray], Bool, |values, _| any(values, Ordering::is_gt)).sees_nulls(),
+    total(">= any", &[Common, CommonArray], Bool, |values, _| any(values, Ordering::is_ge)).sees_nulls(),
+    total("= all", &[Common, CommonArray], Bool, |values, _| all(values, Ordering::is_eq)).sees_nulls(),
+    total("<> all", &[Common, CommonArray], Bool, |values, _| all(values, Ordering::is_ne)).sees_nulls(),
+    total("< all", &[Common, CommonArray], Bool, |values, _| all(values, Ordering::is_lt)).sees_nulls(),
+    total("<= all", &[Common, CommonArray], Bool, |values, _| all(values, Ordering::is_le)).sees_nulls(),
+    total("> all", &[Common, CommonArray], Bool, |values, _| all(values, Ordering::is_gt)).sees_nulls(),
+    total(">= all", &[Common, CommonArray], Bool, |values, _| all(values, Ordering::is_ge)).sees_nulls(),
     total("num_nulls", &[Any], Int4, |values, _| count(values, true)).sees_nulls().repeats_last(),
     total("num_nonnulls", &[Any], Int4, |values, _| count(values, false)).sees_nulls().repeats_last(),
 ];
 
-/// True if one element fits, else null if there is a null element.
-fn any(value: &Datum, array: &Array, fits: fn(Ordering) -> bool) -> Result {
-    let found = array.items.iter().any(|item| !item.is_null() && fits(compare(value, item)));
-    let unknown = !found && array.items.iter().any(Datum::is_null);
-    Ok(if unknown { Datum::Null } else { Datum::Bool(found) })
+/// True if one element fits, else null if there is a null element or the value is null; false of no elements.
+fn any(values: &[Datum], fits: fn(Ordering) -> bool) -> Result {
+    quantified(values, true, fits)
 }
 
-/// False if one element does not fit, else null if there is a null element.
-fn all(value: &Datum, array: &Array, fits: fn(Ordering) -> bool) -> Result {
-    let failed = array.items.iter().any(|item| !item.is_null() && !fits(compare(value, item)));
-    let unknown = !failed && array.items.iter().any(Datum::is_null);
-    Ok(if unknown { Datum::Null } else { Datum::Bool(!failed) })
+/// False if one element does not fit, else null if there is a null element or the value is null; true of no elements.
+fn all(values: &[Datum], fits: fn(Ordering) -> bool) -> Result {
+    quantified(values, false, fits)
+}
+
+/// `decides` is what ends the search, and the answer then.
+fn quantified(values: &[Datum], decides: bool, fits: fn(Ordering) -> bool) -> Result {
+    let [value, Datum::Array(array)] = values else { return Ok(Datum::Null) };
+    let is_null = |item: &Datum| value.is_null() || item.is_null();
+    let decided = array.items.iter().any(|item| !is_null(item) && fits(compare(value, item)) == decides);
+    let unknown = !decided && array.items.iter().any(is_null);
+    Ok(if unknown { Datum::Null } else { Datum::Bool(decided == decides) })
 }
 
 fn count(values: &[Datum], nulls: bool) -> Result {

@@ -62,24 +62,46 @@ impl Fields {
         if self.day.year > 0 { self.day.year } else { 1 - self.day.year }
     }
 
+    fn iso_year(&self) -> i32 {
+        let year = self.day.iso_week().0;
+        if year > 0 { year } else { 1 - year }
+    }
+
+    /// Days since the Monday of the year's first ISO week, from 1.
+    fn iso_day_of_year(&self) -> i32 {
+        (self.day.iso_week().1 - 1) * 7 + calendar::iso_day_of_week(self.days.into())
+    }
+
+    fn century(&self) -> String {
+        let year = self.day.year;
+        let century = if year > 0 { (year + 99) / 100 } else { year / 100 - 1 };
+        if century < 0 { format!("-{:02}", -century) } else { format!("{century:02}") }
+    }
+
+    fn era(&self, after: &str, before: &str) -> String {
+        (if self.day.year > 0 { after } else { before }).to_owned()
+    }
+
     fn meridiem(&self, am: &str, pm: &str) -> String {
         (if self.hour() < 12 { am } else { pm }).to_owned()
     }
 }
 
-/// Longest first among those that share a beginning. A pattern of letters matches in lower case too where a line says so.
+/// Longest first among those that share a beginning. Where letters have no case of their own, a pattern in lower case means
+/// the same.
 static PATTERNS: &[Pattern] = &[
-    ("YYYY", |f| format!("{:04}", f.year())),
-    ("yyyy", |f| format!("{:04}", f.year())),
     ("Y,YYY", |f| format!("{},{:03}", f.year() / 1000, f.year() % 1000)),
+    ("YYYY", |f| format!("{:04}", f.year())),
     ("YYY", |f| format!("{:03}", f.year() % 1000)),
     ("YY", |f| format!("{:02}", f.year() % 100)),
-    ("yy", |f| format!("{:02}", f.year() % 100)),
     ("Y", |f| (f.year() % 10).to_string()),
-    ("IYYY", |f| format!("{:04}", f.day.iso_week().0)),
-    ("IY", |f| format!("{:02}", f.day.iso_week().0 % 100)),
-    ("IW", |f| format!("{:02}", f.day.iso_week().1)),
+    ("IYYY", |f| format!("{:04}", f.iso_year())),
+    ("IYY", |f| format!("{:03}", f.iso_year() % 1000)),
+    ("IY", |f| format!("{:02}", f.iso_year() % 100)),
+    ("IDDD", |f| format!("{:03}", f.iso_day_of_year())),
     ("ID", |f| calendar::iso_day_of_week(f.days.into()).to_string()),
+    ("IW", |f| format!("{:02}", f.day.iso_week().1)),
+    ("I", |f| (f.iso_year() % 10).to_string()),
     ("MONTH", |f| format!("{:<9}", f.month().to_uppercase())),
     ("Month", |f| format!("{:<9}", f.month())),
     ("month", |f| format!("{:<9}", f.month().to_lowercase())),
@@ -87,50 +109,74 @@ static PATTERNS: &[Pattern] = &[
     ("Mon", |f| f.month()[..3].to_owned()),
     ("mon", |f| f.month()[..3].to_lowercase()),
     ("MM", |f| format!("{:02}", f.day.month)),
-    ("mm", |f| format!("{:02}", f.day.month)),
     ("MI", |f| format!("{:02}", f.time % HOUR / MINUTE)),
-    ("mi", |f| format!("{:02}", f.time % HOUR / MINUTE)),
     ("MS", |f| format!("{:03}", f.micros() / 1000)),
-    ("ms", |f| format!("{:03}", f.micros() / 1000)),
     ("US", |f| format!("{:06}", f.micros())),
-    ("us", |f| format!("{:06}", f.micros())),
+    ("FF1", |f| (f.micros() / 100_000).to_string()),
+    ("FF2", |f| format!("{:02}", f.micros() / 10_000)),
+    ("FF3", |f| format!("{:03}", f.micros() / 1000)),
+    ("FF4", |f| format!("{:04}", f.micros() / 100)),
+    ("FF5", |f| format!("{:05}", f.micros() / 10)),
+    ("FF6", |f| format!("{:06}", f.micros())),
     ("DAY", |f| format!("{:<9}", f.weekday().to_uppercase())),
     ("Day", |f| format!("{:<9}", f.weekday())),
     ("day", |f| format!("{:<9}", f.weekday().to_lowercase())),
     ("DDD", |f| format!("{:03}", f.day.day_of_year())),
-    ("ddd", |f| format!("{:03}", f.day.day_of_year())),
     ("DD", |f| format!("{:02}", f.day.day)),
-    ("dd", |f| format!("{:02}", f.day.day)),
     ("DY", |f| f.weekday()[..3].to_uppercase()),
     ("Dy", |f| f.weekday()[..3].to_owned()),
     ("dy", |f| f.weekday()[..3].to_lowercase()),
     ("D", |f| (calendar::iso_day_of_week(f.days.into()) % 7 + 1).to_string()),
     ("HH24", |f| format!("{:02}", f.hour())),
-    ("hh24", |f| format!("{:02}", f.hour())),
     ("HH12", |f| format!("{:02}", f.hour12())),
-    ("hh12", |f| format!("{:02}", f.hour12())),
     ("HH", |f| format!("{:02}", f.hour12())),
-    ("hh", |f| format!("{:02}", f.hour12())),
+    ("SSSSS", |f| (f.time / SECOND).to_string()),
     ("SSSS", |f| (f.time / SECOND).to_string()),
     ("SS", |f| format!("{:02}", f.time % MINUTE / SECOND)),
-    ("ss", |f| format!("{:02}", f.time % MINUTE / SECOND)),
+    ("A.M.", |f| f.meridiem("A.M.", "P.M.")),
+    ("P.M.", |f| f.meridiem("A.M.", "P.M.")),
+    ("a.m.", |f| f.meridiem("a.m.", "p.m.")),
+    ("p.m.", |f| f.meridiem("a.m.", "p.m.")),
     ("AM", |f| f.meridiem("AM", "PM")),
     ("PM", |f| f.meridiem("AM", "PM")),
     ("am", |f| f.meridiem("am", "pm")),
     ("pm", |f| f.meridiem("am", "pm")),
+    ("A.D.", |f| f.era("A.D.", "B.C.")),
+    ("B.C.", |f| f.era("A.D.", "B.C.")),
+    ("a.d.", |f| f.era("a.d.", "b.c.")),
+    ("b.c.", |f| f.era("a.d.", "b.c.")),
+    ("AD", |f| f.era("AD", "BC")),
+    ("BC", |f| f.era("AD", "BC")),
+    ("ad", |f| f.era("ad", "bc")),
+    ("bc", |f| f.era("ad", "bc")),
+    ("RM", |f| format!("{:<4}", ROMAN[f.day.month as usize - 1])),
+    ("rm", |f| format!("{:<4}", ROMAN[f.day.month as usize - 1].to_lowercase())),
     ("WW", |f| format!("{:02}", (f.day.day_of_year() - 1) / 7 + 1)),
     ("W", |f| ((f.day.day as i32 - 1) / 7 + 1).to_string()),
     ("Q", |f| ((f.day.month - 1) / 3 + 1).to_string()),
-    ("CC", |f| format!("{:02}", (f.year() + 99) / 100)),
+    ("CC", |f| f.century()),
     ("J", |f| (f.days + calendar::EPOCH_JULIAN).to_string()),
+    ("TZH", |_| "+00".to_owned()),
+    ("TZM", |_| "00".to_owned()),
     ("TZ", |f| f.zone.to_owned()),
     ("tz", |f| f.zone.to_lowercase()),
     ("OF", |_| "+00".to_owned()),
 ];
 
-/// The timestamp by the template; `FM` before a pattern takes its padding away, quoted text is copied. Null for an infinity.
+const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
+
+/// The pattern a template begins with.
+fn pattern(template: &str) -> Option<&'static Pattern> {
+    let exact = PATTERNS.iter().find(|(name, _)| template.starts_with(name));
+    exact.or_else(|| {
+        let lower = |name: &str| template.get(..name.len()).is_some_and(|start| start == name.to_ascii_lowercase());
+        PATTERNS.iter().find(|(name, _)| lower(name))
+    })
+}
+
+/// The timestamp by the template; null for an infinity, and for an empty template.
 fn format(at: i64, template: &str, zone: &'static str) -> Option<String> {
-    if !calendar::is_finite_timestamp(at) {
+    if !calendar::is_finite_timestamp(at) || template.is_empty() {
         return None;
     }
     let (days, time) = calendar::split(at);
@@ -139,21 +185,28 @@ fn format(at: i64, template: &str, zone: &'static str) -> Option<String> {
     let mut rest = template;
     while let Some(first) = rest.chars().next() {
         if first == '"' {
-            let quoted = &rest[1..];
-            let end = quoted.find('"').unwrap_or(quoted.len());
-            out.push_str(&quoted[..end]);
-            rest = quoted.get(end + 1..).unwrap_or("");
+            rest = copy_quoted(&rest[1..], &mut out);
             continue;
         }
-        let (bare, after) = match rest.strip_prefix("FM") {
-            Some(after) => (true, after),
-            None => (false, rest),
-        };
-        match PATTERNS.iter().find(|(pattern, _)| after.starts_with(pattern)) {
-            Some((pattern, show)) => {
+        if let Some(after) = rest.strip_prefix("\\\"") {
+            out.push('"');
+            rest = after;
+            continue;
+        }
+        let (bare, after) = without_padding(rest);
+        match pattern(after) {
+            Some((name, show)) => {
                 let shown = show(&fields);
-                out.push_str(if bare { without_padding(&shown) } else { &shown });
-                rest = &after[pattern.len()..];
+                let shown = if bare { unpadded(&shown) } else { &shown };
+                out.push_str(shown);
+                rest = &after[name.len()..];
+                for suffix in ["TH", "th"] {
+                    if let Some(after) = rest.strip_prefix(suffix) {
+                        out.push_str(&ordinal(shown, suffix == "TH"));
+                        rest = after;
+                        break;
+                    }
+                }
             }
             None if bare => rest = after,
             None => {
@@ -165,8 +218,43 @@ fn format(at: i64, template: &str, zone: &'static str) -> Option<String> {
     Some(out)
 }
 
+/// Copies quoted text up to its end, a backslash before what would end it; what follows.
+fn copy_quoted<'a>(quoted: &'a str, out: &mut String) -> &'a str {
+    let mut rest = quoted.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => break,
+            '\\' => out.extend(rest.next()),
+            c => out.push(c),
+        }
+    }
+    rest.as_str()
+}
+
+/// Whether a prefix takes the padding away, and what follows the prefix. Names in the language of the place are English.
+fn without_padding(template: &str) -> (bool, &str) {
+    ["FM", "fm", "TM", "tm"]
+        .iter()
+        .find_map(|prefix| template.strip_prefix(prefix))
+        .map_or((false, template), |after| (true, after))
+}
+
 /// Without leading zeros, of which one stays if there is nothing else, and trailing blanks.
-fn without_padding(shown: &str) -> &str {
+fn unpadded(shown: &str) -> &str {
     let trimmed = shown.trim_end().trim_start_matches('0');
     if trimmed.is_empty() { "0" } else { trimmed }
+}
+
+/// What makes a number an ordinal.
+fn ordinal(shown: &str, upper: bool) -> String {
+    let number = shown.trim_end();
+    let teen = number.len() > 1 && number.as_bytes()[number.len() - 2] == b'1';
+    let suffix = match number.bytes().last() {
+        Some(b'1') if !teen => "st",
+        Some(b'2') if !teen => "nd",
+        Some(b'3') if !teen => "rd",
+        Some(b'0'..=b'9') => "th",
+        _ => "",
+    };
+    if upper { suffix.to_uppercase() } else { suffix.to_owned() }
 }

@@ -8,6 +8,8 @@ use crate::value::json::{self, Json as Value};
 use crate::value::{Array as List, Datum};
 use std::sync::Arc;
 
+mod raw;
+
 type Result<X> = std::result::Result<X, EvalError>;
 
 pub(super) static FUNCTIONS: &[Definition] = &[
@@ -17,18 +19,37 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("->>", &[Jsonb, Int4], Text, lift!(|x: &Value, at: i32| Ok(element(x, at).and_then(as_text)))),
     total("#>", &[Jsonb, TextArray], Jsonb, lift!(|x: &Value, path: &List| Ok(follow(x, path).cloned()))),
     total("#>>", &[Jsonb, TextArray], Text, lift!(|x: &Value, path: &List| Ok(follow(x, path).and_then(as_text)))),
-    partial("->>", &[Json, Text], Text, lift!(|x: &str, name: &str| Ok(member(&parse(x)?, name).and_then(as_text)))),
-    partial("->>", &[Json, Int4], Text, lift!(|x: &str, at: i32| Ok(element(&parse(x)?, at).and_then(as_text)))),
-    partial(
-        "#>>",
-        &[Json, TextArray],
-        Text,
-        lift!(|x: &str, path: &List| Ok(follow(&parse(x)?, path).and_then(as_text))),
-    ),
+    partial("->", &[Json, Text], Json, lift!(|x: &str, name: &str| Ok(raw::member(x, name)?.map(as_json)))),
+    partial("->", &[Json, Int4], Json, lift!(|x: &str, at: i32| Ok(raw::element(x, at)?.map(as_json)))),
+    partial("->>", &[Json, Text], Text, lift!(|x: &str, name: &str| raw::text(raw::member(x, name)?))),
+    partial("->>", &[Json, Int4], Text, lift!(|x: &str, at: i32| raw::text(raw::element(x, at)?))),
+    partial("#>", &[Json, TextArray], Json, lift!(|x: &str, path: &List| Ok(raw::follow(x, path)?.map(as_json)))),
+    partial("#>>", &[Json, TextArray], Text, lift!(|x: &str, path: &List| raw::text(raw::follow(x, path)?))),
+    partial("json_array_length", &[Json], Int4, lift!(|x: &str| array_length(&parse(x)?))),
     total("?", &[Jsonb, Text], Bool, lift!(|x: &Value, name: &str| Ok(exists(x, name)))),
+    total(
+        "?|",
+        &[Jsonb, TextArray],
+        Bool,
+        lift!(|x: &Value, names: &List| Ok(texts(names).any(|name| exists(x, name)))),
+    ),
+    total(
+        "?&",
+        &[Jsonb, TextArray],
+        Bool,
+        lift!(|x: &Value, names: &List| Ok(texts(names).all(|name| exists(x, name)))),
+    ),
     total("@>", &[Jsonb, Jsonb], Bool, lift!(|x: &Value, part: &Value| Ok(contains(x, part)))),
     total("<@", &[Jsonb, Jsonb], Bool, lift!(|part: &Value, x: &Value| Ok(contains(x, part)))),
-    partial("||", &[Jsonb, Jsonb], Jsonb, lift!(|a: &Value, b: &Value| concat(a, b))),
+    total("||", &[Jsonb, Jsonb], Jsonb, lift!(|a: &Value, b: &Value| Ok(concat(a, b)))),
+    partial("-", &[Jsonb, Text], Jsonb, lift!(|x: &Value, name: &str| without(x, &|known| known == name))),
+    partial(
+        "-",
+        &[Jsonb, TextArray],
+        Jsonb,
+        lift!(|x: &Value, names: &List| without(x, &|known| names_it(names, known))),
+    ),
+    partial("-", &[Jsonb, Int4], Jsonb, lift!(|x: &Value, at: i32| without_item(x, at))),
     total("jsonb_typeof", &[Jsonb], Text, lift!(|x: &Value| Ok(kind(x)))),
     partial("json_typeof", &[Json], Text, lift!(|x: &str| Ok(kind(&parse(x)?)))),
     partial("jsonb_array_length", &[Jsonb], Int4, lift!(|x: &Value| array_length(x))),
@@ -38,6 +59,10 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("jsonb_build_array", &[], Jsonb, |values, _| build_array(values)),
     partial("jsonb_build_array", &[Any], Jsonb, |values, _| build_array(values)).sees_nulls().repeats_last(),
 ];
+
+fn as_json(text: &str) -> Datum {
+    Datum::Json(text.into())
+}
 
 fn parse(json: &str) -> Result<Value> {
     Ok(Value::parse(json)?)
@@ -57,9 +82,16 @@ fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
-/// The element at a position; a negative one counts from the end.
+/// The element at a position; a negative one counts from the end. A bare value is taken for an array of it.
 fn element(value: &Value, at: i32) -> Option<&Value> {
-    let Value::Array(items) = value else { return None };
+    match value {
+        Value::Object(_) => None,
+        Value::Array(items) => item(items, at),
+        bare => item(std::slice::from_ref(bare), at),
+    }
+}
+
+fn item<X>(items: &[X], at: i32) -> Option<&X> {
     let at = if at < 0 { items.len().checked_sub(at.unsigned_abs() as usize)? } else { at as usize };
     items.get(at)
 }
@@ -67,7 +99,7 @@ fn element(value: &Value, at: i32) -> Option<&Value> {
 fn follow<'a>(value: &'a Value, path: &List) -> Option<&'a Value> {
     path.items.iter().try_fold(value, |value, step| match (value, step) {
         (Value::Object(_), Datum::Text(name)) => member(value, name),
-        (Value::Array(_), Datum::Text(at)) => element(value, at.trim().parse().ok()?),
+        (Value::Array(items), Datum::Text(at)) => item(items, at.trim().parse().ok()?),
         _ => None,
     })
 }
@@ -117,22 +149,48 @@ fn contains_nested(value: &Value, part: &Value) -> bool {
     if is_container(value) == is_container(part) { contains(value, part) } else { false }
 }
 
-fn concat(a: &Value, b: &Value) -> Result<Value> {
+fn concat(a: &Value, b: &Value) -> Value {
     let as_items = |value: &Value| match value {
         Value::Array(items) => items.clone(),
         other => vec![other.clone()],
     };
     match (a, b) {
-        (Value::Object(first), Value::Object(second)) => {
-            Ok(Value::object(first.iter().chain(second).cloned().collect()))
+        (Value::Object(first), Value::Object(second)) => Value::object(first.iter().chain(second).cloned().collect()),
+        _ => Value::Array([as_items(a), as_items(b)].concat()),
+    }
+}
+
+/// The names that are not null.
+fn texts(names: &List) -> impl Iterator<Item = &str> {
+    names.items.iter().filter_map(|name| if let Datum::Text(name) = name { Some(name.as_ref()) } else { None })
+}
+
+fn names_it(names: &List, known: &str) -> bool {
+    texts(names).any(|name| name == known)
+}
+
+/// Without the members, or the strings of an array, of these names.
+fn without(value: &Value, gone: &dyn Fn(&str) -> bool) -> Result<Value> {
+    match value {
+        Value::Object(members) => Ok(Value::object(members.iter().filter(|(name, _)| !gone(name)).cloned().collect())),
+        Value::Array(items) => {
+            let kept = |item: &&Value| !matches!(item, Value::String(text) if gone(text));
+            Ok(Value::Array(items.iter().filter(kept).cloned().collect()))
         }
-        (Value::Object(_), Value::Array(_)) | (Value::Array(_), _) | (_, Value::Array(_)) => {
-            Ok(Value::Array([as_items(a), as_items(b)].concat()))
+        _ => Err(EvalError::new("22023", "cannot delete from scalar")),
+    }
+}
+
+/// Without the element at a position.
+fn without_item(value: &Value, at: i32) -> Result<Value> {
+    match value {
+        Value::Array(items) => {
+            let place = if at < 0 { items.len() as i64 + i64::from(at) } else { i64::from(at) };
+            let kept = items.iter().enumerate().filter(|(index, _)| *index as i64 != place);
+            Ok(Value::Array(kept.map(|(_, item)| item.clone()).collect()))
         }
-        (Value::Object(_), _) | (_, Value::Object(_)) => {
-            Err(EvalError::new("22023", "invalid concatenation of jsonb objects"))
-        }
-        _ => Ok(Value::Array(vec![a.clone(), b.clone()])),
+        Value::Object(_) => Err(EvalError::new("22023", "cannot delete from object using integer index")),
+        _ => Err(EvalError::new("22023", "cannot delete from scalar")),
     }
 }
 

@@ -161,18 +161,28 @@ fn compiled(pattern: &str, flags: &str) -> Result<Rc<Regex>> {
 /// Postgres's syntax in that of `fancy-regex`: `.` and bracket complements match newlines unless a flag says otherwise.
 fn translate(pattern: &str, flags: &str) -> Result<String> {
     let mut options = String::from("s");
-    for flag in flags.chars() {
+    let mut literal = false;
+    // Options within the pattern stand at its beginning, and win.
+    let within = pattern.strip_prefix("(?").and_then(|rest| rest.split_once(')'));
+    let within = within.filter(|(options, _)| !options.is_empty() && options.chars().all(|c| c.is_ascii_lowercase()));
+    let (more, pattern) = within.unwrap_or(("", pattern));
+    for flag in flags.chars().chain(more.chars()) {
         match flag {
             'i' => options.push('i'),
             'c' => options.retain(|option| option != 'i'),
             'n' | 'm' => options = options.replace('s', "m"),
             's' => options = options.replace('m', "s"),
             'x' => options.push('x'),
-            'g' => {}
+            'q' => literal = true,
+            'e' | 'g' | 't' => {}
             _ => return Err(EvalError::new("22023", format!("invalid regular expression option: \"{flag}\""))),
         }
     }
     let mut out = format!("(?{options})");
+    if literal {
+        out.push_str(&fancy_regex::escape(pattern));
+        return Ok(out);
+    }
     let mut rest = pattern.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
@@ -186,10 +196,34 @@ fn translate(pattern: &str, flags: &str) -> Result<String> {
                 None => out.push('\\'),
             },
             '[' => bracket(&mut rest, &mut out),
+            '{' => bound(&mut rest, &mut out)?,
             c => out.push(c),
         }
     }
     Ok(out)
+}
+
+/// Most repetitions that can be asked for.
+const MAX_REPETITIONS: u32 = 255;
+
+/// `{m}`, `{m,}` or `{m,n}`, of which the brace has been read.
+fn bound(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> Result<()> {
+    let mut written = String::new();
+    while let Some(c) = rest.next_if(|c| c.is_ascii_digit() || *c == ',') {
+        written.push(c);
+    }
+    let (least, most) = written.split_once(',').unwrap_or((&written, &written));
+    let number = |digits: &str| if digits.is_empty() { Some(MAX_REPETITIONS) } else { digits.parse().ok() };
+    let fits = match (number(least), number(most)) {
+        (Some(least), Some(most)) => least <= most && most <= MAX_REPETITIONS,
+        _ => false,
+    };
+    if !written.is_empty() && !fits {
+        return Err(EvalError::new("2201B", "invalid regular expression: invalid repetition count(s)"));
+    }
+    out.push('{');
+    out.push_str(&written);
+    Ok(())
 }
 
 /// A bracket expression, of which the `[` has been read.
@@ -288,8 +322,18 @@ fn texts<'a>(items: impl Iterator<Item = Option<&'a str>>) -> Array {
 
 fn split(s: &str, pattern: &str) -> Result<Array> {
     let regex = compiled(pattern, "")?;
-    let parts: Vec<&str> = regex.split(s).collect::<std::result::Result<_, _>>().map_err(gave_up)?;
-    Ok(texts(parts.into_iter().map(Some)))
+    let (mut parts, mut end) = (Vec::new(), 0);
+    for found in regex.find_iter(s) {
+        let found = found.map_err(gave_up)?;
+        // An empty match separates only what has characters on both sides of it.
+        if found.start() == found.end() && (found.start() == end || found.end() == s.len()) {
+            continue;
+        }
+        parts.push(Some(&s[end..found.start()]));
+        end = found.end();
+    }
+    parts.push(Some(&s[end..]));
+    Ok(texts(parts.into_iter()))
 }
 
 /// The first group of the first match, or the whole of it.

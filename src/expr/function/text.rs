@@ -100,6 +100,7 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("md5", &[Bytea], Text, lift!(|b: &[u8]| Ok(hex(&Md5::digest(b))))),
     partial("encode", &[Bytea, Text], Text, lift!(|b: &[u8], form: &str| encode(b, form))),
     total("quote_literal", &[Text], Text, lift!(|s: &str| Ok(quote_literal(s)))),
+    total("quote_literal", &[Element], Text, lift!(|x: &Datum| Ok(quote_literal(&cast_text(x))))),
 ];
 
 /// What a cast to text gives, unlike `shown` for booleans and `character(n)`.
@@ -242,8 +243,9 @@ fn split_part<'a>(s: &'a str, separator: &str, n: i32) -> Result<&'a str> {
     if separator.is_empty() {
         return Ok(if place == 1 { s } else { "" });
     }
-    let part = if n > 0 { s.split(separator).nth(place - 1) } else { s.rsplit(separator).nth(place - 1) };
-    Ok(part.unwrap_or(""))
+    // From the end too, the separators are those found from the front.
+    let skipped = if n > 0 { Some(place - 1) } else { s.split(separator).count().checked_sub(place) };
+    Ok(skipped.and_then(|skipped| s.split(separator).nth(skipped)).unwrap_or(""))
 }
 
 fn position(s: &str, part: &str) -> i32 {
@@ -252,7 +254,7 @@ fn position(s: &str, part: &str) -> i32 {
 
 fn chr(code: i32) -> Result<String> {
     match u32::try_from(code).ok() {
-        None => Err(EvalError::new("54000", "character number must be positive")),
+        None => Err(EvalError::new("22023", "character number must be positive")),
         Some(0) => Err(EvalError::new("54000", "null character not permitted")),
         Some(code) if code > 0x10FFFF => {
             Err(EvalError::new("54000", format!("requested character too large for encoding: {code}")))

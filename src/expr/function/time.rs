@@ -95,7 +95,7 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("to_timestamp", &[Float8], Timestamptz, lift!(|seconds: f64| from_epoch(seconds))),
     partial("justify_hours", &[Interval], Interval, lift!(|i: Span| Ok(i.justify_hours()?))),
     partial("justify_days", &[Interval], Interval, lift!(|i: Span| Ok(i.justify_days()?))),
-    partial("justify_interval", &[Interval], Interval, lift!(|i: Span| Ok(i.justify_hours()?.justify_days()?))),
+    partial("justify_interval", &[Interval], Interval, lift!(|i: Span| Ok(i.justify_interval()?))),
     total("isfinite", &[Date], Bool, lift!(|d: Day| Ok(calendar::is_finite_date(d.0)))),
     total("isfinite", &[Timestamp], Bool, lift!(|t: Instant| Ok(calendar::is_finite_timestamp(t.0)))),
     total("isfinite", &[Timestamptz], Bool, lift!(|t: Moment| Ok(calendar::is_finite_timestamp(t.0)))),
@@ -177,7 +177,7 @@ fn truncate(unit: &str, at: i64, ty: &Type) -> Result<i64> {
         Unit::Century => first(first_year(day.year, 100), 1),
         Unit::Millennium => first(first_year(day.year, 1000), 1),
         Unit::DayOfWeek | Unit::IsoDayOfWeek | Unit::DayOfYear | Unit::IsoYear | Unit::Epoch | Unit::Julian => {
-            Err(unsupported_unit(unit, ty))
+            Err(unknown_unit(unit, ty))
         }
         Unit::Timezone | Unit::TimezoneHour | Unit::TimezoneMinute => Err(unsupported_unit(unit, ty)),
     }
@@ -214,7 +214,12 @@ fn truncate_interval(unit: &str, interval: Span) -> Result<Span> {
         Unit::Decade => months(120),
         Unit::Century => months(1200),
         Unit::Millennium => months(12_000),
-        _ => Err(unsupported_unit(unit, &Type::Interval)),
+        Unit::Week | Unit::Timezone | Unit::TimezoneHour | Unit::TimezoneMinute => {
+            Err(unsupported_unit(unit, &Type::Interval))
+        }
+        Unit::DayOfWeek | Unit::IsoDayOfWeek | Unit::DayOfYear | Unit::IsoYear | Unit::Epoch | Unit::Julian => {
+            Err(unknown_unit(unit, &Type::Interval))
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::sql::catalog::Catalog;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, UnaryOperator, Value,
+    Array, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, UnaryOperator, Value,
 };
 
 /// Recursion stops here.
@@ -158,6 +158,9 @@ impl<'a> Binder<'a> {
         if spine.len() > MAX_CHAIN && !spine.iter().all(|(_, op, _)| connects(op)) {
             return Err(Fault::new("54001", format!("more than {MAX_CHAIN} operators in a row")).within(first));
         }
+        let operands = std::iter::once(first).chain(spine.iter().rev().map(|(_, _, right)| *right));
+        let following = spine.iter().rev().map(|(_, op, _)| Some(*op)).chain(std::iter::once(None));
+        operands.zip(following).try_for_each(|(operand, next)| refuse_unclear(operand, next))?;
         let mut bound = self.bind(first)?;
         let mut left_op = None;
         for (whole, op, right) in spine.into_iter().rev() {
@@ -203,18 +206,11 @@ impl<'a> Binder<'a> {
                 let operand = self.condition(expr, "NOT")?;
                 operator("not", vec![Operand::new(operand)])
             }
-            UnaryOperator::Minus => match expr {
+            UnaryOperator::Minus => match constant(expr) {
                 // Postgres reads a negated number as one constant: the least integer is one.
-                Expr::Value(value) if matches!(value.value, Value::Number(_, false)) => match &value.value {
-                    Value::Number(digits, _) => number(&format!("-{digits}")),
-                    _ => Err(Fault::syntax("a number is expected")),
-                },
-                // In Postgres a sign binds tighter than `^`; the parser reads -2 ^ 2 the other way.
-                Expr::BinaryOp { op: BinaryOperator::PGExp | BinaryOperator::BitwiseXor, .. } => {
-                    Err(Fault::unsupported("a sign in front of a power is")
-                        .hint("Add parentheses: (-x) ^ y or -(x ^ y)."))
-                }
-                expr => {
+                Some(digits) => number(&negated(&digits)),
+                None if is_power(expr) => self.bind(&sign_first(expr)),
+                None => {
                     let operand = self.bind(expr)?;
                     operator("-", vec![operand])
                 }
@@ -227,7 +223,10 @@ impl<'a> Binder<'a> {
     }
 
     fn cast(&mut self, expr: &Expr, data_type: &DataType) -> Bound<Operand> {
-        let operand = self.bind(expr)?;
+        let operand = match expr {
+            Expr::Array(Array { elem, named: true }) if elem.is_empty() => Operand::Unknown(Some("{}".into())),
+            expr => self.bind(expr)?,
+        };
         self.cast_to(operand, data_type)
     }
 
@@ -302,6 +301,54 @@ impl<'a> Binder<'a> {
         let mut inner = Binder::new(self.catalog, self.scope, Clause::Aggregate, 0);
         inner.depth = self.depth;
         self.aggregates.bind(name, function, &mut inner)
+    }
+}
+
+/// The number an expression is, with its sign, if it is nothing else.
+fn constant(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, false) => Some(digits.clone()),
+            _ => None,
+        },
+        Expr::Nested(inner) => constant(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => constant(expr).map(|digits| negated(&digits)),
+        _ => None,
+    }
+}
+
+fn negated(digits: &str) -> String {
+    digits.strip_prefix('-').map_or_else(|| format!("-{digits}"), str::to_owned)
+}
+
+fn is_power(expr: &Expr) -> bool {
+    matches!(expr, Expr::BinaryOp { op: BinaryOperator::PGExp | BinaryOperator::BitwiseXor, .. })
+}
+
+/// In Postgres a sign binds tighter than `^`; the parser reads -2 ^ 2 the other way.
+fn sign_first(power: &Expr) -> Expr {
+    let mut signed = power.clone();
+    let mut first = &mut signed;
+    while let Expr::BinaryOp { left, op: BinaryOperator::PGExp | BinaryOperator::BitwiseXor, .. } = first {
+        first = left;
+    }
+    let inner = std::mem::replace(first, Expr::Value(Value::Null.into()));
+    *first = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(inner) };
+    signed
+}
+
+/// In Postgres a prefix operator other than a sign takes all arithmetic behind it; the parser takes one operand only.
+fn refuse_unclear(operand: &Expr, next: Option<&BinaryOperator>) -> Bound<()> {
+    use BinaryOperator::{BitwiseXor, Divide, Minus, Modulo, Multiply, PGExp, Plus};
+    match (operand, next) {
+        (Expr::UnaryOp { op, .. }, Some(Plus | Minus | Multiply | Divide | Modulo | PGExp | BitwiseXor))
+            if !matches!(op, UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::Not) =>
+        {
+            Err(Fault::unsupported(format!("arithmetic behind the operator {op} without parentheses is"))
+                .hint(format!("Write {op} (a + b), which is what Postgres does, or ({op} a) + b."))
+                .within(operand))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -80,7 +80,8 @@ impl Operand {
 /// A quoted literal read by the type's input function. An explicit cast to a length cuts where an input would complain.
 fn read(literal: &str, ty: &Type, modifier: i32, context: CastContext) -> Bound<Scalar> {
     let parse = |modifier| text::parse(ty, modifier, literal).map_err(|error| Fault::new(error.code, error.message));
-    match ty {
+    let element = if let Type::Array(element) = ty { element } else { ty };
+    match element {
         Type::Varchar | Type::Char if modifier != -1 => {
             Ok(cast(Scalar::Literal(parse(-1)?, ty.clone()), ty, modifier, context)?)
         }

@@ -3,11 +3,13 @@
 use super::expression::{Binder, call_function, operator, subquery};
 use super::operand::{Operand, unified};
 use super::types;
-use crate::expr::{CastContext, Scalar};
+use crate::expr::{Argument, CastContext, Scalar};
 use crate::sql::error::{Bound, Fault};
 use crate::value::text::IntervalField;
 use crate::value::{Datum, Type};
-use sqlparser::ast::{BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Interval, TrimWhereField};
+use sqlparser::ast::{
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Interval, Subscript, TrimWhereField,
+};
 
 impl Binder<'_> {
     /// Binds what `bind_kind` leaves.
@@ -15,12 +17,12 @@ impl Binder<'_> {
         match expr {
             Expr::IsNull(inner) => self.test("is null", inner),
             Expr::IsNotNull(inner) => self.test("is not null", inner),
-            Expr::IsTrue(inner) => self.test("is true", inner),
-            Expr::IsNotTrue(inner) => self.test("is not true", inner),
-            Expr::IsFalse(inner) => self.test("is false", inner),
-            Expr::IsNotFalse(inner) => self.test("is not false", inner),
-            Expr::IsUnknown(inner) => self.test("is unknown", inner),
-            Expr::IsNotUnknown(inner) => self.test("is not unknown", inner),
+            Expr::IsTrue(inner) => self.truth("is true", inner),
+            Expr::IsNotTrue(inner) => self.truth("is not true", inner),
+            Expr::IsFalse(inner) => self.truth("is false", inner),
+            Expr::IsNotFalse(inner) => self.truth("is not false", inner),
+            Expr::IsUnknown(inner) => self.truth("is unknown", inner),
+            Expr::IsNotUnknown(inner) => self.truth("is not unknown", inner),
             Expr::IsDistinctFrom(a, b) => self.apply("is distinct from", [&**a, b]),
             Expr::IsNotDistinctFrom(a, b) => self.apply("is not distinct from", [&**a, b]),
             Expr::Between { expr, negated, low, high } => self.between(expr, *negated, low, high),
@@ -56,6 +58,8 @@ impl Binder<'_> {
                 self.call("floor", [&**expr])
             }
             Expr::Interval(interval) => self.interval(interval),
+            Expr::Array(array) if array.named => self.array(&array.elem),
+            Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),
             Expr::Collate { expr, collation } if collation.to_string().trim_matches('"') == "C" => self.bind(expr),
             other => Err(refused(other)),
         }
@@ -64,6 +68,46 @@ impl Binder<'_> {
     fn test(&mut self, name: &str, inner: &Expr) -> Bound<Operand> {
         let operand = self.bind(inner)?;
         operator(name, vec![operand])
+    }
+
+    /// A test of a condition.
+    fn truth(&mut self, name: &str, inner: &Expr) -> Bound<Operand> {
+        let operand = self.condition(inner, &name.to_uppercase())?;
+        operator(name, vec![Operand::new(operand)])
+    }
+
+    /// `ARRAY[…]`: of arrays, it has one dimension more than they.
+    fn array(&mut self, elements: &[Expr]) -> Bound<Operand> {
+        if elements.is_empty() {
+            return Err(Fault::new("42P18", "cannot determine type of empty array")
+                .hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
+        }
+        let operands = self.bind_all(elements)?;
+        let nested = operands.iter().any(|operand| matches!(operand.argument(), Argument::Known(Type::Array(_))));
+        let (scalars, _) = unified("ARRAY", operands)?;
+        let operands = scalars.into_iter().map(Operand::new).collect();
+        call_function(if nested { "array of arrays" } else { "array" }, operands)
+    }
+
+    /// `list[at]`
+    fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Bound<Operand> {
+        match chain {
+            [AccessExpr::Subscript(Subscript::Index { index })] => {
+                let (list, index) = (self.bind(root)?, self.bind(index)?);
+                let element = call_function("subscript", vec![list.clone(), index])?;
+                let Operand::Typed(element, _) = element else { return Ok(element) };
+                if !element.is_fallible() {
+                    return Ok(Operand::new(element));
+                }
+                // Of a null array Postgres does not look at the subscript.
+                let (ty, absent) = (element.ty(), operator("is null", vec![list])?.condition("CASE/WHEN")?);
+                let null = Scalar::Literal(Datum::Null, ty.clone());
+                Ok(Operand::new(Scalar::Case { branches: vec![(absent, null)], otherwise: Box::new(element), ty }))
+            }
+            [AccessExpr::Subscript(_)] => Err(Fault::unsupported("a slice of an array is")),
+            [AccessExpr::Subscript(_), ..] => Err(Fault::unsupported("more than one subscript is")),
+            _ => Err(Fault::unsupported("a field of an expression is")),
+        }
     }
 
     fn apply<'e>(&mut self, name: &str, exprs: impl IntoIterator<Item = &'e Expr>) -> Bound<Operand> {
@@ -211,8 +255,7 @@ fn refused(expr: &Expr) -> Fault {
         Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY is",
         Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => "GROUPING SETS, CUBE and ROLLUP are",
         Expr::Tuple(_) => "a row of several values as an expression is",
-        Expr::Array(_) => "an ARRAY[…] constructor is",
-        Expr::CompoundFieldAccess { .. } => "a subscript or field of an expression is",
+        Expr::Array(_) => return Fault::syntax("an array is written ARRAY[…]"),
         Expr::Collate { .. } => "a collation other than \"C\" is",
         Expr::IsNormalized { .. } => "IS NORMALIZED is",
         Expr::IsJson { .. } => "IS JSON is",

@@ -260,7 +260,7 @@ impl Sum {
             let digits = token.trim_start_matches(['+', '-']);
             if token.contains(':') {
                 self.give(CLOCK_FIELDS)?;
-                self.micros = self.micros.checked_add(clock(token)?).ok_or(Problem::FieldOutOfRange)?;
+                self.micros = self.micros.checked_add(clock(token, fields)?).ok_or(Problem::FieldOutOfRange)?;
                 rest = &rest[token.len()..];
             } else if let Some((years, months)) = digits.split_once('-') {
                 self.add_years_months(token, years, months)?;
@@ -323,8 +323,8 @@ fn take_number(text: &str) -> Result<(Number, &str), Problem> {
     Ok((Number { whole: whole * sign, fraction: fraction * sign as f64 }, rest))
 }
 
-/// `[-]h:mm[:ss[.ffffff]]`, or `mm:ss.ffffff`
-fn clock(token: &str) -> Result<i64, Problem> {
+/// `[-]h:mm[:ss[.ffffff]]`, or `mm:ss.ffffff`; where minutes and seconds are asked for, `mm:ss`.
+fn clock(token: &str, fields: i32) -> Result<i64, Problem> {
     let negative = token.starts_with('-');
     let unsigned = token.strip_prefix(['+', '-']).unwrap_or(token);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
@@ -336,7 +336,9 @@ fn clock(token: &str) -> Result<i64, Problem> {
     let number = |part: &str| part.parse::<i64>().map_err(|_| Problem::FieldOutOfRange);
     let (hours, minutes, seconds) = match parts.as_slice() {
         [hours, minutes, seconds] => (number(hours)?, number(minutes)?, number(seconds)?),
-        [minutes, seconds] if unsigned.contains('.') => (0, number(minutes)?, number(seconds)?),
+        [minutes, seconds] if unsigned.contains('.') || fields == MINUTE_FIELD | SECOND_FIELD => {
+            (0, number(minutes)?, number(seconds)?)
+        }
         [hours, minutes] => (number(hours)?, number(minutes)?, 0),
         _ => return Err(Problem::Syntax),
     };
