@@ -11,10 +11,11 @@ use crate::support::feed::{Rows, difference};
 use crate::support::postgres::{Database, Postgres};
 use crate::support::program::{Program, ViewSet};
 use crate::support::random::{Random, seed, setting};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How many frontiers of a run are judged at most; the rest are left out evenly.
+/// About how many frontiers of a run are judged at most; the rest are left out evenly.
 const JUDGED_MAX: usize = 60;
 /// Concurrent writers.
 const WRITERS: u64 = 4;
@@ -111,16 +112,11 @@ impl Run {
         }
         let frontiers = feeds.frontiers();
         let step = frontiers.len().div_ceil(JUDGED_MAX).max(1);
-        let mut judge = Judge::new();
-        for frontier in frontiers.iter().rev().step_by(step).rev().chain(self.quiet.iter().map(|q| &q.frontier)) {
-            judge.verdict(&feeds, *frontier).unwrap_or_else(|shown| panic!("{shown}"));
-        }
-        eprintln!(
-            "{} of {} frontiers judged, {} moments at rest",
-            frontiers.len().div_ceil(step),
-            frontiers.len(),
-            self.quiet.len()
-        );
+        let mut judged: BTreeSet<u64> = frontiers.iter().rev().step_by(step).copied().collect();
+        judged.extend(self.quiet.iter().map(|quiet| quiet.frontier));
+        let mut judge = Judge::new(&feeds);
+        judged.iter().for_each(|frontier| judge.verdict(*frontier).unwrap_or_else(|shown| panic!("{shown}")));
+        eprintln!("{} of {} frontiers judged, {} moments at rest", judged.len(), frontiers.len(), self.quiet.len());
     }
 }
 
@@ -145,19 +141,16 @@ fn prove(workers: usize, usual_seed: u64) {
 }
 
 #[test]
-#[ignore = "has not passed yet: open, see the README"]
 fn views_are_right_at_every_frontier_with_one_worker() {
     prove(1, 11);
 }
 
 #[test]
-#[ignore = "has not passed yet: open, see the README"]
 fn views_are_right_at_every_frontier_with_two_workers() {
     prove(2, 22);
 }
 
 #[test]
-#[ignore = "has not passed yet: open, see the README"]
 fn views_are_right_at_every_frontier_with_four_workers() {
     prove(4, 44);
 }

@@ -81,6 +81,29 @@ impl Feed {
     }
 }
 
+/// A view as it becomes from frontier to frontier.
+pub struct Replay<'a> {
+    changes: Vec<&'a (u64, String, i64)>,
+    rows: Rows,
+}
+
+impl<'a> Replay<'a> {
+    /// Before all changes.
+    pub fn new(feed: &'a Feed) -> Replay<'a> {
+        let mut changes: Vec<_> = feed.changes.iter().collect();
+        changes.sort_by_key(|(time, ..)| std::cmp::Reverse(*time));
+        Replay { changes, rows: Rows::new() }
+    }
+
+    /// The view at a frontier not below the one before.
+    pub fn advance(&mut self, frontier: u64) -> &Rows {
+        while let Some((_, row, diff)) = self.changes.pop_if(|(time, ..)| *time < frontier) {
+            add(&mut self.rows, row, *diff);
+        }
+        &self.rows
+    }
+}
+
 /// Adds to a row's count; a row that does not occur is not there.
 pub fn add(rows: &mut Rows, row: &str, diff: i64) {
     let count = rows.entry(row.to_owned()).or_insert(0);
