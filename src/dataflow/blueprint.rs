@@ -1,7 +1,7 @@
 //! A program that was checked: its relations in an order in which each one's inputs come before it.
 
 use super::native::NativeView;
-use super::program::{DataflowError, InputRelation, Program, error_schema, errors_of};
+use super::program::{DataflowError, InputRelation, Program, Unique, error_schema, errors_of};
 use super::shape::{Relations, columns};
 use crate::plan::{Rel, View};
 use crate::timeline::SourceId;
@@ -17,6 +17,8 @@ pub struct Blueprint {
     pub relations: Vec<Relation>,
     /// The place of each relation.
     pub places: HashMap<RelationName, usize>,
+    /// Relations with enforced keys; each stands right behind the one whose rows it has.
+    uniques: Vec<Unique>,
 }
 
 /// A relation and where it comes from.
@@ -41,6 +43,8 @@ pub enum Definition {
     Native(NativeView),
     /// The errors of the view at that place.
     ErrorsOf(usize),
+    /// The relation at that place with its key enforced.
+    Unique(usize, Unique),
 }
 
 impl Relations for Blueprint {
@@ -52,8 +56,12 @@ impl Relations for Blueprint {
 impl Blueprint {
     /// Checks a program and orders it.
     pub fn new(program: &Program) -> Result<Blueprint, DataflowError> {
-        let mut blueprint =
-            Blueprint { sources: program.sources.clone(), relations: Vec::new(), places: HashMap::new() };
+        let mut blueprint = Blueprint {
+            sources: program.sources.clone(),
+            relations: Vec::new(),
+            places: HashMap::new(),
+            uniques: program.uniques.clone(),
+        };
         for input in &program.inputs {
             blueprint.add_input(input)?;
         }
@@ -105,7 +113,7 @@ impl Blueprint {
         let (name, schema) = match &definition {
             Definition::View(view) => (view.name.clone(), self.view_schema(view)?),
             Definition::Native(view) => (view.name.clone(), view.schema.clone()),
-            Definition::Input(_) | Definition::ErrorsOf(_) => return Ok(()),
+            Definition::Input(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => return Ok(()),
         };
         let inputs = inputs_of(&definition);
         let sources: BTreeSet<usize> =
@@ -134,11 +142,19 @@ impl Blueprint {
     }
 
     fn add(&mut self, relation: Relation) -> Result<(), DataflowError> {
-        if self.places.insert(relation.name.clone(), self.relations.len()).is_some() {
+        let place = self.relations.len();
+        if self.places.insert(relation.name.clone(), place).is_some() {
             return Err(DataflowError::Duplicate(relation.name));
         }
+        let (uniques, others) = std::mem::take(&mut self.uniques).into_iter().partition(|u| u.of == relation.name);
+        self.uniques = others;
+        let (schema, sources) = (relation.schema.clone(), relation.sources.clone());
         self.relations.push(relation);
-        Ok(())
+        let unique = |unique: Unique| {
+            let (name, schema, sources) = (unique.name.clone(), schema.clone(), sources.clone());
+            self.add(Relation { name, schema, sources, definition: Definition::Unique(place, unique) })
+        };
+        Vec::into_iter(uniques).try_for_each(unique)
     }
 
     fn missing(&self, definition: &Definition) -> Vec<RelationName> {
@@ -169,7 +185,7 @@ fn name_of(definition: &Definition) -> Option<RelationName> {
         Definition::Input(input) => Some(input.name.clone()),
         Definition::View(view) => Some(view.name.clone()),
         Definition::Native(view) => Some(view.name.clone()),
-        Definition::ErrorsOf(_) => None,
+        Definition::ErrorsOf(_) | Definition::Unique(..) => None,
     }
 }
 
@@ -180,7 +196,7 @@ fn with_errors(name: RelationName) -> [RelationName; 2] {
 
 fn inputs_of(definition: &Definition) -> BTreeSet<RelationName> {
     match definition {
-        Definition::Input(_) | Definition::ErrorsOf(_) => BTreeSet::new(),
+        Definition::Input(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => BTreeSet::new(),
         Definition::Native(view) => view.inputs.iter().cloned().collect(),
         Definition::View(view) => {
             let mut inputs = BTreeSet::new();

@@ -148,7 +148,7 @@ impl Sender {
     fn place(&self, id: RelationId) -> Result<usize, String> {
         let is_it = |definition: &Definition| match definition {
             Definition::Input(input) => input.id == id && input.source == self.source_id,
-            Definition::View(_) | Definition::Native(_) | Definition::ErrorsOf(_) => false,
+            Definition::View(_) | Definition::Native(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => false,
         };
         let place = self.shared.blueprint.relations.iter().position(|relation| is_it(&relation.definition));
         place.ok_or_else(|| {

@@ -30,6 +30,6 @@ mod worker;
 pub use evaluate::evaluate;
 pub use ingest::{Closed, Sender};
 pub use native::{Build, NativeInputs, NativeView, rehearse};
-pub use program::{DataflowError, Export, InputRelation, OnError, Program, Settings, error_schema, errors_of};
+pub use program::{DataflowError, Export, InputRelation, OnError, Program, Settings, Unique, error_schema, errors_of};
 pub use types::empty;
 pub use worker::{Dataflow, Peeked, RelationStats};

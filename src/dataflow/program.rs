@@ -41,9 +41,27 @@ pub struct InputRelation {
     pub upserts: bool,
 }
 
+/// The rows of a relation, one per key: of several the least. The others, and those whose key is null, are errors for as long
+/// as that is so.
+#[derive(Clone, Debug)]
+pub struct Unique {
+    /// Its own name.
+    pub name: RelationName,
+    /// Whose rows.
+    pub of: RelationName,
+    /// The columns of the key.
+    pub key: Vec<usize>,
+    /// Whether no two rows can have the same key, so that only nulls are errors.
+    pub proven: bool,
+    /// Who needs the key, as it is called in errors: `sink cache`.
+    pub holder: String,
+    /// The error relation that takes them, defined after the relation: its own, or that of the stream whose late events it is.
+    pub errors: RelationName,
+}
+
 /// Somebody who is told a relation's steps.
 pub struct Export {
-    /// An input, a SQL view, a Rust view, or the `<view>_errors` of either.
+    /// An input, a SQL view, a Rust view, the `<view>_errors` of either, or a `Unique`.
     pub relation: RelationName,
     /// Called on a worker's thread, with one step per frontier from the first real frontier on; must not block for long.
     pub tell: Box<dyn FnMut(Step) + Send>,
@@ -63,6 +81,8 @@ pub struct Program {
     pub views: Vec<plan::View>,
     /// Rust views, in any order; they and SQL views may use each other.
     pub native: Vec<NativeView>,
+    /// Relations with enforced keys.
+    pub uniques: Vec<Unique>,
     /// Who is told what.
     pub exports: Vec<Export>,
     /// The relations whose content `Dataflow::peek` can show.

@@ -9,12 +9,13 @@ use super::fault::row_error;
 use super::ingest::{Changes, Command, Sender};
 use super::native::NativeInputs;
 use super::operators::export::{Tell, export};
+use super::operators::unique::unique;
 use super::operators::upsert::upsert;
 use super::operators::watch::watch;
 use super::program::{DataflowError, OnError, Program, Settings};
 use super::render::Renderer;
 use super::state::{Content, ENDED, Shared};
-use super::types::{Rows, Scope, empty};
+use super::types::{Errors, Rows, Scope, empty};
 use crate::timeline::{SourceId, Step, Upsert};
 use crate::value::{Diff, RelationName, Row, Time};
 use crossbeam_channel as channel;
@@ -310,6 +311,7 @@ fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Resu
     let mut probes = Vec::new();
     let mut renderer = Renderer::new(scope, blueprint);
     let mut errors = empty(scope);
+    let mut conflicts: Vec<(&RelationName, Rows<'_>)> = Vec::new();
     for (place, relation) in blueprint.relations.iter().enumerate() {
         let rows = match &relation.definition {
             Definition::Input(input) => {
@@ -334,8 +336,15 @@ fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Resu
                 errors = empty(scope).concatenate(given.into_errors());
                 rows
             }
-            Definition::ErrorsOf(_) => errors.clone().map(|error| super::fault::error_row(&error)),
+            Definition::ErrorsOf(_) => error_rows(errors.clone()),
+            Definition::Unique(of, enforced) => {
+                let (rows, found) = unique(renderer.relation(*of), &relation.schema.columns, enforced);
+                conflicts.push((&enforced.errors, error_rows(found)));
+                rows
+            }
         };
+        let here = conflicts.extract_if(.., |(errors, _)| **errors == relation.name);
+        let rows = here.fold(rows, |rows, (_, conflicts)| rows.concat(conflicts));
         let (rows, probe) = watch(rows, place, shared.clone());
         probes.push(probe);
         if shared.read[place] {
@@ -344,6 +353,10 @@ fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Resu
         renderer.define(rows);
     }
     Ok((inputs, probes))
+}
+
+fn error_rows(errors: Errors<'_>) -> Rows<'_> {
+    errors.map(|error| super::fault::error_row(&error))
 }
 
 fn render_input<'s>(scope: Scope<'s>, shared: &Arc<Shared>, place: usize, upserts: bool) -> (InputHandle, Rows<'s>) {

@@ -2,9 +2,9 @@
 
 use super::definition::{NativeDefinition, SinkDefinition};
 use super::failure::Failure;
-use crate::dataflow::{InputRelation, NativeView, error_schema, errors_of};
+use crate::dataflow::{InputRelation, NativeView, Unique, error_schema, errors_of};
 use crate::plan::{View, rewrite};
-use crate::sink::{Sink, SinkView};
+use crate::sink::{Sink, SinkKey, SinkView};
 use crate::source::SourceRelation;
 use crate::sql::{self, Catalog, SqlFile};
 use crate::timeline::{RelationId, SourceId};
@@ -59,6 +59,8 @@ pub(super) struct SinkPlan {
     pub(super) name: String,
     pub(super) relation: RelationName,
     pub(super) sink: Box<dyn Sink>,
+    /// The key, if the relation's rows need not have it.
+    pub(super) enforced: Option<Unique>,
 }
 
 /// Compiles everything. All errors of one kind are told at once.
@@ -98,7 +100,7 @@ pub(super) fn assemble(
     }
     let expected: Vec<Vec<Vec<Column>>> = native.iter().map(|definition| definition.expected.clone()).collect();
     let native: Vec<NativeView> = native.into_iter().map(|definition| definition.view).collect();
-    let sinks = sinks.into_iter().map(|sink| plan_sink(sink, &schemas)).collect::<Result<Vec<_>, _>>()?;
+    let sinks = sinks.into_iter().map(|sink| plan_sink(sink, &schemas, &inputs)).collect::<Result<Vec<_>, _>>()?;
     for name in peekable {
         find(name, &schemas, "asked for by the program")?;
     }
@@ -170,12 +172,45 @@ fn check_inputs(definition: &NativeDefinition, schemas: &Schemas) -> Result<(), 
     Ok(())
 }
 
-fn plan_sink(sink: SinkDefinition, schemas: &Schemas) -> Result<SinkPlan, Failure> {
+fn plan_sink(sink: SinkDefinition, schemas: &Schemas, inputs: &[Input]) -> Result<SinkPlan, Failure> {
     let SinkDefinition { name, relation, make } = sink;
     let schema = find(&relation, schemas, &format!("shown by sink `{name}`"))?.clone();
     let made = make(&name, SinkView { name: relation.clone(), schema });
     let sink = made.map_err(|error| Failure::of_sink(&name, &error))?;
-    Ok(SinkPlan { name, relation, sink })
+    let enforced = match sink.key().filter(|key| !key.is_enforced()) {
+        Some(key) => Some(enforce(&name, &relation, key, schemas, inputs)?),
+        None => None,
+    };
+    Ok(SinkPlan { name, relation, sink, enforced })
+}
+
+/// A sink's key that is declared only, or may be null.
+fn enforce(
+    sink: &str,
+    relation: &RelationName,
+    key: &SinkKey,
+    schemas: &Schemas,
+    inputs: &[Input],
+) -> Result<Unique, Failure> {
+    let owner = match inputs.iter().find(|input| input.relation.name == *relation).map(|input| &input.role) {
+        Some(Role::LateOf(stream)) => &inputs[stream.0].relation.name,
+        Some(Role::Offered(_) | Role::ErrorsOf(_)) | None => relation,
+    };
+    let errors = errors_of(owner);
+    if !schemas.contains_key(&errors) {
+        return Err(Failure::config(format!(
+            "sink `{sink}`: two rows of `{relation}` may have one key, and there is no relation for the one that is not \
+             shown; choose a sink without keys, or a view with the key in its GROUP BY"
+        )));
+    }
+    Ok(Unique {
+        name: RelationName { schema: format!("sink {sink}"), name: relation.to_string() },
+        of: relation.clone(),
+        key: key.columns().to_vec(),
+        proven: key.is_proven(),
+        holder: format!("sink {sink}"),
+        errors,
+    })
 }
 
 /// Who reads whom.

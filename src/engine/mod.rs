@@ -87,13 +87,17 @@ impl Planned {
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
         let mut waiting_sinks = Vec::new();
-        for assemble::SinkPlan { name, relation, sink } in sinks {
+        for assemble::SinkPlan { name, relation, sink, enforced } in sinks {
+            let mut errors = reach.errors(&relation);
+            errors.extend(enforced.as_ref().map(|unique| unique.errors.clone()));
+            let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
+            program.uniques.extend(enforced);
             // A keyed target may lose what it has, and is then given the whole content.
-            program.peekable.extend(sink.key().map(|_| relation.clone()));
-            let (waiting, tell) = sinks::prepare(name, relation.clone(), sink);
-            let tell = gate.door(reach.errors(&relation), tell);
-            program.exports.push(Export { relation, tell });
-            waiting_sinks.push(waiting);
+            program.peekable.extend(sink.key().map(|_| shown.clone()));
+            let (waiting, tell) = sinks::prepare(name, relation, sink);
+            let tell = gate.door(errors, tell);
+            waiting_sinks.push((waiting, shown.clone()));
+            program.exports.push(Export { relation: shown, tell });
         }
         for (relation, owner) in errors {
             let tell = gate.watch(relation.clone(), owner);
@@ -103,11 +107,9 @@ impl Planned {
         let view_names: Vec<RelationName> = names.cloned().collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
-        let start = |sink: sinks::WaitingSink| {
-            let peek = dataflow.peeker(&sink.relation);
-            sink.start(peek)
-        };
-        let running_sinks = waiting_sinks.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
+        let waiting = waiting_sinks.into_iter();
+        let running_sinks =
+            waiting.map(|(sink, shown)| sink.start(dataflow.peeker(&shown))).collect::<Result<Vec<_>, _>>()?;
         let threads = sources.into_iter().enumerate();
         let launched = threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once));
         let sources = launched.collect();

@@ -225,7 +225,6 @@ fn sink_status(sink: &RunningSink) -> SinkStatus {
         connected: progress.connected.load(Ordering::Relaxed),
         rows: progress.rows.load(Ordering::Relaxed),
         retries: progress.retries.load(Ordering::Relaxed),
-        held_back: progress.held_back.load(Ordering::Relaxed),
         acknowledged: progress.frontier().map_or(Reached::Nothing, Reached::from_frontier),
         p50: progress.latency.quantile(0.5),
         p99: progress.latency.quantile(0.99),

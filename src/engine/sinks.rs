@@ -44,7 +44,7 @@ impl Told {
 /// A sink whose steps are taken already, waiting for its thread.
 pub(super) struct WaitingSink {
     name: String,
-    pub(super) relation: RelationName,
+    relation: RelationName,
     sink: Box<dyn Sink>,
     steps: Receiver<Step>,
     told: Arc<Told>,

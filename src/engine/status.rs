@@ -109,8 +109,6 @@ pub struct SinkStatus {
     pub rows: u64,
     /// Deliveries tried again.
     pub retries: u64,
-    /// Rows the target does not show, because their key is null or another row has it.
-    pub held_back: u64,
     /// The frontier acknowledged last.
     pub acknowledged: Reached,
     /// From commit to acknowledgement: median.

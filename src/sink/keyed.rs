@@ -1,12 +1,11 @@
 //! From changes to keys: which columns identify a row in a keyed target, how a key reads there, and the one `Put` or `Delete`
 //! per key that a step comes down to.
 //!
-//! If the planner has proven the key unique, a step decides its keys alone and nothing is remembered. A key that is only
-//! declared is enforced: every key's rows are remembered, the target shows the least, the rest are counted as held back.
+//! The steps a keyed sink is told never have two rows with one key, nor a null in it: where that is not proven
+//! ([`SinkKey::is_enforced`]), the dataflow enforces it and makes errors of the other rows. So a step decides its keys alone.
 
 use super::{SinkError, SinkView};
 use crate::value::{Diff, Row, RowBuilder, Schema, Time, encoding, text};
-use std::collections::{BTreeMap, HashMap};
 
 /// The columns that identify a row in a keyed target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +50,18 @@ impl SinkKey {
         &self.columns
     }
 
-    /// The key of a row, or nothing if a column of it is null.
-    fn of_row(&self, row: &Row, builder: &mut RowBuilder, starts: &mut Vec<usize>) -> Option<Row> {
+    /// Whether the view itself has at most one row per key.
+    pub fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// Whether no row of the view can do without: the key is proven and never null.
+    pub fn is_enforced(&self) -> bool {
+        self.proven && !self.nullable
+    }
+
+    /// The key of a row.
+    fn of_row(&self, row: &Row, builder: &mut RowBuilder, starts: &mut Vec<usize>) -> Row {
         row.with_bytes(|bytes| {
             starts.clear();
             let mut at = 0;
@@ -65,9 +74,7 @@ impl SinkKey {
                 builder.push_encoded(&bytes[starts[column]..starts[column + 1]]);
             }
         });
-        let key = builder.finish();
-        let null = self.nullable && key.unpack().iter().any(|value| value.is_null());
-        (!null).then_some(key)
+        builder.finish()
     }
 }
 
@@ -178,96 +185,34 @@ pub(super) struct KeyChange {
     pub(super) row: Option<Row>,
 }
 
-/// Turns a step's changes into one change per key.
-#[derive(Debug)]
-pub(super) struct Keyed {
-    key: SinkKey,
-    /// Every key's rows, kept only if the key is not proven.
-    rows: HashMap<Row, BTreeMap<Row, Diff>>,
-    /// Rows that the target does not show: not the least of their key, or with a null in it.
-    held_back: i64,
+/// Gives one change for every key whose row a step's changes change.
+pub(super) fn by_key(key: &SinkKey, changes: Vec<(Row, Time, Diff)>, mut emit: impl FnMut(KeyChange)) {
+    let mut net = net(key, changes);
+    let mut at = 0;
+    while at < net.len() {
+        let end = at + net[at..].iter().take_while(|(key, _, _)| *key == net[at].0).count();
+        let group = &mut net[at..end];
+        if group.iter().any(|(_, _, diff)| *diff != 0) {
+            let existed = group.iter().any(|(_, _, diff)| *diff < 0);
+            let row = group.iter_mut().find(|(_, _, diff)| *diff > 0).map(|(_, row, _)| std::mem::take(row));
+            emit(KeyChange { key: std::mem::take(&mut group[0].0), existed, row });
+        }
+        at = end;
+    }
 }
 
-impl Keyed {
-    pub(super) fn new(key: SinkKey) -> Keyed {
-        Keyed { key, rows: HashMap::new(), held_back: 0 }
-    }
-
-    /// Forgets everything: what follows is the whole content.
-    pub(super) fn clear(&mut self) {
-        self.rows.clear();
-        self.held_back = 0;
-    }
-
-    /// How many rows of the view the target does not show.
-    pub(super) fn held_back(&self) -> u64 {
-        self.held_back.max(0) as u64
-    }
-
-    /// One change for every key whose row changes.
-    pub(super) fn step(&mut self, changes: Vec<(Row, Time, Diff)>, mut emit: impl FnMut(KeyChange)) {
-        let mut net = self.net(changes);
-        let mut at = 0;
-        while at < net.len() {
-            let end = at + net[at..].iter().take_while(|(key, _, _)| *key == net[at].0).count();
-            let group = &mut net[at..end];
-            if group.iter().any(|(_, _, diff)| *diff != 0) {
-                let change = if self.key.proven { self.proven(group) } else { self.declared(group) };
-                if let Some(change) = change {
-                    emit(change);
-                }
-            }
-            at = end;
+/// The changes by key, row by row without regard to time, ordered.
+fn net(key: &SinkKey, changes: Vec<(Row, Time, Diff)>) -> Vec<(Row, Row, Diff)> {
+    let (mut builder, mut starts) = (RowBuilder::default(), Vec::new());
+    let keyed = changes.into_iter().map(|(row, _, diff)| (key.of_row(&row, &mut builder, &mut starts), row, diff));
+    let mut net: Vec<(Row, Row, Diff)> = keyed.collect();
+    net.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    net.dedup_by(|next, kept| {
+        let same = next.0 == kept.0 && next.1 == kept.1;
+        if same {
+            kept.2 += next.2;
         }
-    }
-
-    /// The changes by key, row by row without regard to time, ordered.
-    fn net(&mut self, changes: Vec<(Row, Time, Diff)>) -> Vec<(Row, Row, Diff)> {
-        let (mut builder, mut starts) = (RowBuilder::default(), Vec::new());
-        let mut net: Vec<(Row, Row, Diff)> = Vec::with_capacity(changes.len());
-        for (row, _, diff) in changes {
-            match self.key.of_row(&row, &mut builder, &mut starts) {
-                Some(key) => net.push((key, row, diff)),
-                None => self.held_back += diff,
-            }
-        }
-        net.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
-        net.dedup_by(|next, kept| {
-            let same = next.0 == kept.0 && next.1 == kept.1;
-            if same {
-                kept.2 += next.2;
-            }
-            same
-        });
-        net
-    }
-
-    /// A unique key: the step itself tells whether there was a row and which is there now.
-    fn proven(&mut self, group: &mut [(Row, Row, Diff)]) -> Option<KeyChange> {
-        let existed = group.iter().any(|(_, _, diff)| *diff < 0);
-        let row = group.iter_mut().find(|(_, _, diff)| *diff > 0).map(|(_, row, _)| std::mem::take(row));
-        Some(KeyChange { key: std::mem::take(&mut group[0].0), existed, row })
-    }
-
-    /// A declared key: the least of its rows before and after.
-    fn declared(&mut self, group: &mut [(Row, Row, Diff)]) -> Option<KeyChange> {
-        let key = std::mem::take(&mut group[0].0);
-        let rows = self.rows.entry(key.clone()).or_default();
-        let before = rows.first_key_value().map(|(row, _)| row.clone());
-        let was = rows.values().sum::<Diff>();
-        for (_, row, diff) in group {
-            let count = rows.entry(row.clone()).or_default();
-            *count += *diff;
-            if *count == 0 {
-                rows.remove(row);
-            }
-        }
-        let is = rows.values().sum::<Diff>();
-        self.held_back += (is - 1).max(0) - (was - 1).max(0);
-        let row = rows.first_key_value().map(|(row, _)| row.clone());
-        if row.is_none() {
-            self.rows.remove(&key);
-        }
-        (before != row).then_some(KeyChange { key, existed: before.is_some(), row })
-    }
+        same
+    });
+    net
 }

@@ -5,7 +5,7 @@
 //! more than their share, consolidated across the times in between. Either way the size is bounded by how much of the view is
 //! different now from what the target shows, not by how long the target has been away.
 
-use super::keyed::{KeyChange, Keyed};
+use super::keyed::{KeyChange, by_key};
 use super::{Delivery, KeyedChange, SinkKey, Step};
 use crate::value::{Diff, Row, Time};
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ const AGES: usize = 4096;
 
 #[derive(Debug)]
 enum Content {
-    Keyed { keyed: Keyed, entries: HashMap<Row, Entry> },
+    Keyed { key: SinkKey, entries: HashMap<Row, Entry> },
     Changes { changes: Vec<(Row, Time, Diff)>, consolidate_at: usize },
 }
 
@@ -49,7 +49,7 @@ impl Pending {
     /// Nothing yet; for a keyed target if there is a key. Changes are consolidated when they take `consolidate_at` bytes.
     pub(super) fn new(key: Option<&SinkKey>, consolidate_at: usize) -> Pending {
         let content = match key {
-            Some(key) => Content::Keyed { keyed: Keyed::new(key.clone()), entries: HashMap::new() },
+            Some(key) => Content::Keyed { key: key.clone(), entries: HashMap::new() },
             None => Content::Changes { changes: Vec::new(), consolidate_at },
         };
         let (bytes, contained) = (0, 0);
@@ -81,10 +81,7 @@ impl Pending {
 
     fn clear(&mut self) {
         match &mut self.content {
-            Content::Keyed { keyed, entries } => {
-                keyed.clear();
-                entries.clear();
-            }
+            Content::Keyed { entries, .. } => entries.clear(),
             Content::Changes { changes, .. } => changes.clear(),
         }
         (self.bytes, self.first) = (0, false);
@@ -94,7 +91,7 @@ impl Pending {
     fn add(&mut self, new: Vec<(Row, Time, Diff)>) {
         let bytes = &mut self.bytes;
         match &mut self.content {
-            Content::Keyed { keyed, entries } => keyed.step(new, |change| put(entries, bytes, change)),
+            Content::Keyed { key, entries } => by_key(key, new, |change| put(entries, bytes, change)),
             Content::Changes { changes, consolidate_at } => {
                 *bytes += new.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum::<usize>();
                 changes.extend(new);
@@ -175,14 +172,6 @@ impl Pending {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// How many rows of the view a keyed target does not show.
-    pub(super) fn held_back(&self) -> u64 {
-        match &self.content {
-            Content::Keyed { keyed, .. } => keyed.held_back(),
-            Content::Changes { .. } => 0,
-        }
     }
 }
 

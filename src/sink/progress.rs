@@ -21,8 +21,6 @@ pub struct SinkProgress {
     pub deliveries: AtomicU64,
     /// Deliveries and connections that failed and were tried again.
     pub retries: AtomicU64,
-    /// Rows of the view the target does not show, because its key is null or another row has it.
-    pub held_back: AtomicU64,
     /// Bytes of changes waiting for the target.
     pub pending_bytes: AtomicU64,
     /// From a change's commit to its acknowledgement by the target. The first load does not count.

@@ -213,7 +213,6 @@ impl Runner<'_> {
         if first {
             self.base = self.pending.bytes();
         }
-        self.progress.held_back.store(self.pending.held_back(), Ordering::Relaxed);
         self.tell_bytes();
         if self.pending.has_content() {
             self.collecting_since.get_or_insert_with(Instant::now);

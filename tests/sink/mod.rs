@@ -2,6 +2,7 @@
 
 mod contract;
 mod jsonl;
+mod keys;
 mod model;
 mod program;
 mod redis;

@@ -1,14 +1,14 @@
 //! What only the Redis sink has: keys of others, staging, lost data, key templates, uniqueness.
 
 use super::contract::Running;
-use super::model::{Model, row, shown, view};
+use super::model::{Model, view};
 use super::target::{RedisTarget, Target};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tidegate::sink::SinkError;
 use tidegate::sink::redis::{Config, Redis};
 use tidegate::sink::runner::{ContentReader, Settings};
-use tidegate::sink::{SinkError, Step};
 
 #[test]
 fn leaves_foreign_keys_alone() {
@@ -206,34 +206,6 @@ fn a_frozen_server_ends_a_stopped_sink() {
     let result = running.stop();
     assert!(matches!(&result, Err(SinkError::Transient(text)) if text.contains("not answered")), "{result:?}");
     drop(frozen);
-}
-
-/// Of several rows with one declared key the least is shown, and the others when it goes.
-#[test]
-fn enforces_declared_keys() {
-    let target = RedisTarget::new("json");
-    let sink = Redis::new("cache", target.config(), view(false)).expect("a valid configuration");
-    let running = Running::start(Box::new(sink), Settings::default());
-    let (a, b, c) = (row(1, "a"), row(1, "b"), row(1, "c"));
-    let mut time = 1_000;
-    let mut check = |changes: Vec<(&tidegate::value::Row, i64)>, expected: Option<&tidegate::value::Row>, held_back| {
-        let changes = changes.into_iter().map(|(row, diff)| (row.clone(), time, diff)).collect();
-        let first = time == 1_000;
-        time += 1_000;
-        running.send(Step { changes, frontier: Some(time), first });
-        running.wait(time);
-        let content = target.read().map(|(_, content)| content).unwrap_or_default();
-        assert_eq!(content.get(&1), expected.map(shown).as_ref());
-        assert_eq!(running.progress.held_back.load(Ordering::Relaxed), held_back);
-    };
-    let least = |rows: &[&tidegate::value::Row]| rows.iter().min().map(|row| (*row).clone());
-    check(vec![(&b, 1), (&c, 1)], least(&[&b, &c]).as_ref(), 1);
-    check(vec![(&a, 1)], least(&[&a, &b, &c]).as_ref(), 2);
-    check(vec![(&a, 1), (&a, 1)], least(&[&a, &b, &c]).as_ref(), 4);
-    check(vec![(&a, -3)], least(&[&b, &c]).as_ref(), 1);
-    check(vec![(&b, -1)], Some(&c), 0);
-    check(vec![(&c, -1)], None, 0);
-    running.end().expect("nothing fails");
 }
 
 #[test]

@@ -9,5 +9,6 @@ pub mod linear;
 pub mod min_max;
 pub mod reduce;
 pub mod tally;
+pub mod unique;
 pub mod upsert;
 pub mod watch;
