@@ -5,6 +5,7 @@ mod expr_semantics;
 mod oracle;
 mod sink;
 mod source;
+mod sql;
 mod support;
 mod value_roundtrip;
 mod views;

@@ -9,6 +9,7 @@ mod error;
 mod lower;
 mod order;
 mod parse;
+mod stack;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,10 @@ impl Source<'_> {
 
 /// Compiles the views of all files: each after those it reads, or everything that is wrong with them.
 pub fn compile(files: &[SqlFile], catalog: &Catalog) -> Result<Vec<View>, Vec<Error>> {
+    stack::deep(|| compile_all(files, catalog)).unwrap_or_else(|fault| Err(vec![fault.locate("", "")]))
+}
+
+fn compile_all(files: &[SqlFile], catalog: &Catalog) -> Result<Vec<View>, Vec<Error>> {
     let mut errors = Vec::new();
     let sources = read(files, catalog, &mut errors);
     let names: Vec<RelationName> = sources.iter().map(|source| source.name.clone()).collect();
@@ -137,7 +142,7 @@ pub fn compile_expression(text: &str, columns: &[Column], catalog: &Catalog) -> 
         let (scalar, _) = binder.bind(&expr)?.settled()?;
         Ok(scalar)
     };
-    bound().map_err(|fault| fault.locate("expression", text))
+    stack::deep(bound).and_then(|bound| bound).map_err(|fault| fault.locate("expression", text))
 }
 
 fn scope_column((position, column): (usize, &Column)) -> ScopeColumn {

@@ -111,8 +111,12 @@ impl Postgres {
         self.create_database_with("")
     }
 
-    /// As `create_database`, with options of `CREATE DATABASE`.
-    pub fn create_database_with(&self, options: &str) -> Database {
+    /// As `create_database`, with the letters of Unicode, as most servers have them; the order stays that of the bytes.
+    pub fn create_unicode_database(&self) -> Database {
+        self.create_database_with("TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'")
+    }
+
+    fn create_database_with(&self, options: &str) -> Database {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         self.database("postgres").execute(&format!("CREATE DATABASE {name} {options}"));

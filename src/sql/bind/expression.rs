@@ -1,6 +1,7 @@
 //! Expressions: syntax to [`Operand`].
 
 use super::aggregate::Aggregates;
+use super::missing;
 use super::name;
 use super::operand::{Operand, arguments, call, unified};
 use super::scope::Scope;
@@ -264,7 +265,7 @@ impl<'a> Binder<'a> {
 
     fn function(&mut self, function: &Function) -> Bound<Operand> {
         let name = name::catalog(&function.name)?;
-        if let Some(fault) = clock(&name) {
+        if let Some(fault) = clock(&name).or_else(|| missing::of_a_kind(&name)) {
             return Err(fault.within(&function.name));
         }
         refuse_decorations(function)?;
@@ -281,8 +282,9 @@ impl<'a> Binder<'a> {
                 let exprs: Vec<&Expr> = list.args.iter().map(plain_argument).collect::<Bound<_>>()?;
                 self.bind_all(exprs)?
             }
-            FunctionArguments::List(_) => {
-                let message = format!("DISTINCT specified, but {name} is not an aggregate function");
+            FunctionArguments::List(list) => {
+                let what = if list.duplicate_treatment.is_some() { "DISTINCT" } else { "ORDER BY" };
+                let message = format!("{what} specified, but {name} is not an aggregate function");
                 return Err(Fault::new("42809", message).within(&function.name));
             }
             FunctionArguments::Subquery(_) => return Err(subquery()),

@@ -3,6 +3,7 @@
 pub(super) mod aggregate;
 pub(super) mod expression;
 pub(super) mod label;
+mod missing;
 pub(super) mod name;
 pub(super) mod operand;
 pub(super) mod scope;

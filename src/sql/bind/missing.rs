@@ -1,0 +1,67 @@
+//! Functions that Postgres has and no overload here could stand for: aggregates, functions that return rows, and those whose
+//! value does not follow from their arguments.
+
+use crate::sql::error::Fault;
+
+const AGGREGATES: &[&str] = &[
+    "array_agg",
+    "string_agg",
+    "json_agg",
+    "jsonb_agg",
+    "json_object_agg",
+    "jsonb_object_agg",
+    "xmlagg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "variance",
+    "var_pop",
+    "var_samp",
+    "corr",
+    "covar_pop",
+    "covar_samp",
+    "regr_slope",
+    "regr_intercept",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "range_agg",
+    "any_value",
+];
+
+const OF_ROWS: &[&str] = &[
+    "unnest",
+    "generate_series",
+    "generate_subscripts",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+    "json_each",
+    "jsonb_each",
+    "json_each_text",
+    "jsonb_each_text",
+    "json_array_elements",
+    "jsonb_array_elements",
+    "json_array_elements_text",
+    "jsonb_array_elements_text",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "jsonb_path_query",
+];
+
+const VOLATILE: &[&str] = &["random", "gen_random_uuid", "nextval", "currval", "setseed", "pg_sleep", "txid_current"];
+
+/// The refusal of a function of such a kind.
+pub(super) fn of_a_kind(name: &str) -> Option<Fault> {
+    if AGGREGATES.contains(&name) {
+        return Some(Fault::unsupported(format!("the aggregate {name} is")));
+    }
+    if OF_ROWS.contains(&name) {
+        return Some(Fault::unsupported(format!("{name}, a function that returns rows, is")));
+    }
+    let hint = "A view's rows follow from its inputs alone.";
+    VOLATILE.contains(&name).then(|| Fault::unsupported(format!("{name} is")).hint(hint))
+}

@@ -1,0 +1,28 @@
+//! Views in SQL, with Postgres as the judge: contents after every change, result types, and refusals with their places.
+//!
+//! The cases are data. `scripts/*.sql` have tables, views and changes, which Postgres runs too; `refusals.txt` has statements
+//! and what is said about them.
+
+mod refusals;
+mod robust;
+mod script;
+
+use script::Script;
+use std::path::{Path, PathBuf};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql")
+}
+
+fn scripts() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(directory().join("scripts")).expect("the scripts").flatten();
+    let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn scripts_are_what_postgres_says() {
+    let differences: Vec<String> = scripts().iter().flat_map(|path| Script::read(path).differences()).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

@@ -1,0 +1,283 @@
+//! A script, run by Postgres and by the dataflow.
+//!
+//! `-- given` makes and fills tables, `-- views` defines views, each `-- then` changes the tables. After every section the views
+//! must hold the same rows on both sides, with and without the plan's rewrites, on one worker and on two.
+
+use crate::support::feed::{Rows, add, difference};
+use crate::support::postgres::{Database, Postgres};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate::dataflow::{Dataflow, InputRelation, Program, Settings, errors_of};
+use tidegate::plan::{View, rewrite};
+use tidegate::sql::{Catalog, SqlFile, compile};
+use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
+use tidegate::value::{Column, Datum, Diff, RelationName, Row, Schema, Type, json, text};
+
+/// How far apart the sections are in time.
+const SECTION: u64 = 1000;
+
+/// A file's sections.
+pub struct Script {
+    name: String,
+    given: String,
+    pub views: String,
+    changes: Vec<String>,
+}
+
+/// A table as the catalog has it.
+struct Table {
+    name: String,
+    schema: Arc<Schema>,
+}
+
+/// The tables and the views at one moment.
+struct Moment {
+    tables: Vec<BTreeMap<Row, i64>>,
+    views: BTreeMap<String, Rows>,
+}
+
+impl Script {
+    pub fn read(path: &Path) -> Script {
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (mut given, mut views, mut changes) = (String::new(), String::new(), Vec::new());
+        for section in text.split("-- ").skip(1) {
+            let (title, body) = section.split_once('\n').unwrap_or((section, ""));
+            match title.trim() {
+                "given" => given.push_str(body),
+                "views" => views.push_str(body),
+                "then" => changes.push(body.to_owned()),
+                other => panic!("{name}: there is no section {other:?}"),
+            }
+        }
+        Script { name, given, views, changes }
+    }
+
+    /// Makes the tables in a database, and a catalog of them.
+    pub fn catalog(&self) -> Catalog {
+        let database = Postgres::shared().create_database();
+        database.execute(&self.given);
+        catalog(&tables(&database))
+    }
+
+    /// What differs, readable.
+    pub fn differences(&self) -> Vec<String> {
+        let database = Postgres::shared().create_unicode_database();
+        database.execute("SET datestyle TO 'ISO, YMD'");
+        database.execute(&self.given);
+        let tables = tables(&database);
+        let file = SqlFile { path: self.name.clone(), text: self.views.clone() };
+        let views = match compile(&[file], &catalog(&tables)) {
+            Ok(views) => views,
+            Err(errors) => return errors.iter().map(ToString::to_string).collect(),
+        };
+        database.execute(&self.views);
+        let mut differences: Vec<String> = views.iter().filter_map(|view| self.shape(&database, view)).collect();
+        let mut moments = vec![Moment::of(&database, &tables, &views)];
+        for change in &self.changes {
+            database.execute(change);
+            moments.push(Moment::of(&database, &tables, &views));
+        }
+        for (workers, rewritten) in [(1, true), (2, true), (1, false)] {
+            let mut views = views.clone();
+            if rewritten {
+                rewrite::optimize(&mut views);
+            }
+            let found = self.run(workers, &tables, &views, &moments);
+            differences.extend(found.map(|found| format!("{workers} workers, rewritten: {rewritten}: {found}")));
+        }
+        differences
+    }
+
+    /// Names, types and modifiers of the columns.
+    fn shape(&self, database: &Database, view: &View) -> Option<String> {
+        let theirs = columns(database, &view.name.name);
+        let ours = view.schema.columns.iter().map(|c| (c.name.clone(), c.ty.to_string(), c.modifier));
+        let ours: Vec<(String, String, i32)> = ours.collect();
+        let theirs: Vec<(String, String, i32)> = theirs.into_iter().map(|c| (c.name, c.ty, c.modifier)).collect();
+        (ours != theirs).then(|| format!("{}: {} has columns\n  {theirs:?}, ours\n  {ours:?}", self.name, view.name))
+    }
+
+    /// The first moment and view that differ. Each section's changes are one tick.
+    fn run(&self, workers: usize, tables: &[Table], views: &[View], moments: &[Moment]) -> Option<String> {
+        let source = SourceId(0);
+        let inputs = tables.iter().enumerate().map(|(index, table)| InputRelation {
+            id: RelationId(index),
+            source,
+            name: RelationName::public(&table.name),
+            schema: table.schema.clone(),
+            upserts: false,
+        });
+        let peekable: Vec<RelationName> =
+            views.iter().flat_map(|view| [view.name.clone(), errors_of(&view.name)]).collect();
+        let program = Program {
+            sources: vec![source],
+            inputs: inputs.collect(),
+            views: views.to_vec(),
+            peekable,
+            ..Program::default()
+        };
+        let settings = Settings { workers, refresh_us: 0, ..Settings::default() };
+        let dataflow = Dataflow::start(settings, program).unwrap_or_else(|e| panic!("{}: {e}", self.name));
+        let mut sender = dataflow.sender(source);
+        for (index, (tick, moment)) in ticks(source, tables.len(), moments).into_iter().zip(moments).enumerate() {
+            let frontier = tick.frontier;
+            sender.send(tick).unwrap_or_else(|_| panic!("{}: {:?}", self.name, dataflow.failed()));
+            let content = |relation: &RelationName| {
+                loop {
+                    match dataflow.peek(relation) {
+                        Some((reached, rows)) if reached.is_none() || reached >= frontier => return rows,
+                        _ => assert_eq!(dataflow.failed(), None, "{}", self.name),
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            };
+            for view in views {
+                let got = shown(&view.schema.columns, content(&view.name));
+                let expected = &moment.views[&view.name.name];
+                if let Some(shown) = difference(expected, &got) {
+                    return Some(format!("{}: {} after section {index}:\n{shown}", self.name, view.name));
+                }
+                if let Some((row, _)) = content(&errors_of(&view.name)).first() {
+                    return Some(format!("{}: {} has an error that Postgres has not: {row:?}", self.name, view.name));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// A column as Postgres describes it.
+struct Described {
+    name: String,
+    ty: String,
+    modifier: i32,
+    not_null: bool,
+}
+
+fn columns(database: &Database, relation: &str) -> Vec<Described> {
+    let rows = database.query_text(&format!(
+        "SELECT attname, format_type(atttypid, NULL), atttypmod, attnotnull FROM pg_attribute \
+         WHERE attrelid = '{relation}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+    ));
+    let described = rows.into_iter().map(|row| {
+        let mut row = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || row.next().unwrap_or_default();
+        let (name, ty) = (next(), next());
+        Described { name, ty, modifier: next().parse().expect("a number"), not_null: next() == "t" }
+    });
+    described.collect()
+}
+
+fn tables(database: &Database) -> Vec<Table> {
+    let names = database.query_text(
+        "SELECT relname, array_to_string(indkey::int2[], ',') FROM pg_class c \
+         LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+    );
+    let described = names.into_iter().map(|row| {
+        let name = row[0].clone().expect("a name");
+        let columns = columns(database, &name).into_iter().map(|described| Column {
+            modifier: described.modifier,
+            ..Column::new(described.name, type_of(&described.ty), !described.not_null)
+        });
+        let key = row[1]
+            .as_ref()
+            .map(|key| key.split(',').map(|number| number.parse::<usize>().expect("a number") - 1).collect::<Vec<_>>());
+        Table { name, schema: Arc::new(Schema::table(columns.collect(), key)) }
+    });
+    described.collect()
+}
+
+/// The type of that name.
+fn type_of(name: &str) -> Type {
+    use Type::*;
+    if let Some(element) = name.strip_suffix("[]") {
+        return type_of(element).array_of();
+    }
+    let all = [
+        Bool,
+        Int2,
+        Int4,
+        Int8,
+        Float4,
+        Float8,
+        Numeric,
+        Text,
+        Varchar,
+        Char,
+        Bytea,
+        Date,
+        Time,
+        Timestamp,
+        Timestamptz,
+        Interval,
+        Uuid,
+        Json,
+        Jsonb,
+    ];
+    all.into_iter().find(|ty| ty.to_string() == name).unwrap_or_else(|| panic!("scripts have no type {name}"))
+}
+
+fn catalog(tables: &[Table]) -> Catalog {
+    let mut catalog = Catalog::new();
+    for table in tables {
+        catalog.insert(RelationName::public(&table.name), table.schema.clone());
+    }
+    catalog
+}
+
+impl Moment {
+    fn of(database: &Database, tables: &[Table], views: &[View]) -> Moment {
+        let tables = tables.iter().map(|table| {
+            let mut rows = BTreeMap::new();
+            for values in database.query_text(&format!("SELECT * FROM \"{}\"", table.name)) {
+                let typed = table.schema.columns.iter().zip(values).map(|(column, value)| match value {
+                    Some(value) => text::parse(&column.ty, -1, &value).expect("Postgres's own text"),
+                    None => Datum::Null,
+                });
+                *rows.entry(Row::pack(&typed.collect::<Vec<_>>())).or_insert(0) += 1;
+            }
+            rows
+        });
+        let views = views.iter().map(|view| {
+            let mut rows = Rows::new();
+            for row in database.query_text(&format!("SELECT to_jsonb(view_row)::text FROM {} AS view_row", view.name)) {
+                add(&mut rows, row[0].as_deref().expect("a row is not null"), 1);
+            }
+            (view.name.name.clone(), rows)
+        });
+        Moment { tables: tables.collect(), views: views.collect() }
+    }
+}
+
+/// One tick per moment: what changed since the one before.
+fn ticks(source: SourceId, tables: usize, moments: &[Moment]) -> Vec<Tick> {
+    let empty = Moment { tables: vec![BTreeMap::new(); tables], views: BTreeMap::new() };
+    let before = std::iter::once(&empty).chain(moments);
+    let pairs = before.zip(moments).enumerate();
+    let tick = |(index, (before, after)): (usize, (&Moment, &Moment))| {
+        let time = index as u64 * SECTION + SECTION / 2;
+        let batches = before.tables.iter().zip(&after.tables).enumerate().map(|(table, (old, new))| {
+            let gone = old.iter().map(|(row, count)| (row.clone(), time, -count));
+            let come = new.iter().map(|(row, count)| (row.clone(), time, *count));
+            (RelationId(table), Batch::Rows(gone.chain(come).collect()))
+        });
+        let frontier = Some((index as u64 + 1) * SECTION);
+        Tick { source, batches: batches.collect(), errors: Vec::new(), frontier, snapshot: false }
+    };
+    pairs.map(tick).collect()
+}
+
+/// A view's rows as JSON.
+fn shown(columns: &[Column], content: Vec<(Row, Diff)>) -> Rows {
+    let mut rows = Rows::new();
+    for (row, diff) in content {
+        let mut shown = String::new();
+        json::write_row(columns, &row, &mut shown);
+        add(&mut rows, &shown, diff);
+    }
+    rows
+}
