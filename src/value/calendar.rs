@@ -194,8 +194,8 @@ fn plus_months(at: i64, months: i32) -> Result<i64, ValueError> {
 }
 
 fn plus_days(at: i64, days: i32) -> Result<i64, ValueError> {
-    let later = at.checked_add(i64::from(days) * DAY).ok_or_else(|| out_of_range("timestamp"))?;
-    check_timestamp(later)
+    let later = i64::from(days).checked_mul(DAY).and_then(|micros| at.checked_add(micros));
+    check_timestamp(later.ok_or_else(|| out_of_range("timestamp"))?)
 }
 
 /// A timestamp with zone plus an interval: months and days are those of the zone's calendar.
@@ -328,9 +328,10 @@ impl Interval {
     /// Both, with one sign for all parts.
     pub fn justify_interval(self) -> Result<Interval, ValueError> {
         let overflow = || out_of_range("interval");
-        let days = i32::try_from(i64::from(self.days) + self.micros / DAY).map_err(|_| overflow())?;
-        let months = self.months.checked_add(days / 30).ok_or_else(overflow)?;
-        let mut result = Interval { months, days: days % 30, micros: self.micros % DAY };
+        let days = i64::from(self.days) + self.micros / DAY;
+        let months = i32::try_from(i64::from(self.months) + days / 30).map_err(|_| overflow())?;
+        let days = (days % 30) as i32;
+        let mut result = Interval { months, days, micros: self.micros % DAY };
         let below = (result.days, result.micros);
         if result.months > 0 && (below.0 < 0 || (below.0 == 0 && below.1 < 0)) {
             result.months -= 1;

@@ -207,7 +207,7 @@ fn of_date(unit: &str, days: i32) -> Result<Option<Decimal>> {
         return Ok(of_infinity(known, days > 0));
     }
     if known == Unit::Epoch {
-        return Ok(Some(whole((i64::from(days) * DAY + EPOCH_MICROS) / SECOND)));
+        return Ok(Some(whole(i64::from(days) * (DAY / SECOND) + EPOCH_MICROS / SECOND)));
     }
     day_field(known, days).map(Some).ok_or_else(unsupported)
 }

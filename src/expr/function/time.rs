@@ -286,12 +286,11 @@ fn make_date(year: i32, month: i32, day: i32) -> Result<Day> {
 fn make_time(hour: i32, minute: i32, second: f64) -> Result<TimeOfDay> {
     let micros = (second * SECOND as f64).round_ties_even();
     let fields = (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60e6).contains(&micros);
-    let total = i64::from(hour) * HOUR + i64::from(minute) * MINUTE + micros as i64;
-    if !fields || total > DAY {
-        let message = format!("time field value out of range: {hour}:{minute:02}:{second}");
-        return Err(EvalError::new("22008", message));
-    }
-    Ok(TimeOfDay(total))
+    let total = fields.then(|| i64::from(hour) * HOUR + i64::from(minute) * MINUTE + micros as i64);
+    total
+        .filter(|total| *total <= DAY)
+        .map(TimeOfDay)
+        .ok_or_else(|| EvalError::new("22008", format!("time field value out of range: {hour}:{minute:02}:{second}")))
 }
 
 fn from_epoch(seconds: f64) -> Result<Moment> {
