@@ -1,7 +1,7 @@
 //! What only the Redis sink has: keys of others, staging, lost data, key templates, uniqueness.
 
 use super::contract::Running;
-use super::model::{Model, view};
+use super::model::{Model, Random, view};
 use super::target::{RedisTarget, Target};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -86,6 +86,49 @@ fn stages_large_loads() {
         running.end().expect("nothing fails");
         assert_eq!(target.read().map(|(_, content)| content), Some(model.content()), "{value}");
         let own: Vec<String> = ::redis::cmd("KEYS").arg("tidegate:*").query(&mut connection).expect("keys");
+        assert_eq!(own.len(), 2, "{value}: {own:?}");
+    }
+}
+
+/// Connections are cut and the server is killed at random moments, within small deliveries and within staged ones: what can be
+/// seen is one frontier's content at any time, and nothing that was acknowledged is lost.
+#[test]
+fn cut_at_any_moment() {
+    let mut random = Random::seeded(21);
+    for value in ["json", "hash"] {
+        let mut target = RedisTarget::new(value);
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), Settings::default());
+        running.send(model.step(&[(0, Some("first"))]));
+        running.wait(model.frontier());
+        let mut connection = target.server.connection();
+        for round in 0..24 {
+            let rows = if round % 3 == 0 { 6_000 } else { 40 };
+            let name = format!("round {round}");
+            let writes: Vec<(i64, Option<&str>)> =
+                (0..rows).map(|id| (id, (random.below(4) > 0).then_some(name.as_str()))).collect();
+            let acknowledged = model.frontier();
+            running.send(model.step(&writes));
+            std::thread::sleep(Duration::from_micros(random.below(40_000)));
+            if round % 4 == 3 {
+                target.server.kill();
+                target.server.restart();
+                connection = target.server.connection();
+            } else {
+                let mut kill = ::redis::cmd("CLIENT");
+                kill.arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes");
+                kill.exec(&mut connection).expect("a command");
+            }
+            let (frontier, content) = target.read_by(&mut connection).expect("a mark");
+            let frontier = frontier.expect("no end was told");
+            assert!(frontier >= acknowledged, "{value}, {round}: {frontier} is before {acknowledged}");
+            assert_eq!(Some(content), model.at(frontier), "{value}, {round}");
+            running.wait(model.frontier());
+        }
+        running.end().expect("nothing fails");
+        assert_eq!(target.read(), Some((Some(model.frontier()), model.content())), "{value}");
+        let own: Vec<String> =
+            ::redis::cmd("KEYS").arg("tidegate:*").query(&mut target.server.connection()).expect("keys");
         assert_eq!(own.len(), 2, "{value}: {own:?}");
     }
 }

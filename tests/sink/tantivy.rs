@@ -1,8 +1,9 @@
 //! What only the index has: searching, field mappings, other people's directories.
 
 use super::contract::Running;
-use super::model::{Model, view};
+use super::model::{Model, Random, view};
 use super::target::{TantivyTarget, Target};
+use std::collections::BTreeMap;
 use tidegate::sink::runner::Settings;
 use tidegate::sink::tantivy::{Config, Tantivy};
 use tidegate::sink::{Sink, SinkError};
@@ -31,6 +32,37 @@ fn finds_what_is_there() {
     assert_eq!(find("blue"), ["2"]);
     assert_eq!(search.rows(), Ok(2));
     assert!(search.search("name:(", 10).is_err());
+    running.end().expect("nothing fails");
+}
+
+/// Whatever was written, every word finds the rows of the view that have it, and no others.
+#[test]
+fn finds_what_the_view_has() {
+    const WORDS: [&str; 4] = ["ebb", "flood", "neap", "spring"];
+    let mut random = Random::seeded(22);
+    let target = TantivyTarget::new();
+    let mut model = Model::new();
+    let running = Running::start(target.sink(), Settings::default());
+    for _ in 0..30 {
+        let mut name = || {
+            let words = (0..random.below(3)).map(|_| WORDS[random.below(4) as usize]);
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let names: Vec<String> = (0..20).map(|_| name()).collect();
+        let writes: Vec<(i64, Option<&str>)> = names
+            .iter()
+            .map(|name| (random.below(50) as i64, (random.below(4) > 0).then_some(name.as_str())))
+            .collect();
+        running.send(model.step(&writes));
+        running.wait(model.frontier());
+        let search = target.search().expect("an index");
+        for word in WORDS {
+            let found = search.search(word, 1_000).expect("a query");
+            let found: BTreeMap<String, String> = found.into_iter().map(|hit| (hit.key, hit.row)).collect();
+            let rows = model.content().into_iter().filter(|(_, row)| row.contains(word));
+            assert_eq!(found, rows.map(|(id, row)| (id.to_string(), row)).collect(), "{word}");
+        }
+    }
     running.end().expect("nothing fails");
 }
 

@@ -2,6 +2,7 @@
 
 use super::model::{Content, view};
 use super::redis_server::RedisServer;
+use ::redis::Connection;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -123,6 +124,14 @@ impl RedisTarget {
             .expect("a valid configuration")
     }
 
+    /// What it shows, by this connection.
+    pub(super) fn read_by(&self, connection: &mut Connection) -> Option<(Option<Time>, Content)> {
+        let script = if self.value == "json" { READ_JSON } else { READ_HASH };
+        let (mark, rows): (Option<String>, Vec<String>) =
+            ::redis::cmd("EVAL").arg(script).arg(0).query(connection).expect("a reading");
+        Some((frontier(&mark?), rows.into_iter().map(|row| (id(&row), row)).collect()))
+    }
+
     /// Everything under the template, keys of the sink or not.
     pub(super) fn keys(&self) -> Vec<String> {
         ::redis::cmd("KEYS").arg("product:*").query(&mut self.server.connection()).expect("keys")
@@ -150,10 +159,7 @@ impl Target for RedisTarget {
     }
 
     fn read(&self) -> Option<(Option<Time>, Content)> {
-        let script = if self.value == "json" { READ_JSON } else { READ_HASH };
-        let (mark, rows): (Option<String>, Vec<String>) =
-            ::redis::cmd("EVAL").arg(script).arg(0).query(&mut self.server.connection()).expect("a reading");
-        Some((frontier(&mark?), rows.into_iter().map(|row| (id(&row), row)).collect()))
+        self.read_by(&mut self.server.connection())
     }
 
     fn written(&self) -> u64 {
