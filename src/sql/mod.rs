@@ -53,7 +53,8 @@ impl Source<'_> {
 
 /// Compiles the views of all files: each after those it reads, or everything that is wrong with them.
 pub fn compile(files: &[SqlFile], catalog: &Catalog) -> Result<Vec<View>, Vec<Error>> {
-    stack::deep(|| compile_all(files, catalog)).unwrap_or_else(|fault| Err(vec![fault.locate("", "")]))
+    let bytes = files.iter().map(|file| file.text.len()).sum();
+    stack::deep(bytes, || compile_all(files, catalog)).unwrap_or_else(|fault| Err(vec![fault.locate("", "")]))
 }
 
 fn compile_all(files: &[SqlFile], catalog: &Catalog) -> Result<Vec<View>, Vec<Error>> {
@@ -142,7 +143,7 @@ pub fn compile_expression(text: &str, columns: &[Column], catalog: &Catalog) -> 
         let (scalar, _) = binder.bind(&expr)?.settled()?;
         Ok(scalar)
     };
-    stack::deep(bound).and_then(|bound| bound).map_err(|fault| fault.locate("expression", text))
+    stack::deep(text.len(), bound).and_then(|bound| bound).map_err(|fault| fault.locate("expression", text))
 }
 
 fn scope_column((position, column): (usize, &Column)) -> ScopeColumn {

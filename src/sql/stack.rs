@@ -10,8 +10,14 @@ use std::thread;
 /// Enough for `MAX_TOKENS` levels without optimisation. Only what is used is ever backed by memory.
 const BYTES: usize = 256 << 20;
 
-/// Does the work there.
-pub(super) fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Fault> {
+/// A text of so few bytes makes no tree that any thread's stack could not hold.
+const SHORT: usize = 512;
+
+/// Does the work there, unless the text that it is about is short.
+pub(super) fn deep<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> Result<T, Fault> {
+    if bytes <= SHORT {
+        return Ok(work());
+    }
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("sql".into()).stack_size(BYTES).spawn_scoped(scope, work);
         match thread.map(thread::ScopedJoinHandle::join) {

@@ -71,7 +71,7 @@ fn deep_and_long_text_is_refused() {
         format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
     };
     let mut expressions = Vec::new();
-    for depth in [90, 1000, 6000] {
+    for depth in [90, 150, 1000, 6000] {
         expressions.extend([
             nested("(", "1", ")", depth),
             nested("abs(", "1", ")", depth),
