@@ -27,14 +27,16 @@ UPDATE orders SET status = 'returned'
 WHERE id IN (SELECT id FROM orders WHERE status = 'shipped' AND id > (SELECT floor(random() * 70000)::bigint) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED);
 COMMIT;
 
--- Prices, names and categories change; an old order is deleted with its lines; somebody moves house.
+-- Prices and categories change, now and then the name of a category, with all that hangs on it; an old order is deleted with its
+-- lines; somebody moves house.
 BEGIN;
 UPDATE products SET price = round(price * (0.9 + random() * 0.2)::numeric, 2) + 0.01, stock = stock + 5
 WHERE id IN (SELECT id FROM products WHERE id > (SELECT floor(random() * 4990)::bigint) ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED);
 UPDATE products SET category_id = (SELECT 1 + floor(random() * 20)::integer)
 WHERE id IN (SELECT id FROM products WHERE id > (SELECT floor(random() * 4990)::bigint) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED);
 UPDATE categories SET name = split_part(name, ' ', 1) || CASE WHEN random() < 0.5 THEN '' ELSE ' & more' END
-WHERE id IN (SELECT id FROM categories WHERE id = (SELECT 1 + floor(random() * 20)::integer) FOR UPDATE SKIP LOCKED);
+WHERE id IN (SELECT id FROM categories WHERE id = (SELECT 1 + floor(random() * 20)::integer) AND (SELECT random()) < 0.003
+             FOR UPDATE SKIP LOCKED);
 DELETE FROM orders
 WHERE id IN (SELECT id FROM orders WHERE status = 'returned' AND id > (SELECT floor(random() * 70000)::bigint) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED);
 UPDATE customers SET city = (ARRAY['Berlin', 'Lyon', 'Porto', 'Gdansk', 'Turin', 'Ghent', 'Malmo', 'Graz'])[1 + floor(random() * 8)::integer]
