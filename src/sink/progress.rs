@@ -1,9 +1,9 @@
 //! What a sink tells of its progress, read by the status display while the sink runs.
 
 use crate::value::Time;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Stands for the empty frontier: all inputs have ended.
 const ENDED: u64 = u64::MAX;
@@ -44,45 +44,69 @@ impl SinkProgress {
 
     /// What went wrong last, if the target has not answered since.
     pub fn error(&self) -> Option<String> {
-        self.error.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn set_error(&self, error: Option<String>) {
-        *self.error.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = error;
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 }
 
 /// Each power of two is divided into this many buckets: quantiles are at most an eighth too high.
 const STEPS: usize = 8;
 const BUCKETS: usize = 40 * STEPS;
+/// Events are remembered for one to two of these.
+const SPAN: Duration = Duration::from_secs(10);
 
-/// A histogram of durations from a microsecond to a week.
-#[derive(Debug)]
+/// Recent durations, from a microsecond to a week: histograms of the present span of time and of the one before.
+#[derive(Debug, Default)]
 pub struct Latency {
-    buckets: [AtomicU64; BUCKETS],
+    spans: [Histogram; 2],
+    /// How many spans have begun. The one under way is at this number modulo two.
+    begun: AtomicU64,
+    since: Mutex<Option<Instant>>,
 }
 
-impl Default for Latency {
-    fn default() -> Latency {
-        Latency { buckets: [const { AtomicU64::new(0) }; BUCKETS] }
+#[derive(Debug)]
+struct Histogram([AtomicU64; BUCKETS]);
+
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram([const { AtomicU64::new(0) }; BUCKETS])
     }
 }
 
 impl Latency {
-    /// Counts `count` events that took this long.
+    /// Counts `count` events that took this long and ended now. Only one thread may call it.
     pub fn record(&self, took: Duration, count: u64) {
+        self.record_at(Instant::now(), took, count);
+    }
+
+    fn record_at(&self, now: Instant, took: Duration, count: u64) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(*since.get_or_insert(now)) >= SPAN {
+            let next = self.begun.load(Ordering::Relaxed) + 1;
+            self.span(next).0.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+            self.begun.store(next, Ordering::Relaxed);
+            *since = Some(now);
+        }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.buckets[bucket(micros)].fetch_add(count, Ordering::Relaxed);
+        let begun = self.begun.load(Ordering::Relaxed);
+        self.span(begun).0[bucket(micros)].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many events were counted.
+    fn span(&self, number: u64) -> &Histogram {
+        &self.spans[(number % 2) as usize]
+    }
+
+    /// How many recent events were counted.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).sum()
+        self.counts().iter().sum()
     }
 
-    /// The duration that a share `q` of the events did not exceed; nothing if there were none.
+    /// The duration that a share `q` of the recent events did not exceed; nothing if there were none.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect();
+        let counts = self.counts();
         let rank = (counts.iter().sum::<u64>() as f64 * q).ceil();
         if rank == 0.0 {
             return None;
@@ -93,6 +117,13 @@ impl Latency {
             seen >= rank
         })?;
         Some(Duration::from_micros(upper_bound(index)))
+    }
+
+    fn counts(&self) -> Vec<u64> {
+        let [one, other] = &self.spans;
+        let count =
+            |(one, other): (&AtomicU64, &AtomicU64)| one.load(Ordering::Relaxed) + other.load(Ordering::Relaxed);
+        one.0.iter().zip(&other.0).map(count).collect()
     }
 }
 
@@ -151,5 +182,15 @@ mod tests {
         near(0.98, 1.0);
         near(0.99, 50.0);
         assert_eq!(latency.count(), 100);
+    }
+
+    #[test]
+    fn old_events_are_forgotten() {
+        let (latency, start) = (Latency::default(), Instant::now());
+        latency.record_at(start, Duration::from_secs(20), 50);
+        latency.record_at(start + SPAN, Duration::from_millis(1), 10);
+        assert_eq!(latency.count(), 60);
+        latency.record_at(start + 2 * SPAN, Duration::from_millis(1), 10);
+        assert_eq!(latency.count(), 20);
     }
 }
