@@ -84,16 +84,19 @@ pub(super) fn define<T: RowType>(
         inputs.push(relation);
         expected.push(columns?);
     }
-    let names = inputs.clone();
+    let (names, schema) = (inputs.clone(), Arc::new(schema));
+    let columns = schema.clone();
     let build: Build = Arc::new(move |native| {
         let inputs = Inputs::new(native, &names);
-        let results = definition(&inputs).map(|value| typed::to_row(&value).map_err(|e| value_error(&e, &value)));
+        let columns = columns.clone();
+        let results = definition(&inputs)
+            .map(move |value| typed::to_row(&value, &columns.columns).map_err(|e| value_error(&e, &value)));
         let (rows, errors) = split(results);
         inputs.errors.take().into_iter().for_each(|errors| native.report(errors));
         native.report(errors);
         rows
     });
-    let view = NativeView { name: relation_name(name), version, schema: Arc::new(schema), inputs, build };
+    let view = NativeView { name: relation_name(name), version, schema, inputs, build };
     let fits = |schema: &Schema, field: &Column| typed::find(schema, field).map_err(|error| error.to_string());
     Ok(NativeDefinition { view, expected, fits })
 }

@@ -94,7 +94,8 @@ impl Run {
             );
             std::thread::sleep(Duration::from_millis(100));
         };
-        let frontier = feeds.0.values().filter_map(|f| f.frontier()).min().expect("the source has not ended");
+        // The latest one told: a view that began late shows nothing at an earlier one.
+        let frontier = feeds.0.values().filter_map(|f| f.frontier()).max().expect("the source has not ended");
         let tables = KEYS.iter().map(|(table, _)| content(&self.database, table)).collect();
         self.quiet.push(Quiet { frontier, tables });
     }

@@ -5,9 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// A view set in a temporary directory.
+/// A view set in a temporary directory, which stays for a look if the test fails.
 pub struct ViewSet {
     directory: tempfile::TempDir,
+}
+
+impl Drop for ViewSet {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.directory.disable_cleanup(true);
+            eprintln!("the view set and what it wrote: {}", self.path().display());
+        }
+    }
 }
 
 impl ViewSet {

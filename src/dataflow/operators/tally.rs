@@ -48,7 +48,9 @@ where
             if !capabilities.is_empty() && !batches.is_empty() {
                 let mut session = output.session(&capabilities);
                 let (mut fresh, fresh_storage) = cursor_list(batches);
-                let before = trace.batches_through(lower.borrow()).unwrap_or_default();
+                // Its batches are merged only up to `lower`, see below, so they end there.
+                let before =
+                    trace.batches_through(lower.borrow()).expect("batches that end at the last upper frontier");
                 let mut old: Vec<_> = before.iter().map(|batch| (batch.cursor(), batch)).collect();
                 while let Some(key) = fresh.get_key(&fresh_storage) {
                     old.iter_mut().for_each(|(cursor, batch)| cursor.seek_key(batch, key));

@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn there_and_back_by_name() {
-        let row = to_row(&payment()).expect("every field has a SQL type");
-        assert_eq!(row.unpack()[3], Datum::Timestamptz(753_315_200_000_000));
         let mut columns = columns::<Payment>().expect("every field has a SQL type");
+        let row = to_row(&payment(), &columns).expect("its own columns fit");
+        assert_eq!(row.unpack()[3], Datum::Timestamptz(753_315_200_000_000));
         let reader = RowReader::<Payment>::new(&Schema::table(columns.clone(), None)).expect("its own columns fit");
         assert_eq!(reader.read(&row), Ok(payment()));
 
@@ -75,6 +75,19 @@ mod tests {
         values.reverse();
         let reader = RowReader::<Payment>::new(&Schema::table(columns, None)).expect("order does not matter");
         assert_eq!(reader.read(&crate::value::Row::pack(&values)), Ok(payment()));
+    }
+
+    #[test]
+    fn a_row_is_what_was_declared() {
+        let declared = columns::<Payment>().expect("every field has a SQL type");
+        let refused = |columns: &[Column]| to_row(&payment(), columns).err().map(|e| e.to_string()).unwrap_or_default();
+        let mut not_null = declared.clone();
+        not_null[2].nullable = false;
+        assert_eq!(refused(&not_null), "field `cents` is written where `cents`, integer, was declared");
+        assert_eq!(refused(&declared[..7]), "field `share` is written but was not declared");
+        let mut more = declared.clone();
+        more.push(Column::new("more", Type::Bool, false));
+        assert_eq!(refused(&more), "field `more` was declared but is not written");
     }
 
     #[test]

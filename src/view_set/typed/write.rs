@@ -2,12 +2,12 @@
 
 use super::TypedError;
 use super::values::{EPOCH_DAYS, EPOCH_MICROS, type_of_newtype};
-use crate::value::{Datum, Row, RowBuilder, Type, text};
+use crate::value::{Column, Datum, Row, RowBuilder, Type, text};
 use serde::ser::{self, Impossible, Serialize, SerializeStruct, Serializer};
 
-/// The row of a value: its fields in order.
-pub fn to_row<T: Serialize + ?Sized>(value: &T) -> Result<Row, TypedError> {
-    value.serialize(RowWriter)
+/// The row of a value: its fields in order. They must be these columns, which is not certain: serializing may be written by hand.
+pub fn to_row<T: Serialize + ?Sized>(value: &T, columns: &[Column]) -> Result<Row, TypedError> {
+    value.serialize(RowWriter { columns })
 }
 
 impl ser::Error for TypedError {
@@ -26,9 +26,11 @@ macro_rules! refuse {
 const NOT_A_ROW: &str = "a row type is a struct with named fields";
 const NOT_A_VALUE: &str = "no SQL type fits this value";
 
-struct RowWriter;
+struct RowWriter<'a> {
+    columns: &'a [Column],
+}
 
-impl Serializer for RowWriter {
+impl<'a> Serializer for RowWriter<'a> {
     type Ok = Row;
     type Error = TypedError;
     type SerializeSeq = Impossible<Row, TypedError>;
@@ -36,7 +38,7 @@ impl Serializer for RowWriter {
     type SerializeTupleStruct = Impossible<Row, TypedError>;
     type SerializeTupleVariant = Impossible<Row, TypedError>;
     type SerializeMap = Impossible<Row, TypedError>;
-    type SerializeStruct = FieldsWriter;
+    type SerializeStruct = FieldsWriter<'a>;
     type SerializeStructVariant = Impossible<Row, TypedError>;
 
     refuse! { Row, NOT_A_ROW;
@@ -69,15 +71,18 @@ impl Serializer for RowWriter {
         Err(TypedError(NOT_A_ROW.into()))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<FieldsWriter, TypedError> {
-        Ok(FieldsWriter(RowBuilder::default()))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<FieldsWriter<'a>, TypedError> {
+        Ok(FieldsWriter { missing: self.columns.iter(), row: RowBuilder::default() })
     }
 }
 
 /// Appends fields to a row.
-struct FieldsWriter(RowBuilder);
+struct FieldsWriter<'a> {
+    missing: std::slice::Iter<'a, Column>,
+    row: RowBuilder,
+}
 
-impl SerializeStruct for FieldsWriter {
+impl SerializeStruct for FieldsWriter<'_> {
     type Ok = Row;
     type Error = TypedError;
 
@@ -85,7 +90,13 @@ impl SerializeStruct for FieldsWriter {
         let datum = value
             .serialize(ValueWriter { newtype: None })
             .map_err(|TypedError(message)| TypedError(format!("field `{name}`: {message}")))?;
-        self.0.push(&datum);
+        match self.missing.next() {
+            Some(column) if column.name == name && fits(&datum, column) => self.row.push(&datum),
+            Some(Column { name: expected, ty, .. }) => {
+                return Err(TypedError(format!("field `{name}` is written where `{expected}`, {ty}, was declared")));
+            }
+            None => return Err(TypedError(format!("field `{name}` is written but was not declared"))),
+        }
         Ok(())
     }
 
@@ -94,7 +105,31 @@ impl SerializeStruct for FieldsWriter {
     }
 
     fn end(mut self) -> Result<Row, TypedError> {
-        Ok(self.0.finish())
+        match self.missing.next() {
+            None => Ok(self.row.finish()),
+            Some(Column { name, .. }) => Err(TypedError(format!("field `{name}` was declared but is not written"))),
+        }
+    }
+}
+
+/// Whether a column can hold a value that was written.
+fn fits(value: &Datum, column: &Column) -> bool {
+    match (value, &column.ty) {
+        (Datum::Null, _) => column.nullable,
+        (Datum::Bool(_), Type::Bool)
+        | (Datum::Int2(_), Type::Int2)
+        | (Datum::Int4(_), Type::Int4)
+        | (Datum::Int8(_), Type::Int8)
+        | (Datum::Float4(_), Type::Float4)
+        | (Datum::Float8(_), Type::Float8)
+        | (Datum::Date(_), Type::Date)
+        | (Datum::Timestamp(_), Type::Timestamp)
+        | (Datum::Timestamptz(_), Type::Timestamptz)
+        | (Datum::Numeric(_), Type::Numeric)
+        | (Datum::Uuid(_), Type::Uuid)
+        | (Datum::Jsonb(_), Type::Jsonb)
+        | (Datum::Text(_), Type::Text) => true,
+        _ => false,
     }
 }
 
