@@ -94,9 +94,12 @@ fn the_total_is_right_at_every_frontier() {
 
     let (total, by_branch, recount) = (read("total"), read("by_branch"), read("recount"));
     let right = Rows::from([(format!("{{\"total\": {}, \"accounts\": {ACCOUNTS}}}", ACCOUNTS * EACH), 1)]);
-    let reached = [&total, &by_branch, &recount].iter().filter_map(|feed| feed.frontier()).min().expect("not ended");
-    let told = [&total, &by_branch, &recount].into_iter().flat_map(|feed| feed.frontiers.iter().flatten().copied());
-    let told: BTreeSet<u64> = told.filter(|frontier| *frontier <= reached).collect();
+    let feeds = [&total, &by_branch, &recount];
+    let begun = feeds.iter().filter_map(|feed| *feed.frontiers.first()?).max().expect("something was told");
+    let reached = feeds.iter().filter_map(|feed| feed.frontier()).min().expect("not ended");
+    let told = feeds.into_iter().flat_map(|feed| feed.frontiers.iter().flatten().copied());
+    let told: BTreeSet<u64> = told.filter(|frontier| (begun..=reached).contains(frontier)).collect();
+    assert!(!told.is_empty(), "no frontier was told by all");
     for frontier in &told {
         assert_eq!(total.at(Some(*frontier)), right, "total at {frontier}");
         assert_eq!(recount.at(Some(*frontier)), right, "recount at {frontier}");
