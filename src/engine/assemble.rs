@@ -86,10 +86,11 @@ pub(super) fn assemble(
     for (name, schema) in &schemas {
         catalog.insert(name.clone(), schema.clone());
     }
-    let views = sql::compile(files, &catalog).map_err(|errors| Failure {
+    let mut views = sql::compile(files, &catalog).map_err(|errors| Failure {
         messages: errors.iter().map(ToString::to_string).collect(),
         ..Failure::config("")
     })?;
+    rewrite::optimize(&mut views);
     for view in &views {
         schemas.insert(view.name.clone(), view.schema.clone());
         schemas.insert(errors_of(&view.name), Arc::new(error_schema()));

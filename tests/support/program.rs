@@ -88,6 +88,11 @@ impl Program {
         std::fs::read_to_string(&self.errors).unwrap_or_default()
     }
 
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Panics with what it said if it has ended by itself.
     pub fn must_run(&mut self) {
         if let Some(status) = self.child.try_wait().expect("a child of ours") {
@@ -113,7 +118,7 @@ impl Program {
     /// Asks it to stop as a service manager would, and expects an orderly end.
     pub fn terminate(mut self) {
         self.must_run();
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
         assert!(asked.expect("kill").success());
         let status = self.wait(Duration::from_secs(60));
         assert_eq!(status.code(), Some(0), "after SIGTERM:\n{}", self.errors());

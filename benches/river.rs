@@ -1,0 +1,97 @@
+//! The whole river in this process: a Postgres source, one view, and a sink that takes everything and keeps nothing.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use tidegate::config::{Settings, SourceConfig};
+use tidegate::engine::{self, Definition, MakeSink, Running, SinkDefinition, make_source, relation_name};
+use tidegate::sink::{Delivery, Sink, SinkError, SinkKey};
+use tidegate::sql::SqlFile;
+use tidegate::value::Datum;
+
+/// What the sink was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Changes of rows.
+    pub changes: usize,
+    /// Whether one of them is a mark: its first column is this negative number.
+    pub mark: Option<i64>,
+}
+
+/// A running view set.
+pub struct River {
+    running: Running,
+    told: Receiver<Told>,
+}
+
+/// Starts the view `shown`, defined by the SQL, over the database's tables, every transaction by itself.
+pub fn launch(url: &str, tables: &[&str], sql: &str, sink: MakeSink) -> Running {
+    let tables: Vec<String> = tables.iter().map(|table| format!("\"{table}\"")).collect();
+    let config = format!("url = \"{url}\"\ntables = [{}]\ncreate = true", tables.join(", "));
+    let config = toml::from_str(&config).expect("our own configuration");
+    let definition = Definition {
+        sources: vec![("bench".into(), make_source("bench", SourceConfig::Postgres(config)))],
+        files: vec![SqlFile { path: "bench.sql".into(), text: format!("CREATE VIEW shown AS {sql};") }],
+        sinks: vec![SinkDefinition { name: "bench".into(), relation: relation_name("shown"), make: sink }],
+        settings: Settings { refresh: Duration::ZERO, ..Settings::default() },
+        ..Definition::default()
+    };
+    let planned = engine::plan(definition).unwrap_or_else(|failure| panic!("{failure}"));
+    planned.start(false).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+impl River {
+    /// Starts the view over the database's tables.
+    pub fn start(url: &str, tables: &[&str], sql: &str) -> River {
+        let (tell, told) = channel();
+        let running = launch(url, tables, sql, Box::new(|_, _| Ok(Box::new(Nowhere(tell)))));
+        River { running, told }
+    }
+
+    /// Waits for the first content; its rows.
+    pub fn first(&mut self) -> usize {
+        self.next().changes
+    }
+
+    /// Waits for the next delivery.
+    pub fn next(&mut self) -> Told {
+        loop {
+            match self.told.recv_timeout(Duration::from_millis(100)) {
+                Ok(told) => return told,
+                Err(_) => {
+                    if let Some(Err(failure)) = self.running.poll() {
+                        panic!("{failure}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stops it.
+    pub fn stop(self) {
+        self.running.shutdown().unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
+/// The sink.
+struct Nowhere(Sender<Told>);
+
+impl Sink for Nowhere {
+    fn key(&self) -> Option<&SinkKey> {
+        None
+    }
+
+    fn open(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
+        let marks = delivery.changes.iter().filter_map(|(row, _, _)| match row.column(0) {
+            Datum::Int8(number) if number < 0 => Some(number),
+            _ => None,
+        });
+        let told = Told { changes: delivery.changes.len(), mark: marks.last() };
+        // Whoever measured may have gone.
+        let _ = self.0.send(told);
+        Ok(())
+    }
+}
