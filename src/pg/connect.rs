@@ -4,6 +4,7 @@
 //! and neither role nor database settings can change it or cut a long snapshot short.
 
 use super::{TlsMode, TlsSettings};
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
@@ -114,13 +115,31 @@ impl Endpoint {
     /// Opens a session for queries and `COPY`. Its traffic is driven by a task of the runtime this is called on.
     pub async fn connect(&self) -> Result<tokio_postgres::Client, ConnectError> {
         let tls = MakeRustlsConnect::new(self.tls.client_config()?);
-        let (client, connection) = self.config.connect(tls).await?;
+        let (client, connection) = self.config.connect(tls).await.map_err(refused)?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!("a Postgres session ended: {}", describe(&error));
             }
         });
         Ok(client)
+    }
+}
+
+/// Why there is no session: trouble that no waiting mends is told apart by its kind, which `tokio-postgres` only has in words.
+fn refused(error: tokio_postgres::Error) -> ConnectError {
+    let cause = error.source();
+    let in_handshake = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::get_ref);
+    match (error.to_string().as_str(), in_handshake) {
+        ("error performing TLS handshake", Some(Some(cause))) if cause.is::<rustls::Error>() => {
+            ConnectError::Settings(format!("TLS with the server failed: {cause}"))
+        }
+        ("error performing TLS handshake", None) => ConnectError::Settings(
+            "sslmode asks for TLS, but the server has none; set ssl = on in postgresql.conf".into(),
+        ),
+        ("invalid configuration", _) if cause.is_some_and(|cause| cause.to_string() == "password missing") => {
+            ConnectError::Settings("the server asks for a password, but the connection string has none".into())
+        }
+        _ => ConnectError::Server(error),
     }
 }
 
