@@ -53,7 +53,14 @@ impl Pipe {
         self.queue.send(Waiting { tick, position, _permit }).await.map_err(|_| Failure::Closed)
     }
 
-    /// The WAL position behind the last tick that was handed over.
+    /// Notes that everything up to this WAL position was handed over, if no tick is on its way.
+    pub(super) fn confirm_if_empty(&self, position: u64) {
+        if self.budget.available_permits() == BUDGET_KIB as usize {
+            self.confirmed.fetch_max(position, Ordering::Relaxed);
+        }
+    }
+
+    /// The WAL position up to which everything was handed over.
     pub(super) fn confirmed(&self) -> u64 {
         self.confirmed.load(Ordering::Relaxed)
     }

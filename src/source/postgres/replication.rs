@@ -77,7 +77,10 @@ impl Streaming<'_> {
         let mut gathered = Gathered::nothing();
         let (mut heard, mut next_request) = (Instant::now(), Instant::now());
         loop {
-            self.take_frames(&mut feed, &mut gathered, &mut heard).await?;
+            let asked = self.take_frames(&mut feed, &mut gathered, &mut heard).await?;
+            if asked {
+                self.connection.send_status(self.position, self.confirmed(), false).await?;
+            }
             if self.is_reached(&feed) {
                 return self.seal(&mut gathered, None).await.map(drop);
             }
@@ -111,26 +114,36 @@ impl Streaming<'_> {
                 }
                 answer = self.moments.answer() => {
                     answer?;
-                    self.connection.send_status(self.position, self.pipe.confirmed(), true).await?;
+                    self.connection.send_status(self.position, self.confirmed(), true).await?;
                 }
                 () = tokio::time::sleep_until(next_request.into()) => {}
             }
         }
     }
 
+    /// What the server need not keep. With nothing gathered and nothing on its way that is all that was received: a server that
+    /// shuts down waits for that.
+    fn confirmed(&self) -> u64 {
+        if self.pending.changes() == 0 {
+            self.pipe.confirm_if_empty(self.position);
+        }
+        self.pipe.confirmed()
+    }
+
     fn is_reached(&self, feed: &Feed) -> bool {
         !feed.in_transaction() && self.until.is_some_and(|until| self.position >= until)
     }
 
-    /// Takes in all whole messages of the buffer; seals on the way what is due.
+    /// Takes in all whole messages of the buffer; seals on the way what is due. Tells whether the server asks how far we are.
     async fn take_frames(
         &mut self,
         feed: &mut Feed,
         gathered: &mut Gathered,
         heard: &mut Instant,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
+        let mut asked = false;
         loop {
-            let Some(frame) = self.connection.frame()? else { return Ok(()) };
+            let Some(frame) = self.connection.frame()? else { return Ok(asked) };
             let size = frame.size();
             let mut at_boundary = false;
             match (frame.tag, frame.body.first()) {
@@ -145,8 +158,10 @@ impl Streaming<'_> {
                     }
                 }
                 (b'd', Some(b'k')) => {
+                    let (end, asks) = keepalive(frame.body)?;
+                    asked |= asks;
                     if !feed.in_transaction() {
-                        self.position = self.position.max(keepalive(frame.body)?);
+                        self.position = self.position.max(end);
                     }
                 }
                 (b'E', _) => return Err(server_error(frame.body)),
@@ -159,7 +174,7 @@ impl Streaming<'_> {
                 *heard = Instant::now();
             }
             if at_boundary && self.is_reached(feed) {
-                return Ok(());
+                return Ok(asked);
             }
         }
     }
@@ -197,11 +212,13 @@ impl Streaming<'_> {
     }
 }
 
-/// The WAL position of a keepalive: so far everything was sent.
-fn keepalive(body: &[u8]) -> Result<u64, Failure> {
+/// The WAL position of a keepalive, so far everything was sent, and whether it asks for an answer.
+fn keepalive(body: &[u8]) -> Result<(u64, bool), Failure> {
     let (_, rest) = body.split_first().ok_or_else(malformed)?;
-    let (end, _) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
-    Ok(u64::from_be_bytes(*end))
+    let (end, rest) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+    let (_, rest) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+    let asks = rest.first().ok_or_else(malformed)?;
+    Ok((u64::from_be_bytes(*end), *asks == 1))
 }
 
 fn malformed() -> Failure {
