@@ -1,3 +1,4 @@
 //! Sources against real files and servers.
 
 mod jsonl;
+mod postgres;

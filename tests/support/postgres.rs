@@ -1,9 +1,10 @@
 //! A private Postgres: the installed one, or that of `TIDEGATE_TEST_POSTGRES_BIN`. Never touches a server that runs already.
 
 use super::server::{Ending, Home, Running, free_port, on_path};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, Once, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -47,6 +48,21 @@ impl Postgres {
     pub fn shared() -> &'static Postgres {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
         SHARED.get_or_init(Postgres::start)
+    }
+
+    /// The shared server, and one of the newest version if there is one (`TIDEGATE_NEWEST_POSTGRES`).
+    pub fn installed_and_newest() -> Vec<&'static Postgres> {
+        static NEWEST: OnceLock<Option<Postgres>> = OnceLock::new();
+        let newest = NEWEST.get_or_init(|| {
+            let programs = newest_programs()?;
+            Some(Postgres::start_with(Options { programs: Some(programs), ..Options::default() }))
+        });
+        [Some(Postgres::shared()), newest.as_ref()].into_iter().flatten().collect()
+    }
+
+    /// Where the programs of both versions are, for servers of one's own.
+    pub fn installed_and_newest_programs() -> Vec<PathBuf> {
+        [Some(programs()), newest_programs()].into_iter().flatten().collect()
     }
 
     /// A server of one's own, to be killed and restarted at will.
@@ -189,6 +205,20 @@ pub fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions.map(|v| v.path().join("bin")).filter(|p| p.join("postgres").is_file()).max();
     newest.expect("no Postgres server found: `scripts/install` installs one")
+}
+
+/// The newest version's programs. That they are missing is said once, past the harness, which hides what passing tests print.
+fn newest_programs() -> Option<PathBuf> {
+    static SAID: Once = Once::new();
+    let named = std::env::var_os("TIDEGATE_NEWEST_POSTGRES").filter(|named| !named.is_empty());
+    if named.is_none() {
+        SAID.call_once(|| {
+            let said =
+                "TIDEGATE_NEWEST_POSTGRES is not set: tests run on the installed Postgres only, not on the newest\n";
+            let _ = std::io::stderr().write_all(said.as_bytes());
+        });
+    }
+    named.map(PathBuf::from)
 }
 
 /// One database, and a connection to it that waits for each answer.
