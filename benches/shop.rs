@@ -39,7 +39,14 @@ pub const ORDER: &str = "g, (g::bigint * 7919) % 20000, (g::bigint * 104729) % 5
 
 /// A private server. It never gives up on a client that is stopped for a while, and keeps the WAL it needs.
 pub fn server() -> Postgres {
-    let settings = ["wal_sender_timeout = 0", "shared_buffers = 256MB", "max_wal_size = 8GB", "autovacuum = off"];
+    let settings = [
+        "wal_sender_timeout = 0",
+        "shared_buffers = 256MB",
+        "max_wal_size = 8GB",
+        "autovacuum = off",
+        // Without it a commit is sent when the WAL writer comes round, up to 200 ms later.
+        "synchronous_commit = on",
+    ];
     Postgres::start_with(Options { settings: settings.map(str::to_owned).to_vec(), ..Options::default() })
 }
 

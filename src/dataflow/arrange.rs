@@ -62,11 +62,19 @@ pub fn join_key(expressions: &[Scalar]) -> KeyPlan {
     KeyPlan::new(&columns)
 }
 
-/// Rows indexed by expressions that cannot fail; rows for which one is null are left out.
-pub fn arrange_by<'s>(rows: Rows<'s>, columns: usize, keys: &[Scalar]) -> Arrangement<'s> {
+/// Rows with so many columns, indexed by expressions that cannot fail, of which only the columns `kept` are held; rows for which a
+/// key is null are left out.
+pub fn arrange_by<'s>(rows: Rows<'s>, columns: usize, keys: &[Scalar], kept: &[usize]) -> Arrangement<'s> {
     let plan = join_key(keys);
     let kind = plan.kind();
-    with_key!(kind, K => K::wrap(arrange(keyed::<K>(rows, columns, keys, plan), "Arrange")))
+    let whole = kept.iter().copied().eq(0..columns);
+    with_key!(kind, K => {
+        let keyed = match whole {
+            true => keyed::<K>(rows, columns, keys, plan),
+            false => keyed_part::<K>(rows, columns, keys, kept, plan),
+        };
+        K::wrap(arrange(keyed, "Arrange"))
+    })
 }
 
 /// Each row with its key; rows for which a key column is null are left out.
@@ -78,6 +86,29 @@ fn keyed<'s, K: Key>(rows: Rows<'s>, columns: usize, keys: &[Scalar], plan: KeyP
             (!has_null(columns)).then(|| K::read(&plan, columns))
         });
         key.map(|key| ((key, row), time, diff))
+    });
+    keyed.as_collection()
+}
+
+/// As `keyed`, each row cut down to some of its columns in the same pass.
+fn keyed_part<'s, K: Key>(
+    rows: Rows<'s>,
+    columns: usize,
+    keys: &[Scalar],
+    kept: &[usize],
+    plan: KeyPlan,
+) -> Collection<'s, (K, Row)> {
+    let mut program = Linear::identity(columns);
+    program.map(keys);
+    program.append(kept);
+    let (mut evaluator, keys) = (program.compile(), keys.len());
+    let keyed = rows.inner.flat_map(move |(row, time, diff)| {
+        let keyed = row.with_bytes(|bytes| {
+            let columns = evaluator.columns(bytes, &[]).ok().flatten()?;
+            let (key, kept) = columns.split_at((0..keys).fold(0, |end, _| end + encoding::skip(&columns[end..])));
+            (!has_null(key)).then(|| (K::read(&plan, key), Row::from_bytes(kept)))
+        });
+        keyed.map(|keyed| (keyed, time, diff))
     });
     keyed.as_collection()
 }

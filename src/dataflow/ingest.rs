@@ -172,6 +172,15 @@ impl Sender {
         if self.shared.shards[place].is_empty() {
             return Err("a table without a key was sent writes by key".into());
         }
+        let moves = |write: &Upsert| matches!(write.kind, UpsertKind::PutFrom { .. });
+        if !writes.iter().any(moves) {
+            match self.waiting.entry(place).or_insert(Changes::Writes(Vec::new())) {
+                Changes::Writes(waiting) if waiting.is_empty() => *waiting = writes,
+                Changes::Writes(waiting) => waiting.extend(writes),
+                Changes::Rows(_) => {}
+            }
+            return Ok(());
+        }
         for write in writes {
             let write = self.complete_move(place, write)?;
             if let Changes::Writes(waiting) = self.waiting.entry(place).or_insert(Changes::Writes(Vec::new())) {

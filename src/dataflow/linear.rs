@@ -80,6 +80,11 @@ impl Linear {
         self.columns = columns.collect();
     }
 
+    /// Appends columns of the input as they came in.
+    pub fn append(&mut self, columns: &[usize]) {
+        self.columns.extend(columns.iter().map(|column| Place::Input(*column)));
+    }
+
     /// An expression over the current columns as one over slots.
     fn placed(&self, expression: &Scalar) -> Scalar {
         let mut expression = expression.clone();
@@ -100,6 +105,52 @@ impl Linear {
         self.steps.iter().any(|step| match step {
             Step::Filter(expression) | Step::Compute(_, expression) => expression.is_fallible(),
         })
+    }
+
+    /// The input columns that are read: of the first row, and of the second, each counted from its own first.
+    pub fn reads(&self) -> (Vec<usize>, Vec<usize>) {
+        let mut read = vec![false; self.inputs + self.extra.len()];
+        for step in self.used_steps() {
+            let (Step::Filter(expression) | Step::Compute(_, expression)) = &step;
+            expression.columns(&mut |slot| read[slot] = true);
+        }
+        for place in &self.columns {
+            let (Place::Input(slot) | Place::Slot(slot) | Place::Constant(slot)) = place;
+            read[*slot] = true;
+        }
+        let of = |columns: std::ops::Range<usize>| {
+            let start = columns.start;
+            columns.filter(|column| read[*column]).map(|column| column - start).collect()
+        };
+        (of(0..self.left), of(self.left..self.inputs))
+    }
+
+    /// The same program for rows that hold nothing but the columns it reads.
+    pub fn narrowed(&self) -> Linear {
+        let (left, right) = self.reads();
+        let kept: Vec<usize> = left.iter().copied().chain(right.iter().map(|column| self.left + column)).collect();
+        let inputs = kept.len();
+        let moved = |slot: usize| match slot.checked_sub(self.inputs) {
+            Some(extra) => inputs + extra,
+            None => kept.partition_point(|column| *column < slot),
+        };
+        let mut steps = self.used_steps();
+        for step in &mut steps {
+            match step {
+                Step::Filter(expression) => expression.map_columns(&mut |slot| moved(slot)),
+                Step::Compute(slot, expression) => {
+                    *slot = moved(*slot);
+                    expression.map_columns(&mut |slot| moved(slot));
+                }
+            }
+        }
+        let place = |place: &Place| match place {
+            Place::Input(column) => Place::Input(moved(*column)),
+            Place::Slot(slot) => Place::Slot(moved(*slot)),
+            Place::Constant(slot) => Place::Constant(moved(*slot)),
+        };
+        let columns = self.columns.iter().map(place).collect();
+        Linear { left: left.len(), inputs, steps, extra: self.extra.clone(), columns }
     }
 
     /// Ready to run.

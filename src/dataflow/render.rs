@@ -26,7 +26,8 @@ pub struct Renderer<'s, 'b> {
     /// By the place of the relation, as far as they have been rendered.
     relations: Vec<Rows<'s>>,
     plans: Vec<(Rel, Rows<'s>)>,
-    arrangements: Vec<(Rel, Vec<Scalar>, Arrangement<'s>)>,
+    /// By relation, key, and the columns that are held.
+    arrangements: Vec<(Rel, Vec<Scalar>, Vec<usize>, Arrangement<'s>)>,
     /// Of the view being rendered.
     errors: Vec<Errors<'s>>,
 }
@@ -154,16 +155,26 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let left_columns = columns(left, self.blueprint)?;
         let right_columns = columns(right, self.blueprint)?;
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = on.iter().cloned().unzip();
-        let left_rows = self.checked(left, &left_columns, &left_keys)?;
-        let left_arranged = self.arranged(left, &left_rows, left_columns.len(), &left_keys);
-        let right_rows = self.checked(right, &right_columns, &right_keys)?;
-        let right_arranged = self.arranged(right, &right_rows, right_columns.len(), &right_keys);
-        let both: Vec<Column> = left_columns.iter().chain(&right_columns).cloned().collect();
-        let fault = Fault::new(&both);
-
         let pair = Linear::pair(left_columns.len(), right_columns.len());
         let mut matched = pair.clone();
         matched.filter(residual);
+        let keys_may_fail = left_keys.iter().chain(&right_keys).any(Scalar::is_fallible);
+        if kind == JoinKind::Inner && !keys_may_fail {
+            let mut program = matched.clone();
+            add_steps(&mut program, steps);
+            if !program.is_fallible() {
+                return self.infallible(sides, [&left_keys, &right_keys], &program);
+            }
+        }
+        let left_rows = self.checked(left, &left_columns, &left_keys)?;
+        let all: Vec<usize> = (0..left_columns.len()).collect();
+        let left_arranged = self.arranged(left, &left_rows, left_columns.len(), &left_keys, &all);
+        let right_rows = self.checked(right, &right_columns, &right_keys)?;
+        let all: Vec<usize> = (0..right_columns.len()).collect();
+        let right_arranged = self.arranged(right, &right_rows, right_columns.len(), &right_keys, &all);
+        let both: Vec<Column> = left_columns.iter().chain(&right_columns).cloned().collect();
+        let fault = Fault::new(&both);
+
         let rows = match kind {
             JoinKind::Inner => {
                 add_steps(&mut matched, steps);
@@ -188,6 +199,32 @@ impl<'s, 'b> Renderer<'s, 'b> {
         };
         let level = self.sources(left) == self.sources(right);
         Ok(if level { rows } else { hold(rows) })
+    }
+
+    /// An inner join that reports no errors, and so needs of either side only what its program reads.
+    fn infallible(
+        &mut self,
+        [left, right]: [&Rel; 2],
+        [left_keys, right_keys]: [&[Scalar]; 2],
+        program: &Linear,
+    ) -> Result<Rows<'s>, DataflowError> {
+        let (left_kept, right_kept) = program.reads();
+        let left_arranged = self.side(left, left_keys, &left_kept)?;
+        let right_arranged = self.side(right, right_keys, &right_kept)?;
+        let rows = self.paired(left_arranged, right_arranged, &program.narrowed(), Fault::new(&[]))?;
+        let level = self.sources(left) == self.sources(right);
+        Ok(if level { rows } else { hold(rows) })
+    }
+
+    /// A join's side with some of its columns. A projection is not a pass of its own: the arrangement is that of what lies below.
+    fn side(&mut self, rel: &Rel, keys: &[Scalar], kept: &[usize]) -> Result<Arrangement<'s>, DataflowError> {
+        let (base, columns_of_base) = below_projections(rel);
+        let mut keys = keys.to_vec();
+        keys.iter_mut().for_each(|key| key.map_columns(&mut |column| columns_of_base[column]));
+        let kept: Vec<usize> = kept.iter().map(|column| columns_of_base[*column]).collect();
+        let width = columns(base, self.blueprint)?.len();
+        let rows = self.rel(base)?;
+        Ok(self.arranged(base, &rows, width, &keys, &kept))
     }
 
     /// What a program makes of pairs.
@@ -234,13 +271,20 @@ impl<'s, 'b> Renderer<'s, 'b> {
         Ok(rows)
     }
 
-    fn arranged(&mut self, rel: &Rel, rows: &Rows<'s>, columns: usize, keys: &[Scalar]) -> Arrangement<'s> {
-        let same = |(other, by, _): &&(Rel, Vec<Scalar>, Arrangement<'s>)| other == rel && by == keys;
-        if let Some((_, _, arrangement)) = self.arrangements.iter().find(same) {
+    fn arranged(
+        &mut self,
+        rel: &Rel,
+        rows: &Rows<'s>,
+        columns: usize,
+        keys: &[Scalar],
+        kept: &[usize],
+    ) -> Arrangement<'s> {
+        let known = self.arrangements.iter().find(|(other, by, held, _)| other == rel && by == keys && held == kept);
+        if let Some((.., arrangement)) = known {
             return arrangement.clone();
         }
-        let arrangement = arrange_by(rows.clone(), columns, keys);
-        self.arrangements.push((rel.clone(), keys.to_vec(), arrangement.clone()));
+        let arrangement = arrange_by(rows.clone(), columns, keys, kept);
+        self.arrangements.push((rel.clone(), keys.to_vec(), kept.to_vec(), arrangement.clone()));
         arrangement
     }
 
@@ -275,6 +319,21 @@ fn linear_steps(mut rel: &Rel) -> (&Rel, Vec<&Rel>) {
     }
     steps.reverse();
     (rel, steps)
+}
+
+/// What lies below the projections on top of a plan, and for each of the plan's columns the column there.
+fn below_projections(rel: &Rel) -> (&Rel, Vec<usize>) {
+    let column = |expression: &Scalar| match expression {
+        Scalar::Column(column, _) => Some(*column),
+        _ => None,
+    };
+    if let Rel::Map { input, expressions } = rel
+        && let Some(positions) = expressions.iter().map(column).collect::<Option<Vec<usize>>>()
+    {
+        let (base, below) = below_projections(input);
+        return (base, positions.into_iter().map(|position| below[position]).collect());
+    }
+    (rel, (0..rel.width()).collect())
 }
 
 fn add_steps(program: &mut Linear, steps: &[&Rel]) {

@@ -96,7 +96,18 @@ pub fn decode(bytes: &[u8]) -> (Datum, usize) {
 }
 
 /// The length of the first column, of a row or a key. Panics as `decode` does.
+#[inline]
 pub fn skip(bytes: &[u8]) -> usize {
+    // Most columns are of a width that follows from the tag; `skip_any` says the same of them.
+    match bytes[0] {
+        INT8 | FLOAT8 | TIME | TIMESTAMP | TIMESTAMPTZ => 9,
+        INT4 | FLOAT4 | DATE => 5,
+        NULL | FALSE | TRUE => 1,
+        _ => skip_any(bytes),
+    }
+}
+
+fn skip_any(bytes: &[u8]) -> usize {
     let mut reader = Reader { rest: bytes };
     reader.skip().expect("row bytes are checked where they enter");
     bytes.len() - reader.rest.len()
@@ -153,7 +164,7 @@ pub(super) fn string(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
 
 /// A zero-terminated string; order-preserving whatever follows it, as no tag is `ESCAPED`.
 pub(super) fn terminated(mut bytes: &[u8], out: &mut Vec<u8>) {
-    while let Some(zero) = bytes.iter().position(|b| *b == END) {
+    while let Some(zero) = memchr::memchr(END, bytes) {
         out.extend_from_slice(&bytes[..zero]);
         out.extend_from_slice(&[END, ESCAPED]);
         bytes = &bytes[zero + 1..];
@@ -210,8 +221,18 @@ fn encode_finite(coefficient: &[u8], scale: u16, out: &mut Vec<u8>) {
 }
 
 fn encode_enum(v: &EnumLabel, out: &mut Vec<u8>) {
-    fixed(ENUM, v.order.to_be_bytes(), out);
-    terminated(v.label.as_bytes(), out);
+    enum_label(v.order, &v.label, out);
+}
+
+/// Appends an enum's label, given its position among its type's labels.
+pub(super) fn enum_label(order: u32, label: &str, out: &mut Vec<u8>) {
+    fixed(ENUM, order.to_be_bytes(), out);
+    terminated(label.as_bytes(), out);
+}
+
+/// Appends a text, as `encode` does a `Datum::Text`.
+pub(super) fn text(text: &str, out: &mut Vec<u8>) {
+    string(TEXT, text.as_bytes(), out);
 }
 
 const JSON_NULL: u8 = 0;
@@ -414,7 +435,7 @@ impl<'a> Reader<'a> {
     fn terminated(&mut self) -> Option<&'a [u8]> {
         let mut end = 0;
         loop {
-            end += self.rest[end..].iter().position(|b| *b == END)?;
+            end += memchr::memchr(END, &self.rest[end..])?;
             if self.rest.get(end + 1) != Some(&ESCAPED) {
                 let string = self.take(end)?;
                 self.take(1)?;

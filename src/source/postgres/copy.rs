@@ -12,7 +12,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Gives every complete line, without its end, to `take`.
     pub(super) fn feed<E>(&mut self, mut piece: &[u8], mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', piece) {
             let (line, rest) = (&piece[..end], &piece[end + 1..]);
             if self.begun.is_empty() {
                 take(line)?;
@@ -41,7 +41,18 @@ impl Fields {
     pub(super) fn read(&mut self, line: &[u8]) {
         self.text.clear();
         self.ends.clear();
-        for field in line.split(|byte| *byte == b'\t') {
+        let mut rest = Some(line);
+        while let Some(line) = rest {
+            let field = match memchr::memchr(b'\t', line) {
+                Some(end) => {
+                    rest = Some(&line[end + 1..]);
+                    &line[..end]
+                }
+                None => {
+                    rest = None;
+                    line
+                }
+            };
             if field == b"\\N" {
                 self.ends.push(None);
                 continue;
@@ -66,7 +77,7 @@ impl Fields {
 }
 
 fn unescape(mut field: &[u8], out: &mut Vec<u8>) {
-    while let Some(at) = field.iter().position(|byte| *byte == b'\\') {
+    while let Some(at) = memchr::memchr(b'\\', field) {
         out.extend_from_slice(&field[..at]);
         let Some(escaped) = field.get(at + 1) else {
             field = &field[at..];

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::preflight::Table;
 use crate::source::{SourceError, Wanted};
 use crate::timeline::RelationId;
-use crate::value::{Datum, RelationName, Row, Type, encoding, text};
+use crate::value::{RelationName, Row, Type, encoding, text};
 use std::ops::Range;
 
 /// A wanted table.
@@ -70,12 +70,28 @@ impl Shape {
     /// Encodes a row: a value for every field, in order. Unchanged values and those nobody reads become null.
     pub(super) fn encode(&self, values: &[Value<'_>], encoder: &mut Encoder) -> Result<(), Failure> {
         encoder.clear();
-        for (field, value) in self.fields.iter().zip(values) {
-            match value {
-                Value::Text(bytes) if field.wanted => self.encode_text(field, bytes, encoder)?,
-                Value::Null if field.wanted && !field.nullable => return Err(self.unexpected_null(field)),
-                Value::Text(_) | Value::Null | Value::Unchanged => encoder.push(&Datum::Null),
-            }
+        let mut pairs = self.fields.iter().zip(values);
+        pairs.try_for_each(|(field, value)| self.encode_value(field, *value, encoder))
+    }
+
+    /// As `encode`, from values of the wanted fields alone.
+    pub(super) fn encode_wanted<'v>(
+        &self,
+        mut values: impl Iterator<Item = Value<'v>>,
+        encoder: &mut Encoder,
+    ) -> Result<(), Failure> {
+        encoder.clear();
+        self.fields.iter().try_for_each(|field| {
+            let value = if field.wanted { values.next().unwrap_or(Value::Null) } else { Value::Null };
+            self.encode_value(field, value, encoder)
+        })
+    }
+
+    fn encode_value(&self, field: &Field, value: Value<'_>, encoder: &mut Encoder) -> Result<(), Failure> {
+        match value {
+            Value::Text(bytes) if field.wanted => return self.encode_text(field, bytes, encoder),
+            Value::Null if field.wanted && !field.nullable => return Err(self.unexpected_null(field)),
+            Value::Text(_) | Value::Null | Value::Unchanged => encoder.push_null(),
         }
         Ok(())
     }
@@ -95,9 +111,9 @@ impl Shape {
 
     fn encode_text(&self, field: &Field, bytes: &[u8], encoder: &mut Encoder) -> Result<(), Failure> {
         let input = std::str::from_utf8(bytes).map_err(|_| self.unreadable(field, bytes, "it is not valid UTF-8"))?;
-        let value = text::parse(&field.ty, -1, input)
+        text::encode(&field.ty, input, &mut encoder.bytes)
             .map_err(|error| self.unreadable(field, bytes, &format!("{} ({})", error.message, error.code)))?;
-        encoder.push(&value);
+        encoder.end_column();
         Ok(())
     }
 
@@ -147,9 +163,12 @@ impl Encoder {
         self.ends.clear();
     }
 
-    #[inline]
-    fn push(&mut self, value: &Datum) {
-        encoding::encode(value, &mut self.bytes);
+    fn push_null(&mut self) {
+        self.bytes.push(encoding::NULL);
+        self.end_column();
+    }
+
+    fn end_column(&mut self) {
         self.ends.push(self.bytes.len());
     }
 

@@ -4,7 +4,6 @@
 //! leaf. The order of rows means nothing: every row is told at most once.
 
 use super::copy::{Fields, Lines};
-use super::decode::Value;
 use super::failure::Failure;
 use super::shape::{Encoder, Shape};
 use crate::pg::{Endpoint, quote_identifier, quote_literal};
@@ -203,8 +202,6 @@ impl Worker {
 /// Lines on their way to rows.
 struct Reading<'a> {
     shape: &'a Shape,
-    /// Positions of the fields a line has.
-    places: Vec<usize>,
     fields: Fields,
     encoder: Encoder,
     rows: Vec<(Row, Row)>,
@@ -213,18 +210,12 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(shape: &'a Shape) -> Reading<'a> {
-        let wanted = shape.fields.iter().enumerate().filter(|(_, field)| field.wanted);
-        let places = wanted.map(|(position, _)| position).collect();
-        Reading { shape, places, fields: Fields::default(), encoder: Encoder::default(), rows: Vec::new(), bytes: 0 }
+        Reading { shape, fields: Fields::default(), encoder: Encoder::default(), rows: Vec::new(), bytes: 0 }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
         self.fields.read(line);
-        let mut values = vec![Value::Null; self.shape.fields.len()];
-        for (place, value) in self.places.iter().zip(self.fields.values()) {
-            values[*place] = value;
-        }
-        self.shape.encode(&values, &mut self.encoder)?;
+        self.shape.encode_wanted(self.fields.values(), &mut self.encoder)?;
         let key = if self.shape.upserts { self.encoder.columns(&self.shape.key) } else { Row::default() };
         self.rows.push((key, self.encoder.row()));
         Ok(())

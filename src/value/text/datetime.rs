@@ -4,6 +4,7 @@
 //! clock (`now`, `today`, …) is refused: a view's content must follow from its inputs.
 
 use super::is_space;
+use super::shown::shown_timestamp;
 use crate::value::ValueError;
 use crate::value::calendar::{
     self, Civil, DATE_INFINITY, DATE_MINUS_INFINITY, DAY, HOUR, MINUTE, SECOND, TIMESTAMP_INFINITY,
@@ -47,6 +48,9 @@ pub(super) fn parse_time(input: &str, modifier: i32) -> Result<i64, ValueError> 
 
 /// Postgres's `timestamp` input: a zone is read and ignored.
 pub(super) fn parse_timestamp(input: &str, modifier: i32) -> Result<i64, ValueError> {
+    if let Some(timestamp) = shown_timestamp(input, "") {
+        return round_timestamp(timestamp, modifier);
+    }
     let fields = Fields::parse("timestamp", input)?;
     round_timestamp(fields.timestamp("timestamp", input)?, modifier)
 }
@@ -54,6 +58,9 @@ pub(super) fn parse_timestamp(input: &str, modifier: i32) -> Result<i64, ValueEr
 /// Postgres's `timestamptz` input; UTC if no zone is given.
 pub(super) fn parse_timestamptz(input: &str, modifier: i32) -> Result<i64, ValueError> {
     const NAME: &str = "timestamp with time zone";
+    if let Some(timestamp) = shown_timestamp(input, "+00") {
+        return round_timestamp(timestamp, modifier);
+    }
     let fields = Fields::parse(NAME, input)?;
     let local = fields.timestamp(NAME, input)?;
     let utc = match &fields.zone {

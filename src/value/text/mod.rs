@@ -8,8 +8,10 @@ mod array;
 mod datetime;
 mod float;
 mod interval;
+mod shown;
 mod string;
 
+use super::encoding;
 use super::json::Json;
 use super::numeric::Numeric;
 use super::{Datum, EnumLabel, EnumType, Type, ValueError};
@@ -53,6 +55,17 @@ pub fn parse(ty: &Type, modifier: i32, input: &str) -> Result<Datum, ValueError>
         Type::Enum(labels) => Datum::Enum(parse_enum(labels, input)?),
         Type::Array(element) => Datum::Array(Arc::new(array::parse(element, modifier, input)?)),
     })
+}
+
+/// Appends a value of this type, given as text, as rows hold it (`encoding`). As `parse` without a modifier, but what is copied
+/// anyway is not made a value first.
+pub fn encode(ty: &Type, input: &str, out: &mut Vec<u8>) -> Result<(), ValueError> {
+    match ty {
+        Type::Text | Type::Varchar => encoding::text(valid_text(input)?, out),
+        Type::Enum(labels) => encoding::enum_label(label_order(labels, input)?, input, out),
+        _ => encoding::encode(&parse(ty, -1, input)?, out),
+    }
+    Ok(())
 }
 
 /// Appends the value as Postgres's output function shows it; nothing for null.
@@ -140,8 +153,13 @@ fn valid_text(input: &str) -> Result<&str, ValueError> {
 }
 
 fn parse_enum(ty: &EnumType, input: &str) -> Result<EnumLabel, ValueError> {
+    Ok(EnumLabel { order: label_order(ty, input)?, label: input.into() })
+}
+
+/// The position of a label among its type's.
+fn label_order(ty: &EnumType, input: &str) -> Result<u32, ValueError> {
     match ty.labels.iter().position(|label| label == input) {
-        Some(order) => Ok(EnumLabel { order: order as u32, label: input.into() }),
+        Some(order) => Ok(order as u32),
         None => {
             let name = &ty.name;
             Err(ValueError::new("22P02", format!("invalid input value for enum {name}: \"{input}\"")))
