@@ -4,14 +4,16 @@ use super::config::Config;
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
 use super::moment::{Moments, Sample};
+use super::partitions::Partitions;
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::preflight::{self, Table};
+use super::publication;
 use super::replication::Streaming;
 use super::shape::Shape;
 use super::slot::{self, Slot};
 use super::snapshot::{Chunk, Snapshot};
-use super::{publication, watch};
+use super::watch::{self, Watched};
 use crate::pg::{Endpoint, quote_identifier, quote_literal};
 use crate::source::{Progress, Wanted};
 use crate::value::RelationName;
@@ -60,6 +62,7 @@ impl Session<'_> {
         }
         let control = Arc::new(self.endpoint.connect().await?);
         let tables = self.prepare(&control).await?;
+        let partitions = Partitions::read(&control, &tables).await?;
         let shapes: Vec<Arc<Shape>> =
             tables.iter().zip(self.wanted).map(|(table, wanted)| Arc::new(Shape::new(table, wanted))).collect();
         pending.define(shapes.clone());
@@ -77,7 +80,8 @@ impl Session<'_> {
         connection.start_streaming(&self.start_command(&slot)).await?;
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
-        tokio::spawn(watch::run(control, self.publication.clone(), tables, found));
+        let watched = Watched { publication: self.publication.clone(), tables, partitions };
+        tokio::spawn(watch::run(control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let position = slot.consistent_point;
         Streaming { connection, pending, pipe, progress, until: *until, position, moments, watch }.run().await?;

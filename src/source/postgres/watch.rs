@@ -1,7 +1,8 @@
 //! Watching the catalog for what the change feed does not tell: a publication or table dropped, a table taken out of the
-//! publication, a key gone.
+//! publication, a key gone; and partitions that came, went or were emptied, for which the tables are read again.
 
 use super::failure::Failure;
+use super::partitions::Partitions;
 use super::preflight::{self, Table};
 use super::publication;
 use crate::value::RelationName;
@@ -12,13 +13,23 @@ use tokio_postgres::Client;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Watches over these tables until something is wrong or nobody listens.
-pub(super) async fn run(client: Arc<Client>, publication: String, tables: Vec<Table>, found: oneshot::Sender<Failure>) {
+/// What is watched over, as it was before the snapshot.
+pub(super) struct Watched {
+    /// The publication's name.
+    pub(super) publication: String,
+    /// The tables.
+    pub(super) tables: Vec<Table>,
+    /// What lies below those that are partitioned.
+    pub(super) partitions: Partitions,
+}
+
+/// Watches until something is found or nobody listens.
+pub(super) async fn run(client: Arc<Client>, watched: Watched, found: oneshot::Sender<Failure>) {
     while !found.is_closed() {
         tokio::time::sleep(INTERVAL).await;
-        match look(&client, &publication, &tables).await {
-            Ok(()) => {}
-            Err(failure @ Failure::Final(_)) => {
+        match look(&client, &watched).await {
+            Ok(None) => {}
+            Ok(Some(failure)) | Err(failure @ Failure::Final(_)) => {
                 let _ = found.send(failure);
                 return;
             }
@@ -31,7 +42,9 @@ pub(super) async fn run(client: Arc<Client>, publication: String, tables: Vec<Ta
     }
 }
 
-async fn look(client: &Client, publication: &str, tables: &[Table]) -> Result<(), Failure> {
+/// What there is to be told; an error also if the connection is lost.
+async fn look(client: &Client, watched: &Watched) -> Result<Option<Failure>, Failure> {
+    let Watched { publication, tables, partitions } = watched;
     let names: Vec<RelationName> = tables.iter().map(|table| table.relation.name.clone()).collect();
     let now = preflight::tables(client, &names).await.map_err(|failure| match failure {
         Failure::Final(error) => Failure::operator(format!("a table was changed: {error}; then restart")),
@@ -50,7 +63,9 @@ async fn look(client: &Client, publication: &str, tables: &[Table]) -> Result<()
             )));
         }
     }
-    publication::still_carries(client, publication, tables).await
+    publication::still_carries(client, publication, tables).await?;
+    let changed = Partitions::read(client, tables).await? != *partitions;
+    Ok(changed.then(|| Failure::Lost("partitions came, went or were rewritten: the tables are read again".into())))
 }
 
 fn key_names(table: &Table) -> Option<Vec<&str>> {

@@ -1,6 +1,9 @@
 //! Partitioned tables: the rows of the root, wherever they lie.
 
-use super::ingest::Case;
+use super::ingest::{Case, Kept};
+use crate::support::feed::difference;
+use crate::support::postgres::Postgres;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_partitioned_table_is_one_table() {
@@ -31,4 +34,36 @@ fn a_partitioned_table_is_one_table() {
         ],
     }
     .holds();
+}
+
+/// What no change feed tells: each statement is followed until the file tells what the table holds.
+#[test]
+fn partitions_that_come_and_go_are_noticed() {
+    for server in Postgres::installed_and_newest() {
+        let database = server.create_database();
+        database.execute(
+            "CREATE TABLE events (id int, day int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+             CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);
+             CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20);
+             CREATE TABLE events_3 (id int, day int, PRIMARY KEY (id, day)); INSERT INTO events_3 SELECT i, 25 FROM generate_series(1, 50) i;
+             INSERT INTO events SELECT i, i % 20 FROM generate_series(1, 100) i",
+        );
+        let mut kept = Kept::start(&database, &[("events", "*")]);
+        kept.wait_for(kept.moment().clock);
+        for statement in [
+            "TRUNCATE events_1",
+            "ALTER TABLE events ATTACH PARTITION events_3 FOR VALUES FROM (20) TO (30)",
+            "ALTER TABLE events DETACH PARTITION events_2",
+            "DROP TABLE events_3",
+        ] {
+            database.execute(statement);
+            let expected = &kept.moment().tables[0];
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while let Some(shown) = difference(expected, &kept.feeds()[0].at(None)) {
+                assert!(Instant::now() < deadline, "after {statement}:\n{shown}\n{}", kept.errors());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        kept.stop();
+    }
 }
