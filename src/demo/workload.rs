@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Connections that run the day's round.
 const CONNECTIONS: usize = 2;
 /// The pause between rounds: enough to leave a small machine some air.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(20);
 /// How often clicks are appended, and how many at once.
 const CLICKS: (Duration, u64) = (Duration::from_millis(20), 5);
 /// SQLSTATEs of a transaction that lost against another: it is simply tried again.
