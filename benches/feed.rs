@@ -79,8 +79,9 @@ fn write(database: &Database, shape: Shape, unit: u64, mark: i64) -> u64 {
             database.execute(&format!(
                 "INSERT INTO orders SELECT {order} FROM generate_series({base}, {base} + {new} - 1) g"
             ));
-            database
-                .execute(&format!("UPDATE orders SET status = 'paid', quantity = quantity + 1 WHERE id < {changed}"));
+            database.execute(&format!(
+                "UPDATE orders SET status = 'paid', quantity = quantity + 1 WHERE id BETWEEN 0 AND {changed} - 1"
+            ));
             database.execute(&format!("DELETE FROM orders WHERE id >= {base} AND id < {base} + {gone}"));
             new + changed + gone
         }
