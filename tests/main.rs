@@ -1,6 +1,7 @@
 //! The one test binary: every integration test is a module of it, so that the library is linked once.
 
 mod architecture;
+mod config;
 mod expr_semantics;
 mod oracle;
 mod sink;
@@ -9,3 +10,6 @@ mod sql;
 mod support;
 mod value_roundtrip;
 mod views;
+
+#[global_allocator]
+static ALLOCATOR: support::allocation::Counting = support::allocation::Counting;

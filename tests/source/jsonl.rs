@@ -1,5 +1,6 @@
 //! Source `jsonl` as the engine sees it: ticks between frontiers, and nothing lost on the way.
 
+use crate::support::allocation::{allowance, most_held};
 use crate::support::random::{Random, mutate, mutations, seed};
 use std::fs::File;
 use std::io::Write;
@@ -241,39 +242,46 @@ fn followed_under_once_the_file_ends_where_it_ended_at_start() {
     assert_eq!(seen.rows.len(), 2);
 }
 
-/// Whatever the lines hold, decoding ends in a row or an error with a code.
+/// Columns of every kind, and lines for them.
+const COLUMNS: &[(&str, &str)] = &[
+    ("a", "bigint not null"),
+    ("b", "text"),
+    ("c", "numeric(12,3)"),
+    ("d", "timestamptz"),
+    ("e", "jsonb"),
+    ("f", "integer[]"),
+    ("g", "interval"),
+    ("h", "double precision"),
+    ("i", "bytea"),
+    ("j", "char(4)"),
+    ("k", "date"),
+    ("l", "uuid"),
+    ("m", "json"),
+    ("n", "time"),
+    ("o", "boolean[]"),
+];
+const LINES: &[&str] = &[
+    r#"{"a": 1, "b": "x\u00e9\ud83d\ude00\n", "c": -1234.5e-2, "d": "2024-02-29 23:59:60.123456+05:30", "e": {"k": [1, 2.50, null, "s"]}}"#,
+    r#"{"a": "7", "f": [[1, null], [3, 4]], "g": "1 year 2 mons -3 days 04:05:06.7", "h": 1e308, "i": "\\xdeadbeef", "j": "ab"}"#,
+    r#"{"a": 9223372036854775807, "k": "0044-03-15 BC", "l": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "m": [ {} ], "n": "24:00:00"}"#,
+    r#"{"a": 0, "o": "{t,f,NULL}", "f": "{{1,2},{3,4}}", "c": "NaN", "h": "-Infinity", "d": "infinity", "k": "allballs"}"#,
+];
+
+/// Whatever a line holds, it ends in a row or an error, in memory that its length allows.
 #[test]
 fn mutated_lines_never_panic() {
-    const COLUMNS: &[(&str, &str)] = &[
-        ("a", "bigint not null"),
-        ("b", "text"),
-        ("c", "numeric(12,3)"),
-        ("d", "timestamptz"),
-        ("e", "jsonb"),
-        ("f", "integer[]"),
-        ("g", "interval"),
-        ("h", "double precision"),
-        ("i", "bytea"),
-        ("j", "char(4)"),
-        ("k", "date"),
-        ("l", "uuid"),
-        ("m", "json"),
-        ("n", "time"),
-        ("o", "boolean[]"),
-    ];
-    const LINES: &[&str] = &[
-        r#"{"a": 1, "b": "x\u00e9\ud83d\ude00\n", "c": -1234.5e-2, "d": "2024-02-29 23:59:60.123456+05:30", "e": {"k": [1, 2.50, null, "s"]}}"#,
-        r#"{"a": "7", "f": [[1, null], [3, 4]], "g": "1 year 2 mons -3 days 04:05:06.7", "h": 1e308, "i": "\\xdeadbeef", "j": "ab"}"#,
-        r#"{"a": 9223372036854775807, "k": "0044-03-15 BC", "l": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "m": [ {} ], "n": "24:00:00"}"#,
-        r#"{"a": 0, "o": "{t,f,NULL}", "f": "{{1,2},{3,4}}", "c": "NaN", "h": "-Infinity", "d": "infinity", "k": "allballs"}"#,
-    ];
     let mut random = Random::new(seed(3));
     let mut read = 0;
     for _ in 0..mutations() {
         let line = *random.pick(LINES);
         let line = mutate(&mut random, line.as_bytes());
-        match decode_line(COLUMNS, &line) {
+        let (decoded, held) = most_held(|| decode_line(COLUMNS, &line));
+        let shown = || String::from_utf8_lossy(&line).into_owned();
+        assert!(held <= allowance(line.len()), "{held} bytes are held for {}", shown());
+        match decoded {
             Ok(row) => {
+                assert!(row.check(COLUMNS.len()), "{}", shown());
+                assert!(line.trim_ascii_end().ends_with(b"}"), "a line that was cut is read: {}", shown());
                 assert_eq!(row.unpack().len(), COLUMNS.len());
                 read += 1;
             }
@@ -281,6 +289,20 @@ fn mutated_lines_never_panic() {
         }
     }
     assert!(read > 0, "no mutated line was read");
+}
+
+#[test]
+fn a_line_that_was_cut_is_no_row() {
+    for line in LINES {
+        for end in 0..line.len() {
+            let cut = &line.as_bytes()[..end];
+            assert!(decode_line(COLUMNS, cut).is_err(), "{}", String::from_utf8_lossy(cut));
+        }
+    }
+}
+
+#[test]
+fn a_refused_value_is_told_with_its_column() {
     for line in LINES {
         if let Err(error) = decode_line(&COLUMNS[..10], line.as_bytes()) {
             assert!(error.contains("column"), "{error}");

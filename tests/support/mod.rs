@@ -1,5 +1,6 @@
 //! What the tests stand on: private servers that die with the test process.
 
+pub mod allocation;
 pub mod feed;
 pub mod postgres;
 pub mod program;

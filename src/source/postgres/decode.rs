@@ -129,7 +129,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
         b'I' => {
             let relation = reader.u32()?;
             reader.expect(b'N')?;
-            Message::Insert { relation, new: reader.tuple()? }
+            Message::Insert { relation, new: reader.complete_tuple()? }
         }
         b'U' => reader.update()?,
         b'D' => {
@@ -139,7 +139,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
                 b'O' => true,
                 _ => return Err(Malformed("a delete without an old row")),
             };
-            Message::Delete { relation, old: Old { tuple: reader.tuple()?, whole } }
+            Message::Delete { relation, old: Old { tuple: reader.complete_tuple()?, whole } }
         }
         b'T' => {
             let count = reader.u32()? as usize;
@@ -147,13 +147,21 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
             let length = count.checked_mul(4).ok_or(Malformed("a truncate of too many tables"))?;
             Message::Truncate { relations: reader.take(length)? }
         }
-        b'Y' | b'O' | b'M' => return Ok(Message::Other),
+        kind @ (b'Y' | b'O' | b'M') => {
+            reader.other(kind)?;
+            Message::Other
+        }
         _ => return Err(Malformed("an unknown kind of message")),
     };
     if reader.bytes.is_empty() { Ok(message) } else { Err(Malformed("bytes after the end of a message")) }
 }
 
 impl<'a> Tuple<'a> {
+    /// How many columns it has.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// The columns in order.
     pub(super) fn values(&self) -> impl Iterator<Item = Value<'a>> {
         let mut reader = Reader { bytes: self.bytes };
@@ -223,6 +231,9 @@ impl<'a> Reader<'a> {
             schema => schema,
         };
         let (name, identity) = (self.text()?, self.u8()?);
+        if !b"dnfi".contains(&identity) {
+            return Err(Malformed("a replica identity of an unknown kind"));
+        }
         let count = self.u16()?;
         let mut columns = Vec::new();
         for _ in 0..count {
@@ -240,7 +251,7 @@ impl<'a> Reader<'a> {
         let relation = self.u32()?;
         let old = match self.u8()? {
             kind @ (b'K' | b'O') => {
-                let tuple = self.tuple()?;
+                let tuple = self.complete_tuple()?;
                 self.expect(b'N')?;
                 Some(Old { tuple, whole: kind == b'O' })
             }
@@ -250,11 +261,43 @@ impl<'a> Reader<'a> {
         Ok(Message::Update { relation, old, new: self.tuple()? })
     }
 
+    /// What means nothing to us is read to its end all the same: a message that was cut is a broken connection.
+    fn other(&mut self, kind: u8) -> Result<(), Malformed> {
+        match kind {
+            b'Y' => {
+                self.take(4)?;
+                self.text()?;
+            }
+            b'O' => drop(self.take(8)?),
+            _ => drop(self.take(9)?),
+        }
+        self.text()?;
+        if kind == b'M' {
+            let length = self.u32()? as usize;
+            self.take(length)?;
+        }
+        Ok(())
+    }
+
+    /// A row that an update leaves.
     fn tuple(&mut self) -> Result<Tuple<'a>, Malformed> {
+        self.row(|_| Ok(()))
+    }
+
+    /// A row that tells every value: only an update may leave out what did not change.
+    fn complete_tuple(&mut self) -> Result<Tuple<'a>, Malformed> {
+        self.row(|value| match value {
+            Value::Unchanged => Err(Malformed("an unchanged value in a row that was not updated")),
+            Value::Null | Value::Text(_) => Ok(()),
+        })
+    }
+
+    #[inline]
+    fn row(&mut self, check: impl Fn(Value<'a>) -> Result<(), Malformed>) -> Result<Tuple<'a>, Malformed> {
         let columns = usize::from(self.u16()?);
         let start = self.bytes;
         for _ in 0..columns {
-            self.value()?;
+            check(self.value()?)?;
         }
         Ok(Tuple { columns, bytes: &start[..start.len() - self.bytes.len()] })
     }
@@ -274,11 +317,11 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     /// One message of each kind, as a server sends them.
-    pub(in crate::source::postgres) fn samples() -> Vec<Vec<u8>> {
+    fn samples() -> Vec<Vec<u8>> {
         let tuple = |values: &[Option<&str>]| {
             let mut bytes = (values.len() as u16).to_be_bytes().to_vec();
             for value in values {
@@ -351,7 +394,7 @@ pub(super) mod tests {
         assert!(decode(&insert).is_err());
         for bytes in samples() {
             for end in 0..bytes.len() {
-                assert!(decode(&bytes[..end]).is_err() || matches!(decode(&bytes[..end]), Ok(Message::Other)));
+                assert!(decode(&bytes[..end]).is_err());
             }
         }
     }

@@ -141,6 +141,9 @@ impl Feed {
         values: &mut Vec<Value<'a>>,
     ) -> Result<(), Failure> {
         let places = self.places[table].as_ref().ok_or_else(out_of_order)?;
+        if tuple.columns() != places.len() {
+            return Err(Failure::Lost("malformed change feed: a row with other columns than its relation".into()));
+        }
         values.clear();
         values.resize(pending.tables[table].shape.fields.len(), Value::Null);
         for (value, place) in tuple.values().zip(places) {

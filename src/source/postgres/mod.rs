@@ -8,7 +8,7 @@
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is
 //! read, and `watch` goes on looking; `slot`, `snapshot`,
 //! `copy` read the tables; `connection`, `replication`, `moment` read the stream; `decode`, `feed`, `ddl`, `shape` give it meaning;
-//! `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
+//! `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over. `rehearsal` does the same to messages without a server.
 
 mod catalog;
 mod clock;
@@ -26,6 +26,7 @@ mod pending;
 mod pipe;
 mod preflight;
 mod publication;
+mod rehearsal;
 mod replication;
 mod session;
 mod shape;
@@ -34,6 +35,7 @@ mod snapshot;
 mod watch;
 
 pub use config::Config;
+pub use rehearsal::{FeedTable, Rehearsal};
 
 use super::{Source, SourceError, SourceRelation, Start, Stop};
 use crate::pg::Endpoint;

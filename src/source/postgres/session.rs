@@ -63,8 +63,11 @@ impl Session<'_> {
         let control = Arc::new(self.endpoint.connect().await?);
         let tables = self.prepare(&control).await?;
         let partitions = Partitions::read(&control, &tables).await?;
-        let shapes: Vec<Arc<Shape>> =
-            tables.iter().zip(self.wanted).map(|(table, wanted)| Arc::new(Shape::new(table, wanted))).collect();
+        let shape = |(Table { relation, entry }, wanted): (&Table, &Wanted)| {
+            let declared = entry.columns.iter().map(|column| (column.type_oid, column.type_modifier));
+            Arc::new(Shape::new(relation, entry.oid, declared, wanted))
+        };
+        let shapes: Vec<Arc<Shape>> = tables.iter().zip(self.wanted).map(shape).collect();
         pending.define(shapes.clone());
         if self.once && until.is_none() {
             *until = Some(Sample::ask(&control).await?.inserted);

@@ -2,8 +2,7 @@
 
 use super::decode::Value;
 use super::failure::Failure;
-use super::preflight::Table;
-use crate::source::{SourceError, Wanted};
+use crate::source::{SourceError, SourceRelation, Wanted};
 use crate::timeline::RelationId;
 use crate::value::{RelationName, Row, Type, encoding, text};
 use std::ops::Range;
@@ -43,27 +42,33 @@ pub(super) struct Field {
 }
 
 impl Shape {
-    /// The shape of a table as the catalog has it and as the view set wants it.
-    pub(super) fn new(table: &Table, wanted: &Wanted) -> Shape {
-        let schema = &table.relation.schema;
+    /// The shape of a table as the catalog has it and as the view set wants it. `declared` are the columns' declared types and
+    /// modifiers.
+    pub(super) fn new(
+        relation: &SourceRelation,
+        oid: u32,
+        declared: impl Iterator<Item = (u32, i32)>,
+        wanted: &Wanted,
+    ) -> Shape {
+        let schema = &relation.schema;
         let key = schema.key.clone().unwrap_or_default();
         let reads = |position| wanted.reads(position) || key.contains(&position);
-        let columns = schema.columns.iter().zip(&table.entry.columns).enumerate();
-        let fields = columns.map(|(position, (column, catalog))| Field {
+        let columns = schema.columns.iter().zip(declared).enumerate();
+        let fields = columns.map(|(position, (column, (type_oid, type_modifier)))| Field {
             name: column.name.clone(),
             ty: column.ty.clone(),
             nullable: column.nullable,
             wanted: reads(position),
-            type_oid: catalog.type_oid,
-            type_modifier: catalog.type_modifier,
+            type_oid,
+            type_modifier,
         });
         Shape {
             id: wanted.id,
-            name: table.relation.name.clone(),
-            oid: table.entry.oid,
+            name: relation.name.clone(),
+            oid,
             fields: fields.collect(),
             key,
-            upserts: table.relation.upserts,
+            upserts: relation.upserts,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod definition;
+mod garbage;
 mod handover;
 mod ingest;
 mod name;
