@@ -93,7 +93,7 @@ fn of_abomonation(rows: &[Typed]) -> [f64; 4] {
             let (a, b) = unsafe {
                 (abomonation::decode::<Typed>(&mut before[position - 1]), abomonation::decode::<Typed>(&mut after[0]))
             };
-            less += usize::from(a.map(|(row, _)| &*row) < b.map(|(row, _)| &*row));
+            less += usize::from(a.map(|(row, _)| row) < b.map(|(row, _)| row));
         }
         black_box(less);
     });

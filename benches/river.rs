@@ -85,11 +85,11 @@ impl Sink for Nowhere {
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
-        let marks = delivery.changes.iter().filter_map(|(row, _, _)| match row.column(0) {
+        let mut marks = delivery.changes.iter().filter_map(|(row, _, _)| match row.column(0) {
             Datum::Int8(number) if number < 0 => Some(number),
             _ => None,
         });
-        let told = Told { changes: delivery.changes.len(), mark: marks.last() };
+        let told = Told { changes: delivery.changes.len(), mark: marks.next_back() };
         // Whoever measured may have gone.
         let _ = self.0.send(told);
         Ok(())
