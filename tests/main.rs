@@ -1,6 +1,7 @@
 //! The one test binary: every integration test is a module of it, so that the library is linked once.
 
 mod architecture;
+mod cli;
 mod config;
 mod expr_semantics;
 mod oracle;

@@ -2,6 +2,7 @@
 
 use super::failure::{Exit, Failure};
 use crate::config::OnError;
+use crate::dataflow::errors_of;
 use crate::timeline::DataError;
 use crate::value::{RelationName, Time};
 use std::sync::Mutex;
@@ -39,7 +40,10 @@ impl Faults {
             OnError::Stop => {
                 let mut first = self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 first.get_or_insert_with(|| {
-                    Failure::new(Exit::Data, format!("`{relation}`: {message} ({code}), at {input}"))
+                    let kept = errors_of(relation);
+                    let remedy =
+                        format!("mend it, or set on_error = \"skip\" to keep what is wrong in `{kept}` and go on");
+                    Failure::new(Exit::Data, format!("`{relation}`: {message} ({code}), at {input}; {remedy}"))
                 });
             }
         }

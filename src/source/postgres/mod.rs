@@ -91,7 +91,7 @@ impl Postgres {
                 match task(&endpoint).await {
                     Ok(done) => return Ok(done),
                     Err(Failure::Lost(reason)) => patience.wait(&self.name, &endpoint, &reason).await?,
-                    Err(Failure::Final(error)) => return Err(self.located(error)),
+                    Err(Failure::Final(error)) => return Err(error),
                     Err(Failure::Closed) => return Err(SourceError::Unavailable("the engine is shutting down".into())),
                 }
             }
@@ -100,20 +100,9 @@ impl Postgres {
     }
 
     fn endpoint(&self) -> Result<Endpoint, SourceError> {
-        let located = |text: String| SourceError::Config(format!("source {}: url: {text}", self.name));
+        let located = |text: String| SourceError::Config(format!("url: {text}"));
         let url = self.config.url.resolve().map_err(located)?;
         Endpoint::parse(&url, "tidegate").map_err(|error| located(error.to_string()))
-    }
-
-    /// The error with the source's name.
-    fn located(&self, error: SourceError) -> SourceError {
-        let locate = |text: String| format!("source {}: {text}", self.name);
-        match error {
-            SourceError::Config(text) => SourceError::Config(locate(text)),
-            SourceError::Unavailable(text) => SourceError::Unavailable(locate(text)),
-            SourceError::Operator(text) => SourceError::Operator(locate(text)),
-            SourceError::Data(text) => SourceError::Data(locate(text)),
-        }
     }
 }
 
@@ -131,7 +120,7 @@ impl Source for Postgres {
         let runtime = runtime()?;
         let result = runtime.block_on(self.run_until_stopped(&endpoint, start));
         runtime.shutdown_background();
-        result.map_err(|error| self.located(error))
+        result
     }
 }
 
@@ -214,7 +203,9 @@ impl Patience {
     async fn wait(&mut self, source: &str, endpoint: &Endpoint, reason: &str) -> Result<(), SourceError> {
         let server = endpoint.label();
         if self.since.elapsed() + self.pause > self.limit {
-            return Err(SourceError::Unavailable(format!("{server} is out of reach: {reason}")));
+            return Err(SourceError::Unavailable(format!(
+                "{server} is out of reach: {reason}; see that it runs and that the url is right"
+            )));
         }
         tracing::warn!("source {source}: {server}: {reason}; trying again in {:?}", self.pause);
         tokio::time::sleep(self.pause).await;
