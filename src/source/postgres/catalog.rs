@@ -31,6 +31,10 @@ pub(super) struct Entry {
     pub(super) primary_key: Option<Vec<usize>>,
     /// Columns of the index that `REPLICA IDENTITY USING INDEX` names.
     pub(super) identity_index: Option<Vec<usize>>,
+    /// The partitioned tables that this is a partition of.
+    pub(super) above: Vec<u32>,
+    /// A partition below whose old rows nothing identifies, as SQL writes its name.
+    pub(super) unidentified_leaf: Option<String>,
     /// Estimated number of rows, partitions included.
     pub(super) estimate: u64,
     /// Whether row-level security would hide rows from us.
@@ -91,7 +95,13 @@ SELECT w.place, c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::
     (SELECT i.indnkeyatts FROM pg_catalog.pg_index i
         WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate),
     (SELECT i.indnkeyatts FROM pg_catalog.pg_index i
-        WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid)
+        WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid),
+    ARRAY(SELECT a.relid::oid FROM pg_catalog.pg_partition_ancestors(c.oid) a WHERE a.relid <> c.oid),
+    (SELECT min(p.relid::text) FROM pg_catalog.pg_partition_tree(c.oid) p
+        JOIN pg_catalog.pg_class leaf ON leaf.oid = p.relid
+        WHERE p.isleaf AND p.level > 0 AND leaf.relreplident IN ('d', 'i')
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = leaf.oid AND i.indisvalid AND i.indimmediate
+            AND CASE leaf.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END))
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w(schema, name, place)
 JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -151,6 +161,8 @@ fn read_entry(row: &Row, all_columns: &[Row], types: &CatalogTypes) -> Result<En
         },
         primary_key: positions(row.try_get(9)?, row.try_get(11)?),
         identity_index: positions(row.try_get(10)?, row.try_get(12)?),
+        above: row.try_get(13)?,
+        unidentified_leaf: row.try_get(14)?,
         estimate: estimate as u64,
         row_security: row.try_get(6)?,
         may_select: row.try_get(7)?,
@@ -183,6 +195,14 @@ impl Entry {
             Identity::Default | Identity::Full | Identity::Nothing => self.primary_key.as_ref(),
             Identity::Index => self.identity_index.as_ref(),
         }
+    }
+
+    /// A generated column among those that tell old rows.
+    pub(super) fn generated_identity(&self) -> Option<&str> {
+        let whole = self.identity == Identity::Full;
+        let told = |position| whole || self.key().is_some_and(|key| key.contains(&position));
+        let mut columns = self.columns.iter().enumerate();
+        columns.find(|(position, column)| column.generated && told(*position)).map(|(_, column)| column.name.as_str())
     }
 
     /// Whether the table is partitioned: its rows are its leaves'.

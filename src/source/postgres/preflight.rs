@@ -43,6 +43,7 @@ pub(super) async fn tables(client: &Client, names: &[RelationName]) -> Result<Ve
             Err(unsupported) => wrong.extend(unsupported),
         }
     }
+    wrong.extend(told_twice(&tables));
     if !wrong.is_empty() {
         return Err(Failure::config(sentences(wrong)));
     }
@@ -126,6 +127,17 @@ fn wrong_kind(name: &RelationName, entry: &Entry) -> Option<String> {
     Some(format!("{name} is {what}"))
 }
 
+/// Partitions of a table that is read itself: the change feed names changes after one of the two.
+fn told_twice(tables: &[Table]) -> Vec<String> {
+    let root = |table: &Table| tables.iter().find(|root| table.entry.above.contains(&root.entry.oid));
+    let pairs = tables.iter().filter_map(|table| Some((&table.relation.name, &root(table)?.relation.name)));
+    pairs
+        .map(|(table, root)| {
+            format!("tables has both {root} and its partition {table}; leave {table} out and filter {root} in the view")
+        })
+        .collect()
+}
+
 /// What an operator has to grant or change before the table can be read.
 fn forbidden_reads(name: &RelationName, entry: &Entry) -> Vec<String> {
     let mut refusals = Vec::new();
@@ -160,16 +172,18 @@ fn forbidden_reads(name: &RelationName, entry: &Entry) -> Vec<String> {
     refusals
 }
 
-/// Refuses generated columns that somebody reads: they are not published.
+/// Refuses generated columns that somebody reads, or that identify rows: they are not published.
 pub(super) fn generated_columns(table: &Table, reads: impl Fn(usize) -> bool) -> Vec<String> {
-    let columns = table.entry.columns.iter().enumerate();
-    let unpublished = columns.filter(|(position, column)| column.generated && reads(*position));
+    let identifies = |position| table.entry.key().is_some_and(|key| key.contains(&position));
+    let columns = table.entry.columns.iter().enumerate().filter(|(_, column)| column.generated);
+    let unpublished = columns.filter_map(|(position, column)| match identifies(position) {
+        true => Some((column, "let REPLICA IDENTITY USING INDEX name a unique index without it")),
+        false => reads(position).then_some((column, "compute it in the view instead")),
+    });
     unpublished
-        .map(|(_, column)| {
-            format!(
-                "{}.{} is a generated column, which the change feed does not carry; compute it in the view instead",
-                table.relation.name, column.name
-            )
+        .map(|(column, remedy)| {
+            let table = &table.relation.name;
+            format!("{table}.{} is a generated column, which the change feed does not carry; {remedy}", column.name)
         })
         .collect()
 }

@@ -1,21 +1,23 @@
 //! The publication: what the change feed carries. It must carry every wanted table whole.
 
+use super::catalog::Identity;
 use super::failure::Failure;
-use super::preflight::Table;
+use super::preflight::{self, Table};
 use crate::pg::{quote_identifier, quote_relation};
 use crate::value::RelationName;
 use tokio_postgres::Client;
 
 /// A publication as the catalog has it.
 struct Publication {
-    all_tables: bool,
     /// Kinds of change it leaves out.
     unpublished: Vec<&'static str>,
     via_root: bool,
     members: Vec<Member>,
 }
 
+/// A table as which changes are told: with `publish_via_partition_root` not its partitions.
 struct Member {
+    oid: u32,
     table: RelationName,
     filtered: bool,
     /// `None`: all columns.
@@ -31,6 +33,7 @@ pub(super) async fn ensure(
     create: bool,
 ) -> Result<Vec<String>, Failure> {
     let Some(publication) = load(client, name).await? else {
+        refuse_harm(client, &tables.iter().collect::<Vec<_>>()).await?;
         let statement = create_statement(name, tables);
         if !create {
             return Err(Failure::operator(format!(
@@ -42,10 +45,11 @@ pub(super) async fn ensure(
         return Ok(vec![format!("created publication {name} for {} tables", tables.len())]);
     };
     refuse_partial(name, &publication, tables)?;
-    let missing: Vec<&Table> = tables.iter().filter(|table| !publication.carries(table)).collect();
+    let missing: Vec<&Table> = tables.iter().filter(|table| publication.member(table).is_none()).collect();
     if missing.is_empty() {
         return Ok(Vec::new());
     }
+    refuse_harm(client, &missing).await?;
     let statement = format!("ALTER PUBLICATION {} ADD TABLE {}", quote_identifier(name), table_list(&missing));
     if !create {
         return Err(Failure::operator(format!(
@@ -64,7 +68,7 @@ pub(super) async fn still_carries(client: &Client, name: &str, tables: &[Table])
         Failure::operator(format!("publication {name} was dropped; create it again (`tidegate setup`) and restart"))
     })?;
     refuse_partial(name, &publication, tables)?;
-    let missing: Vec<&Table> = tables.iter().filter(|table| !publication.carries(table)).collect();
+    let missing: Vec<&Table> = tables.iter().filter(|table| publication.member(table).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -105,6 +109,29 @@ fn names(tables: &[&Table]) -> String {
     tables.iter().map(|table| table.relation.name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// Refuses to publish what Postgres would then let nobody update. Tables published already are their owner's business.
+async fn refuse_harm(client: &Client, tables: &[&Table]) -> Result<(), Failure> {
+    let identity_is_published_whole = preflight::server_version(client).await? >= 180_000;
+    let mut refusals = Vec::new();
+    for Table { relation, entry } in tables {
+        let table = &relation.name;
+        if let (false, Some(leaf)) = (entry.identity == Identity::Nothing, &entry.unidentified_leaf) {
+            refusals.push(format!(
+                "{leaf}, a partition of {table}, has no primary key, so publishing {table} would make every UPDATE and DELETE \
+                 on that partition fail; run ALTER TABLE {leaf} REPLICA IDENTITY FULL"
+            ));
+        }
+        if let (true, Some(column)) = (identity_is_published_whole, entry.generated_identity()) {
+            refusals.push(format!(
+                "{table}.{column} is a generated column and part of the replica identity, so publishing {table} would make \
+                 every UPDATE and DELETE on it fail; choose another REPLICA IDENTITY, or publish {table} yourself with \
+                 publish_generated_columns = stored"
+            ));
+        }
+    }
+    if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(refusals.join("\n"))) }
+}
+
 /// Refuses a publication that carries less than the tables' whole story.
 fn refuse_partial(name: &str, publication: &Publication, tables: &[Table]) -> Result<(), Failure> {
     let quoted = quote_identifier(name);
@@ -123,7 +150,14 @@ fn refuse_partial(name: &str, publication: &Publication, tables: &[Table]) -> Re
                  run ALTER PUBLICATION {quoted} SET (publish_via_partition_root = true)"
             ));
         }
-        let Some(member) = publication.members.iter().find(|member| member.table == *relation) else { continue };
+        if let Some(root) = publication.members.iter().find(|member| table.entry.above.contains(&member.oid)) {
+            refusals.push(format!(
+                "{relation} is a partition of {0}, and publication {name} tells its changes as {0}'s; read {0} instead and \
+                 filter it in the view, or read another publication",
+                root.table
+            ));
+        }
+        let Some(member) = publication.member(table) else { continue };
         if member.filtered {
             refusals.push(format!(
                 "publication {name} filters the rows of {relation}, which the snapshot would not; publish it without \
@@ -144,40 +178,43 @@ fn refuse_partial(name: &str, publication: &Publication, tables: &[Table]) -> Re
 }
 
 impl Publication {
-    fn carries(&self, table: &Table) -> bool {
-        self.all_tables || self.members.iter().any(|member| member.table == table.relation.name)
+    fn member(&self, table: &Table) -> Option<&Member> {
+        self.members.iter().find(|member| member.oid == table.entry.oid)
     }
 }
 
 const PUBLICATION_QUERY: &str = "
-SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot
+SELECT pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot
 FROM pg_catalog.pg_publication WHERE pubname = $1";
 
-const MEMBERS_QUERY: &str =
-    "SELECT schemaname::text, tablename::text FROM pg_catalog.pg_publication_tables WHERE pubname = $1";
-
-/// From Postgres 15 on members have row filters and column lists.
-const MEMBERS_QUERY_15: &str = "
-SELECT schemaname::text, tablename::text, rowfilter IS NOT NULL, attnames::text[]
-FROM pg_catalog.pg_publication_tables WHERE pubname = $1";
+const MEMBERS_QUERY: &str = "
+SELECT c.oid, p.schemaname::text, p.tablename::text, {filtered}, {columns}
+FROM pg_catalog.pg_publication_tables p
+JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+WHERE p.pubname = $1";
 
 async fn load(client: &Client, name: &str) -> Result<Option<Publication>, Failure> {
     let Some(row) = client.query_opt(PUBLICATION_QUERY, &[&name]).await? else { return Ok(None) };
     let mut unpublished = Vec::new();
-    for (column, kind) in [(1, "INSERT"), (2, "UPDATE"), (3, "DELETE"), (4, "TRUNCATE")] {
+    for (column, kind) in ["INSERT", "UPDATE", "DELETE", "TRUNCATE"].into_iter().enumerate() {
         if !row.try_get::<_, bool>(column)? {
             unpublished.push(kind);
         }
     }
-    let has_lists = super::preflight::server_version(client).await? >= 150_000;
-    let query = if has_lists { MEMBERS_QUERY_15 } else { MEMBERS_QUERY };
+    // From Postgres 15 on members have row filters and column lists.
+    let has_lists = preflight::server_version(client).await? >= 150_000;
+    let (filtered, columns) =
+        if has_lists { ("p.rowfilter IS NOT NULL", "p.attnames::text[]") } else { ("false", "NULL::text[]") };
+    let query = MEMBERS_QUERY.replace("{filtered}", filtered).replace("{columns}", columns);
     let mut members = Vec::new();
-    for member in client.query(query, &[&name]).await? {
+    for member in client.query(&query, &[&name]).await? {
         members.push(Member {
-            table: RelationName { schema: member.try_get(0)?, name: member.try_get(1)? },
-            filtered: has_lists && member.try_get(2)?,
-            columns: if has_lists { member.try_get(3)? } else { None },
+            oid: member.try_get(0)?,
+            table: RelationName { schema: member.try_get(1)?, name: member.try_get(2)? },
+            filtered: member.try_get(3)?,
+            columns: member.try_get(4)?,
         });
     }
-    Ok(Some(Publication { all_tables: row.try_get(0)?, unpublished, via_root: row.try_get(5)?, members }))
+    Ok(Some(Publication { unpublished, via_root: row.try_get(4)?, members }))
 }

@@ -54,6 +54,11 @@ const HARMFUL: &[(&str, &[&str])] = &[
         "ALTER PUBLICATION tidegate_db SET (publish = 'insert')",
         &["publication tidegate_db leaves out UPDATE", "ALTER PUBLICATION"],
     ),
+    (
+        "CREATE TABLE root (id int PRIMARY KEY, a varchar(10), n int) PARTITION BY LIST (id);
+         ALTER PUBLICATION tidegate_db ADD TABLE root; ALTER TABLE root ATTACH PARTITION t DEFAULT; UPDATE t SET n = 2",
+        &["publication tidegate_db no longer carries t", "restart"],
+    ),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is refused before anything is read: the exit code, and a message that names the thing and its remedy.
 
 use super::ingest::{Kept, clock, config, views};
+use crate::support::feed::difference;
 use crate::support::postgres::{Database, Options, Postgres};
 use crate::support::program::ViewSet;
 
@@ -91,6 +92,15 @@ fn tables_that_cannot_be_followed_are_refused() {
             "CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)",
             &["t.twice is a generated column", "compute it in the view"],
         ),
+        operator(
+            "CREATE TABLE t (id int, twice int GENERATED ALWAYS AS (id * 2) STORED PRIMARY KEY)",
+            &["t.twice is a generated column", "REPLICA IDENTITY USING INDEX"],
+        ),
+        operator(
+            "CREATE TABLE t (id int) PARTITION BY LIST (id); ALTER TABLE t REPLICA IDENTITY FULL;
+             CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1)",
+            &["t_1, a partition of t, has no primary key", "ALTER TABLE t_1 REPLICA IDENTITY FULL"],
+        ),
         config("CREATE TABLE \"T\" (id int PRIMARY KEY)", &["there is no table t", "did you mean \"T\"?"]),
         config("CREATE TABLE things (id int PRIMARY KEY)", &["there is no table t", "check the name and the database"]),
         config("CREATE VIEW t AS SELECT 1 AS id", &["t is a view", "name the tables under it"]),
@@ -126,19 +136,66 @@ fn publications_that_do_not_carry_the_tables_whole_are_refused() {
         ),
         refusal(
             "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE PUBLICATION tidegate_db FOR TABLE t WHERE (id > 3)",
-            &["publication tidegate_db", "t", "row"],
+            &["publication tidegate_db filters the rows of t", "publish it without WHERE and filter in the view"],
         ),
         refusal(
             "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE PUBLICATION tidegate_db FOR TABLE t (id)",
-            &["publication tidegate_db", "t", "column"],
+            &["publication tidegate_db leaves out columns of t: n", "publish it without a column list"],
         ),
         refusal(
             "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE PUBLICATION tidegate_db FOR TABLE t",
             &["t is partitioned", "publish_via_partition_root"],
         ),
+        refusal(
+            "CREATE TABLE root (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE t PARTITION OF root FOR VALUES IN (1);
+             CREATE PUBLICATION tidegate_db FOR ALL TABLES WITH (publish_via_partition_root = true)",
+            &["t is a partition of root", "tells its changes as root's", "read root instead", "another publication"],
+        ),
     ];
     for server in Postgres::installed_and_newest() {
         assert_refused(server, &refusals);
+    }
+}
+
+#[test]
+fn a_table_and_its_partition_are_not_read_at_once() {
+    let both = [("\"t\"]", "\"t\", \"t_1\"]")];
+    let before =
+        "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1)";
+    let says = &["tables has both t and its partition t_1", "leave t_1 out"];
+    for server in Postgres::installed_and_newest() {
+        assert_refused(server, &[Refusal { before, as_role: false, config: &both, code: 78, says }]);
+    }
+}
+
+/// Before Postgres 18 such tables can be updated, and their changes are complete.
+#[test]
+fn from_18_on_publishing_would_forbid_changes_to_tables_whose_identity_is_generated_in_part() {
+    let says =
+        &["t.twice is a generated column and part of the replica identity", "publish_generated_columns = stored"];
+    let before = "CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);
+                  ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1); UPDATE t SET id = 2";
+    for server in Postgres::installed_and_newest() {
+        let database = server.create_database();
+        if database.value("SELECT current_setting('server_version_num')::int >= 180000") == "f" {
+            continue;
+        }
+        let run = |verb: &[&str]| {
+            let text = config(&[("t", "id")]);
+            ViewSet::new(&text, &views(&[("t", "id")])).run(verb, &database.url)
+        };
+        database.execute(before);
+        for verb in [&["setup"][..], &["run", "--once"]] {
+            let (code, _, errors) = run(verb);
+            assert!(code == 80 && says.iter().all(|words| errors.contains(words)), "{verb:?}: {code}\n{errors}");
+        }
+        database.execute("CREATE PUBLICATION tidegate_db FOR TABLE t WITH (publish_generated_columns = stored)");
+        let mut kept = Kept::start(&database, &[("t", "id")]);
+        kept.wait_for(kept.moment().clock);
+        database.another().execute("UPDATE t SET id = 3");
+        let moment = kept.moment();
+        kept.wait_for(moment.clock);
+        assert_eq!(difference(&moment.tables[0], &kept.stop()[0].at(None)), None);
     }
 }
 
