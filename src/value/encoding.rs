@@ -20,8 +20,8 @@ pub const INT8: u8 = 5;
 const FLOAT4: u8 = 6;
 const FLOAT8: u8 = 7;
 const NUMERIC: u8 = 8;
-const TEXT: u8 = 9;
-const CHAR: u8 = 10;
+pub(super) const TEXT: u8 = 9;
+pub(super) const CHAR: u8 = 10;
 const BYTEA: u8 = 11;
 const DATE: u8 = 12;
 const TIME: u8 = 13;
@@ -54,6 +54,7 @@ pub(super) const END: u8 = 0;
 const ESCAPED: u8 = 0xFF;
 
 /// Appends one column.
+#[inline]
 pub fn encode(value: &Datum, out: &mut Vec<u8>) {
     match value {
         Datum::Null => out.push(NULL),
@@ -204,11 +205,9 @@ fn encode_numeric(v: &Numeric, out: &mut Vec<u8>) {
         Numeric::NegativeInfinity => varint(NEGATIVE_INFINITY, out),
         Numeric::PositiveInfinity => varint(POSITIVE_INFINITY, out),
         Numeric::Small(coefficient, scale) => {
+            let bits = i128::BITS - (coefficient ^ (coefficient >> 127)).leading_zeros();
             let bytes = coefficient.to_be_bytes();
-            let sign = (*coefficient >> 127) as u8;
-            let redundant = |i: &usize| bytes[*i] == sign && bytes[i + 1] >> 7 == sign >> 7;
-            let start = (0..15).take_while(redundant).count();
-            encode_finite(&bytes[start..], *scale, out);
+            encode_finite(&bytes[15 - bits as usize / 8..], *scale, out);
         }
         Numeric::Big(coefficient, scale) => encode_finite(&coefficient.to_signed_bytes_be(), *scale, out),
     }
@@ -230,9 +229,11 @@ pub(super) fn enum_label(order: u32, label: &str, out: &mut Vec<u8>) {
     terminated(label.as_bytes(), out);
 }
 
-/// Appends a text, as `encode` does a `Datum::Text`.
-pub(super) fn text(text: &str, out: &mut Vec<u8>) {
-    string(TEXT, text.as_bytes(), out);
+/// A tag and a string without zero bytes.
+pub(super) fn plain(tag: u8, string: &[u8], out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(string);
+    out.push(END);
 }
 
 const JSON_NULL: u8 = 0;

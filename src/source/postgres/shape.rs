@@ -115,6 +115,10 @@ impl Shape {
     }
 
     fn encode_text(&self, field: &Field, bytes: &[u8], encoder: &mut Encoder) -> Result<(), Failure> {
+        if text::encode_shown(&field.ty, bytes, &mut encoder.bytes) {
+            encoder.end_column();
+            return Ok(());
+        }
         let input = std::str::from_utf8(bytes).map_err(|_| self.unreadable(field, bytes, "it is not valid UTF-8"))?;
         text::encode(&field.ty, input, &mut encoder.bytes)
             .map_err(|error| self.unreadable(field, bytes, &format!("{} ({})", error.message, error.code)))?;

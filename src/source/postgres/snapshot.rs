@@ -202,7 +202,8 @@ impl Worker {
 /// Lines on their way to rows.
 struct Reading<'a> {
     shape: &'a Shape,
-    fields: Fields,
+    /// See `Fields::new`.
+    room: Vec<u8>,
     encoder: Encoder,
     rows: Vec<(Row, Row)>,
     bytes: usize,
@@ -210,12 +211,11 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(shape: &'a Shape) -> Reading<'a> {
-        Reading { shape, fields: Fields::default(), encoder: Encoder::default(), rows: Vec::new(), bytes: 0 }
+        Reading { shape, room: Vec::new(), encoder: Encoder::default(), rows: Vec::new(), bytes: 0 }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
-        self.fields.read(line);
-        self.shape.encode_wanted(self.fields.values(), &mut self.encoder)?;
+        self.shape.encode_wanted(Fields::new(line, &mut self.room), &mut self.encoder)?;
         let key = if self.shape.upserts { self.encoder.columns(&self.shape.key) } else { Row::default() };
         self.rows.push((key, self.encoder.row()));
         Ok(())

@@ -140,6 +140,13 @@ proptest! {
     }
 
     #[test]
+    fn small_coefficients_are_encoded_as_big_ones(bits in any::<i128>(), narrower in 0u32..128, scale in any::<u16>()) {
+        let small = bits >> narrower;
+        let big = Numeric::Big(Arc::new(small.into()), scale);
+        prop_assert_eq!(Row::pack([&Datum::Numeric(Numeric::Small(small, scale))]), Row::pack([&Datum::Numeric(big)]));
+    }
+
+    #[test]
     fn damaged_rows_are_refused_or_read((a, b) in pair(), at in 0usize..64, bits in 1u8.., cut in 0usize..64) {
         let mut bytes = Row::pack([&a, &b]).with_bytes(<[u8]>::to_vec);
         let at = at % bytes.len();

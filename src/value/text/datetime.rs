@@ -4,7 +4,7 @@
 //! clock (`now`, `today`, …) is refused: a view's content must follow from its inputs.
 
 use super::is_space;
-use super::shown::shown_timestamp;
+use super::shown;
 use crate::value::ValueError;
 use crate::value::calendar::{
     self, Civil, DATE_INFINITY, DATE_MINUS_INFINITY, DAY, HOUR, MINUTE, SECOND, TIMESTAMP_INFINITY,
@@ -48,7 +48,7 @@ pub(super) fn parse_time(input: &str, modifier: i32) -> Result<i64, ValueError> 
 
 /// Postgres's `timestamp` input: a zone is read and ignored.
 pub(super) fn parse_timestamp(input: &str, modifier: i32) -> Result<i64, ValueError> {
-    if let Some(timestamp) = shown_timestamp(input, "") {
+    if let Some(timestamp) = shown::timestamp(input.as_bytes()) {
         return round_timestamp(timestamp, modifier);
     }
     let fields = Fields::parse("timestamp", input)?;
@@ -58,7 +58,7 @@ pub(super) fn parse_timestamp(input: &str, modifier: i32) -> Result<i64, ValueEr
 /// Postgres's `timestamptz` input; UTC if no zone is given.
 pub(super) fn parse_timestamptz(input: &str, modifier: i32) -> Result<i64, ValueError> {
     const NAME: &str = "timestamp with time zone";
-    if let Some(timestamp) = shown_timestamp(input, "+00") {
+    if let Some(timestamp) = input.strip_suffix("+00").and_then(|local| shown::timestamp(local.as_bytes())) {
         return round_timestamp(timestamp, modifier);
     }
     let fields = Fields::parse(NAME, input)?;

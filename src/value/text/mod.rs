@@ -61,11 +61,16 @@ pub fn parse(ty: &Type, modifier: i32, input: &str) -> Result<Datum, ValueError>
 /// anyway is not made a value first.
 pub fn encode(ty: &Type, input: &str, out: &mut Vec<u8>) -> Result<(), ValueError> {
     match ty {
-        Type::Text | Type::Varchar => encoding::text(valid_text(input)?, out),
+        Type::Text | Type::Varchar => encoding::plain(encoding::TEXT, valid_text(input)?.as_bytes(), out),
         Type::Enum(labels) => encoding::enum_label(label_order(labels, input)?, input, out),
         _ => encoding::encode(&parse(ty, -1, input)?, out),
     }
     Ok(())
+}
+
+/// As `encode`, if these bytes are a value of a common type as Postgres shows it; otherwise nothing is done.
+pub fn encode_shown(ty: &Type, input: &[u8], out: &mut Vec<u8>) -> bool {
+    shown::encode(ty, input, out).is_some()
 }
 
 /// Appends the value as Postgres's output function shows it; nothing for null.
@@ -146,9 +151,9 @@ fn parse_integer<N: FromStr<Err = std::num::ParseIntError>>(type_name: &str, inp
 
 /// Text without the one character Postgres cannot hold.
 fn valid_text(input: &str) -> Result<&str, ValueError> {
-    match input.contains('\0') {
-        true => Err(ValueError::new("22021", "invalid byte sequence for encoding \"UTF8\": 0x00")),
-        false => Ok(input),
+    match memchr::memchr(0, input.as_bytes()) {
+        Some(_) => Err(ValueError::new("22021", "invalid byte sequence for encoding \"UTF8\": 0x00")),
+        None => Ok(input),
     }
 }
 
