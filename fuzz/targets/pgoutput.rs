@@ -49,9 +49,8 @@ fn check(tick: &Tick) {
         match batch {
             Batch::Rows(rows) => rows.iter().for_each(|(row, ..)| check_row(*relation, row)),
             Batch::Upserts(upserts) => upserts.iter().for_each(|upsert| match &upsert.kind {
-                UpsertKind::Put(row) | UpsertKind::PutPartial { row, .. } | UpsertKind::PutFrom { row, .. } => {
-                    check_row(*relation, row);
-                }
+                UpsertKind::Put(row) => check_row(*relation, row),
+                UpsertKind::PutPartial(partial) => check_row(*relation, &partial.row),
                 UpsertKind::Delete => assert!(upsert.key.check(1)),
                 UpsertKind::Truncate => {}
             }),

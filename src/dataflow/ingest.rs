@@ -8,7 +8,7 @@ use super::blueprint::Definition;
 use super::fault::error_row;
 use super::operators::upsert::{complete, worker_of};
 use super::state::{ENDED, Shared};
-use crate::timeline::{Batch, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time};
 use crossbeam_channel as channel;
 use std::collections::{BTreeMap, VecDeque};
@@ -172,7 +172,7 @@ impl Sender {
         if self.shared.shards[place].is_empty() {
             return Err("a table without a key was sent writes by key".into());
         }
-        let moves = |write: &Upsert| matches!(write.kind, UpsertKind::PutFrom { .. });
+        let moves = |write: &Upsert| old_key(write).is_some();
         if !writes.iter().any(moves) {
             match self.waiting.entry(place).or_insert(Changes::Writes(Vec::new())) {
                 Changes::Writes(waiting) if waiting.is_empty() => *waiting = writes,
@@ -193,13 +193,13 @@ impl Sender {
     /// Completes a row that moves from another key, which another worker may hold: from the writes that wait, else from the
     /// table once everything sent before has been applied. Rare, and the sources order writes by sequence.
     fn complete_move(&mut self, place: usize, write: Upsert) -> Result<Upsert, String> {
-        let UpsertKind::PutFrom { row, absent, old_key } = &write.kind else { return Ok(write) };
+        let (UpsertKind::PutPartial(partial), Some(old_key)) = (&write.kind, old_key(&write)) else { return Ok(write) };
         let old = match self.waiting_row(place, old_key, write.sequence)? {
             Some(old) => old,
             None => self.applied_row(place, old_key)?,
         };
         let old = old.ok_or("a row moved from a key that has no row")?;
-        Ok(Upsert { kind: UpsertKind::Put(complete(row, absent, &old)), ..write })
+        Ok(Upsert { kind: UpsertKind::Put(complete(partial, &old)), ..write })
     }
 
     /// The key's row after the writes that wait and come before `sequence`; the outer `None` if they do not touch it.
@@ -210,29 +210,28 @@ impl Sender {
         };
         let mut touching: Vec<&Upsert> = writes.iter().filter(touches).collect();
         touching.sort_by_key(|write| (write.time, write.sequence));
-        let mut partial: Vec<(&Row, &[u16])> = Vec::new();
+        let mut newer: Vec<&Partial> = Vec::new();
         let mut found: Option<Option<Row>> = None;
         for write in touching.into_iter().rev() {
             match &write.kind {
                 UpsertKind::Put(row) => found = Some(Some(row.clone())),
-                UpsertKind::PutPartial { row, absent } => {
-                    partial.push((row, absent));
+                UpsertKind::PutPartial(partial) => {
+                    newer.push(partial);
                     continue;
                 }
                 UpsertKind::Delete | UpsertKind::Truncate => found = Some(None),
-                UpsertKind::PutFrom { .. } => return Err("a row that moved waits without being completed".into()),
             }
             break;
         }
-        if partial.is_empty() {
+        if newer.is_empty() {
             return Ok(found);
         }
         let mut row = match found {
             Some(row) => row,
             None => self.applied_row(place, key)?,
         };
-        for (newer, absent) in partial.into_iter().rev() {
-            row = row.map(|row| complete(newer, absent, &row));
+        for partial in newer.into_iter().rev() {
+            row = row.map(|row| complete(partial, &row));
         }
         Ok(Some(row))
     }
@@ -382,9 +381,18 @@ fn part<T>(all: Vec<T>, chosen: impl Fn(&T) -> bool) -> (Option<Vec<T>>, Option<
     (some(now), some(later))
 }
 
+/// The other key whose row completes this write.
+fn old_key(write: &Upsert) -> Option<&Row> {
+    match &write.kind {
+        UpsertKind::PutPartial(partial) => partial.old_key.as_ref(),
+        UpsertKind::Put(_) | UpsertKind::Delete | UpsertKind::Truncate => None,
+    }
+}
+
 fn write_bytes(write: &Upsert) -> usize {
     let row = match &write.kind {
-        UpsertKind::Put(row) | UpsertKind::PutPartial { row, .. } | UpsertKind::PutFrom { row, .. } => row.memory(),
+        UpsertKind::Put(row) => row.memory(),
+        UpsertKind::PutPartial(partial) => partial.row.memory(),
         UpsertKind::Delete | UpsertKind::Truncate => 0,
     };
     write.key.memory() + row + 32

@@ -9,6 +9,7 @@
 mod arrange;
 mod blueprint;
 mod chunker;
+mod content;
 mod evaluate;
 mod fault;
 mod hash;
@@ -21,9 +22,9 @@ pub mod prelude;
 mod program;
 mod render;
 mod shape;
-
 mod slab;
 mod state;
+mod table;
 mod types;
 mod worker;
 

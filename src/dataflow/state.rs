@@ -1,10 +1,11 @@
 //! What worker threads, senders and readers of one dataflow share.
 
 use super::blueprint::{Blueprint, Definition};
+use super::content::Content;
 use super::operators::upsert::Shard;
 use super::program::Settings;
-use crate::value::{Diff, Row, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::value::Time;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -54,17 +55,6 @@ pub struct RelationState {
     pub content: Mutex<Option<Content>>,
 }
 
-/// What a relation holds at a frontier.
-#[derive(Clone, Debug, Default)]
-pub struct Content {
-    /// Whether it is told yet.
-    pub told: bool,
-    /// The frontier.
-    pub frontier: Option<Time>,
-    /// The rows.
-    pub rows: BTreeMap<Row, Diff>,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -74,7 +64,10 @@ impl Shared {
     pub fn new(settings: Settings, blueprint: Blueprint, read: Vec<bool>) -> Shared {
         let workers = settings.workers.max(1);
         let shards = |definition: &Definition| match definition {
-            Definition::Input(input) if input.upserts => (0..workers).map(|_| Arc::default()).collect(),
+            Definition::Input(input) if input.upserts => {
+                let key = input.schema.key.as_deref().unwrap_or_default();
+                (0..workers).map(|_| Arc::new(Shard::new(key))).collect()
+            }
             _ => Vec::new(),
         };
         Shared {

@@ -5,6 +5,7 @@
 //! that did not come.
 
 use super::blueprint::{Blueprint, Definition};
+use super::content::Content;
 use super::fault::row_error;
 use super::ingest::{Changes, Command, Sender};
 use super::native::NativeInputs;
@@ -14,7 +15,7 @@ use super::operators::upsert::upsert;
 use super::operators::watch::watch;
 use super::program::{DataflowError, OnError, Program, Settings};
 use super::render::Renderer;
-use super::state::{Content, ENDED, Shared};
+use super::state::{ENDED, Shared};
 use super::types::{Errors, Rows, Scope, empty};
 use crate::timeline::{SourceId, Step, Upsert};
 use crate::value::{Diff, RelationName, Row, Time};
@@ -165,9 +166,7 @@ impl Drop for Dataflow {
 }
 
 fn peek(shared: &Shared, place: usize) -> Option<Peeked> {
-    let content = shared.content(place);
-    let content = content.as_ref().filter(|content| content.told)?;
-    Some((content.frontier, content.rows.iter().map(|(row, count)| (row.clone(), *count)).collect()))
+    shared.content(place).as_ref()?.told()
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

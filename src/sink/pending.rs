@@ -70,7 +70,7 @@ impl Pending {
             _ => None,
         };
         self.moved = true;
-        self.add(step.changes);
+        self.add(step.changes, step.first);
     }
 
     /// Replaces everything by the view's whole content, which holds all changes below the step's frontier.
@@ -88,16 +88,22 @@ impl Pending {
         self.ages.clear();
     }
 
-    fn add(&mut self, new: Vec<(Row, Time, Diff)>) {
+    /// A first step is consolidated as it comes.
+    fn add(&mut self, new: Vec<(Row, Time, Diff)>, first: bool) {
         let bytes = &mut self.bytes;
         match &mut self.content {
             Content::Keyed { key, entries } => by_key(key, new, |change| put(entries, bytes, change)),
             Content::Changes { changes, consolidate_at } => {
                 *bytes += new.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum::<usize>();
-                changes.extend(new);
+                match changes.is_empty() {
+                    true => *changes = new,
+                    false => changes.extend(new),
+                }
                 if *bytes > *consolidate_at {
-                    consolidate(changes);
-                    *bytes = changes.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum();
+                    if !first {
+                        consolidate(changes);
+                        *bytes = changes.iter().map(|(row, ..)| row.memory() + OVERHEAD).sum();
+                    }
                     *consolidate_at = (*consolidate_at).max(2 * *bytes);
                 }
             }

@@ -7,5 +7,5 @@ mod verdict;
 
 pub use reorder::Reorder;
 pub use step::Step;
-pub use tick::{Batch, DataError, RelationId, SourceId, Tick, Upsert, UpsertKind};
+pub use tick::{Batch, DataError, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
 pub use verdict::{Disorder, Judge, Verdict};

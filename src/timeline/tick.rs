@@ -52,26 +52,24 @@ pub struct Upsert {
 pub enum UpsertKind {
     /// The whole row.
     Put(Row),
-    /// The row but for the columns listed, which hold null here and keep their old values (unchanged TOAST).
-    PutPartial {
-        /// The new row; the absent columns are null.
-        row: Row,
-        /// Positions of the absent columns, ascending.
-        absent: Box<[u16]>,
-    },
-    /// As `PutPartial`, but the absent columns' old values are those of another key (a key-changing update).
-    PutFrom {
-        /// The new row; the absent columns are null.
-        row: Row,
-        /// Positions of the absent columns, ascending.
-        absent: Box<[u16]>,
-        /// The row's key before the update; its own `Delete` follows separately, with a later sequence.
-        old_key: Row,
-    },
+    /// The row but for some columns, which keep their old values (unchanged TOAST).
+    PutPartial(Box<Partial>),
     /// The key's row goes.
     Delete,
     /// Every row of the relation goes.
     Truncate,
+}
+
+/// A row of which some columns are not known: they are what they were.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    /// The new row; the absent columns are null.
+    pub row: Row,
+    /// Positions of the absent columns, ascending.
+    pub absent: Box<[u16]>,
+    /// The key the row had before, if it was another: the absent columns are those of its row. Its own `Delete` follows
+    /// separately, with a later sequence.
+    pub old_key: Option<Row>,
 }
 
 /// A row of an error relation: `<relation>_errors(code, message, input)`.

@@ -108,6 +108,15 @@ pub fn skip(bytes: &[u8]) -> usize {
     }
 }
 
+/// A column of a row. Panics as `decode` does, and beyond the last column.
+#[inline]
+pub fn column(mut row: &[u8], position: usize) -> &[u8] {
+    for _ in 0..position {
+        row = &row[skip(row)..];
+    }
+    &row[..skip(row)]
+}
+
 fn skip_any(bytes: &[u8]) -> usize {
     let mut reader = Reader { rest: bytes };
     reader.skip().expect("row bytes are checked where they enter");

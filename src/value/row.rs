@@ -89,6 +89,16 @@ impl Row {
         read(&inline[..usize::from(inline[INLINE])])
     }
 
+    /// The first sixteen bytes as two words whose order is that of rows, as far as they reach; zeros beyond the end.
+    #[inline]
+    pub fn prefix(&self) -> [u64; 2] {
+        if !self.is_boxed() {
+            return [self.0[0], self.0[1]];
+        }
+        let bytes = self.boxed();
+        [self.0[0], word(&bytes[8..16])]
+    }
+
     /// The length of the encoding.
     #[inline]
     pub fn len(&self) -> usize {

@@ -4,11 +4,11 @@
 //! then the whole content, and from then on one step per advance of the frontier. Frontiers are multiples of the refresh grid
 //! because the inputs' are.
 
-use crate::dataflow::state::{Content, Shared};
+use crate::dataflow::state::Shared;
 use crate::dataflow::types::Rows;
 use crate::timeline::Step;
 use crate::value::{Diff, Row, Time};
-use differential_dataflow::consolidation::{consolidate, consolidate_updates};
+use differential_dataflow::consolidation::consolidate_updates;
 use std::sync::Arc;
 use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
@@ -106,20 +106,6 @@ impl Exporter {
     }
 }
 
-impl Content {
-    fn update(&mut self, changes: &[(Row, Time, Diff)], frontier: Option<Time>) {
-        self.told = true;
-        self.frontier = frontier;
-        for (row, _, diff) in changes {
-            let count = self.rows.entry(row.clone()).or_default();
-            *count += diff;
-            if *count == 0 {
-                self.rows.remove(row);
-            }
-        }
-    }
-}
-
 /// Changes in order of time, consolidated.
 fn ordered(mut changes: Vec<(Row, Time, Diff)>) -> Vec<(Row, Time, Diff)> {
     consolidate_updates(&mut changes);
@@ -127,11 +113,26 @@ fn ordered(mut changes: Vec<(Row, Time, Diff)>) -> Vec<(Row, Time, Diff)> {
     changes
 }
 
-/// Changes as the content they come to, at the last instant before the frontier.
+/// Changes as the content they come to, in order, at the last instant before the frontier.
 fn content(changes: Vec<(Row, Time, Diff)>, frontier: Option<Time>) -> Vec<(Row, Time, Diff)> {
     let latest = changes.iter().map(|(_, time, _)| *time).max().unwrap_or_default();
     let time = frontier.map_or(latest, |frontier| frontier.saturating_sub(1));
-    let mut rows: Vec<(Row, Diff)> = changes.into_iter().map(|(row, _, diff)| (row, diff)).collect();
-    consolidate(&mut rows);
-    rows.into_iter().map(|(row, diff)| (row, time, diff)).collect()
+    let mut content: Vec<(Row, Time, Diff)> = Vec::with_capacity(changes.len());
+    for (row, _, diff) in sorted(changes) {
+        match content.last_mut() {
+            Some((last, _, count)) if *last == row => *count += diff,
+            _ => content.push((row, time, diff)),
+        }
+    }
+    content.retain(|(_, _, count)| *count != 0);
+    content
+}
+
+/// The changes in order of their rows. A first content is large: what decides is copied together, so that comparing does not
+/// go to every row's own bytes.
+fn sorted(mut changes: Vec<(Row, Time, Diff)>) -> impl Iterator<Item = (Row, Time, Diff)> {
+    let mut order: Vec<([u64; 2], usize)> =
+        changes.iter().enumerate().map(|(at, (row, ..))| (row.prefix(), at)).collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| changes[a.1].0.cmp(&changes[b.1].0)));
+    order.into_iter().map(move |(_, at)| std::mem::take(&mut changes[at]))
 }

@@ -51,7 +51,7 @@ const HELD: u8 = 1;
 fn least<'s, K: Key>(rows: Rows<'s>, plan: KeyPlan, report: Report) -> Collection<'s, Outcome> {
     let (columns, mut builder) = (report.key.clone(), RowBuilder::default());
     let keyed = rows.map(move |row| {
-        row.with_bytes(|bytes| columns.iter().for_each(|at| builder.push_encoded(column(bytes, *at))));
+        row.with_bytes(|bytes| columns.iter().for_each(|at| builder.push_encoded(encoding::column(bytes, *at))));
         (builder.finish().with_bytes(|key| K::read(&plan, key)), row)
     });
     let decided = arrange(keyed, "Unique").reduce_abelian::<_, KeyBuilder<K>, KeySpine<K>, K::Container, _>(
@@ -84,14 +84,6 @@ fn least<'s, K: Key>(rows: Rows<'s>, plan: KeyPlan, report: Report) -> Collectio
     })
 }
 
-/// The encoding of a column.
-fn column(mut row: &[u8], position: usize) -> &[u8] {
-    for _ in 0..position {
-        row = &row[encoding::skip(row)..];
-    }
-    &row[..encoding::skip(row)]
-}
-
 /// Words the errors.
 #[derive(Clone)]
 struct Report {
@@ -102,7 +94,7 @@ struct Report {
 
 impl Report {
     fn has_null_key(&self, row: &Row) -> bool {
-        row.with_bytes(|bytes| self.key.iter().any(|at| column(bytes, *at)[0] == encoding::NULL))
+        row.with_bytes(|bytes| self.key.iter().any(|at| encoding::column(bytes, *at)[0] == encoding::NULL))
     }
 
     fn null(&self, row: &Row) -> DataError {

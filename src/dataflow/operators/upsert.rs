@@ -3,14 +3,17 @@
 //! Each worker holds the rows of its share of the keys. Writes wait until the frontier has passed their time and are then
 //! applied in order of time and sequence, so that the last sequence wins however they arrived. The state is shared with the
 //! sender (`ingest.rs`), which completes a row that moves from another key before it sends it here.
+//!
+//! The rows lie in a hash table rather than in an arrangement by the key: a write finds its row with two cache misses instead of
+//! a search through every batch, a first load has nothing to sort, and a row takes 15 to 20 bytes more than its own.
 
 use super::hold::keep_least;
 use crate::dataflow::hash::BuildRowHasher;
+use crate::dataflow::table::{Put, Table};
 use crate::dataflow::types::Rows;
-use crate::timeline::{Upsert, UpsertKind};
+use crate::timeline::{Partial, Upsert, UpsertKind};
 use crate::value::{Diff, Row, RowBuilder, Time, encoding};
 use differential_dataflow::AsCollection;
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,20 +23,24 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::{Capability, Operator};
 
 /// One worker's share of a table.
-#[derive(Default)]
 pub struct Shard {
-    rows: Mutex<HashMap<Row, Row, BuildRowHasher>>,
+    rows: Mutex<Keyed>,
     frontier: AtomicU64,
 }
 
 impl Shard {
-    fn rows(&self) -> MutexGuard<'_, HashMap<Row, Row, BuildRowHasher>> {
+    /// Without rows, of a table with these key columns.
+    pub fn new(key: &[usize]) -> Shard {
+        Shard { rows: Mutex::new(Keyed { key: key.into(), table: Table::default() }), frontier: AtomicU64::new(0) }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Keyed> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key's row, as of all writes below `frontier`.
     pub fn get(&self, key: &Row) -> Option<Row> {
-        self.rows().get(key).cloned()
+        self.rows().get(key)
     }
 
     /// All writes below this time have been applied.
@@ -42,9 +49,52 @@ impl Shard {
     }
 }
 
+/// Rows found by the columns of their key.
+struct Keyed {
+    key: Box<[usize]>,
+    table: Table,
+}
+
+impl Keyed {
+    fn get(&self, key: &Row) -> Option<Row> {
+        key.with_bytes(|bytes| self.table.get(hash(key), |row| has_key(&self.key, row, bytes)).map(Row::from_bytes))
+    }
+
+    fn put(&mut self, key: &Row, row: &Row) -> Put {
+        let Keyed { key: columns, table } = self;
+        key.with_bytes(|key_bytes| {
+            row.with_bytes(|row| table.put(hash(key), |other| has_key(columns, other, key_bytes), row))
+        })
+    }
+
+    fn remove(&mut self, key: &Row) -> Option<Row> {
+        let Keyed { key: columns, table } = self;
+        key.with_bytes(|bytes| table.remove(hash(key), |row| has_key(columns, row, bytes)))
+    }
+}
+
+fn hash(key: &Row) -> u64 {
+    BuildRowHasher::default().hash_one(key)
+}
+
+/// Whether these columns of the row make the key.
+fn has_key(columns: &[usize], row: &[u8], key: &[u8]) -> bool {
+    if columns.iter().copied().eq(0..columns.len()) {
+        return row.starts_with(key);
+    }
+    let mut rest = key;
+    columns.iter().all(|position| match rest.strip_prefix(encoding::column(row, *position)) {
+        Some(after) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
 /// The worker that holds a key.
 pub fn worker_of(key: &Row, workers: usize) -> usize {
-    (BuildRowHasher::default().hash_one(key) >> 32) as usize % workers
+    (hash(key) >> 32) as usize % workers
 }
 
 /// The rows of a table, of the writes that are this worker's. `fail` is called when a partial write has no row to complete.
@@ -94,39 +144,36 @@ fn take(waiting: &mut Vec<Upsert>, chosen: impl Fn(&Upsert) -> bool) -> Vec<Upse
     due
 }
 
-fn apply(
-    writes: Vec<Upsert>,
-    rows: &mut HashMap<Row, Row, BuildRowHasher>,
-    give: &mut impl FnMut(Row, Time, Diff),
-    fail: &impl Fn(String),
-) {
+fn apply(writes: Vec<Upsert>, rows: &mut Keyed, give: &mut impl FnMut(Row, Time, Diff), fail: &impl Fn(String)) {
     for Upsert { key, time, kind, .. } in writes {
         let new = match kind {
-            UpsertKind::Put(row) => Some(row),
-            UpsertKind::PutPartial { row, absent } => match rows.get(&key) {
-                Some(old) => Some(complete(&row, &absent, old)),
+            UpsertKind::Put(row) => row,
+            UpsertKind::PutPartial(partial) => match rows.get(&key).filter(|_| partial.old_key.is_none()) {
+                Some(old) => complete(&partial, &old),
                 None => return fail("a row is to be changed in part, but there is no row with its key".into()),
             },
-            UpsertKind::PutFrom { .. } => return fail("a row that moved arrived without being completed".into()),
-            UpsertKind::Delete => None,
+            UpsertKind::Delete => {
+                rows.remove(&key).into_iter().for_each(|row| give(row, time, -1));
+                continue;
+            }
             UpsertKind::Truncate => {
-                rows.drain().for_each(|(_, row)| give(row, time, -1));
+                std::mem::take(&mut rows.table).rows().for_each(|row| give(Row::from_bytes(row), time, -1));
                 continue;
             }
         };
-        let old = match &new {
-            Some(new) => rows.insert(key, new.clone()),
-            None => rows.remove(&key),
-        };
-        if old != new {
-            old.into_iter().for_each(|row| give(row, time, -1));
-            new.into_iter().for_each(|row| give(row, time, 1));
+        match rows.put(&key, &new) {
+            Put::Same => {}
+            Put::New => give(new, time, 1),
+            Put::Instead(old) => {
+                give(old, time, -1);
+                give(new, time, 1);
+            }
         }
     }
 }
 
 /// The row with the absent columns taken from the old one.
-pub fn complete(row: &Row, absent: &[u16], old: &Row) -> Row {
+pub fn complete(Partial { row, absent, .. }: &Partial, old: &Row) -> Row {
     row.with_bytes(|row| {
         old.with_bytes(|old| {
             let (mut row, mut old) = (row, old);
@@ -163,7 +210,8 @@ mod tests {
         waiting.reverse();
         let mut changes = Vec::new();
         let due = take(&mut waiting, |_| true);
-        apply(due, &mut HashMap::default(), &mut |row, time, diff| changes.push((row, time, diff)), &|m| panic!("{m}"));
+        let mut rows = Keyed { key: [0].into(), table: Table::default() };
+        apply(due, &mut rows, &mut |row, time, diff| changes.push((row, time, diff)), &|m| panic!("{m}"));
         differential_dataflow::consolidation::consolidate_updates(&mut changes);
         changes.sort_by_key(|(_, time, _)| *time);
         assert_eq!(changes, expected);
@@ -172,16 +220,17 @@ mod tests {
     #[test]
     fn the_last_sequence_wins_and_partial_rows_are_completed() {
         use UpsertKind::*;
+        let partial = Partial { row: Row::pack(&[Datum::Int8(1), Datum::Null]), absent: [1].into(), old_key: None };
         check(
             vec![
                 write(1, 5, 1, Put(row(&[1, 10]))),
                 write(1, 5, 2, Put(row(&[1, 11]))),
-                write(1, 6, 3, PutPartial { row: Row::pack(&[Datum::Int8(2), Datum::Null]), absent: [1].into() }),
-                write(2, 6, 4, Put(row(&[9, 9]))),
+                write(1, 6, 3, PutPartial(Box::new(partial))),
+                write(2, 6, 4, Put(row(&[2, 9]))),
                 write(2, 6, 5, Delete),
                 write(0, 7, 6, Truncate),
             ],
-            &[(row(&[1, 11]), 5, 1), (row(&[1, 11]), 6, -1), (row(&[2, 11]), 6, 1), (row(&[2, 11]), 7, -1)],
+            &[(row(&[1, 11]), 5, 1), (row(&[1, 11]), 7, -1)],
         );
     }
 }

@@ -5,7 +5,7 @@ use super::content::Content;
 use super::decode::Value;
 use super::failure::Failure;
 use super::shape::{Encoder, Shape};
-use crate::timeline::{Batch, SourceId, Tick, Upsert, UpsertKind};
+use crate::timeline::{Batch, Partial, SourceId, Tick, Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time};
 use std::sync::Arc;
 
@@ -149,10 +149,9 @@ impl Pending {
         let (row, key) = (encoder.row(), encoder.columns(&shape.key));
         let absent = absent_columns(shape, new);
         let moved_from = old_key.filter(|old_key| *old_key != key);
-        let kind = match (absent.is_empty(), &moved_from) {
-            (true, _) => UpsertKind::Put(row),
-            (false, None) => UpsertKind::PutPartial { row, absent },
-            (false, Some(old_key)) => UpsertKind::PutFrom { row, absent, old_key: old_key.clone() },
+        let kind = match absent.is_empty() {
+            true => UpsertKind::Put(row),
+            false => UpsertKind::PutPartial(Box::new(Partial { row, absent, old_key: moved_from.clone() })),
         };
         *sequence += 1;
         upserts.push(Upsert { key, time, sequence: *sequence, kind });

@@ -178,12 +178,9 @@ fn check(tables: &[FeedTable], messages: &[Vec<u8>], ticks: &[Tick]) {
                         match &upsert.kind {
                             UpsertKind::Truncate => continue,
                             UpsertKind::Put(row) => check_row(&schema.columns, &[], row, messages),
-                            UpsertKind::PutPartial { row, absent } => {
-                                check_row(&schema.columns, absent, row, messages);
-                            }
-                            UpsertKind::PutFrom { row, absent, old_key } => {
-                                check_row(&schema.columns, absent, row, messages);
-                                check_row(&key, &[], old_key, messages);
+                            UpsertKind::PutPartial(partial) => {
+                                check_row(&schema.columns, &partial.absent, &partial.row, messages);
+                                partial.old_key.iter().for_each(|old_key| check_row(&key, &[], old_key, messages));
                             }
                             UpsertKind::Delete => {}
                         }
