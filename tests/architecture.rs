@@ -38,6 +38,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sqlparser", &["sql"]),
     ("timely", &["dataflow"]),
     ("differential_dataflow", &["dataflow"]),
+    ("hashbrown", &["dataflow"]),
     ("tokio_postgres", &["pg", "source/postgres"]),
     ("tokio_postgres_rustls", &["pg", "source/postgres"]),
     ("postgres_protocol", &["pg", "source/postgres"]),

@@ -26,11 +26,6 @@ pub enum Put {
 }
 
 impl Table {
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.index.len()
-    }
-
     /// The row.
     pub fn get(&self, hash: u64, mut is_it: impl FnMut(&[u8]) -> bool) -> Option<&[u8]> {
         let entry =
@@ -284,7 +279,7 @@ mod tests {
         let mut rows: Vec<&[u8]> = table.rows().collect();
         rows.sort();
         assert!(rows.into_iter().eq(map.values().map(Vec::as_slice)));
-        assert_eq!(table.len(), map.len());
+        assert_eq!(table.index.len(), map.len());
     }
 
     #[test]

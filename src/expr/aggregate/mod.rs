@@ -60,7 +60,7 @@ pub enum Accumulator {
         sum: i128,
     },
     /// Of `numeric`.
-    Decimal(Box<DecimalSum>),
+    Decimal(DecimalSum),
     /// Of `real` and `double precision`.
     Float(Box<FloatSum>),
     /// Of `interval`.
@@ -170,7 +170,7 @@ impl AggregateFunction {
             AggregateFunction::Count => Some(Accumulator::Count(0)),
             AggregateFunction::Sum(ty) | AggregateFunction::Avg(ty) => match ty {
                 Type::Int2 | Type::Int4 | Type::Int8 => Some(Accumulator::Integer { count: 0, sum: 0 }),
-                Type::Numeric => Some(Accumulator::Decimal(Box::default())),
+                Type::Numeric => Some(Accumulator::Decimal(DecimalSum::default())),
                 Type::Float4 | Type::Float8 => Some(Accumulator::Float(Box::default())),
                 Type::Interval => Some(Accumulator::Interval { count: 0, months: 0, days: 0, micros: 0 }),
                 _ => None,
@@ -322,7 +322,7 @@ impl Accumulator {
         match self {
             Accumulator::Count(count) => *count == 0,
             Accumulator::Integer { count, sum } => *count == 0 && *sum == 0,
-            Accumulator::Decimal(state) => **state == DecimalSum::default(),
+            Accumulator::Decimal(state) => state.is_zero(),
             Accumulator::Float(state) => **state == FloatSum::default(),
             Accumulator::Interval { count, months, days, micros } => {
                 *count == 0 && *months == 0 && *days == 0 && *micros == 0
