@@ -40,6 +40,15 @@ enum Place {
     Constant(usize),
 }
 
+/// Where columns lie in rows that hold others too.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The place of each.
+    pub places: Vec<usize>,
+    /// How many columns the rows have.
+    pub width: usize,
+}
+
 impl Linear {
     /// The program that passes rows of so many columns as they are.
     pub fn identity(columns: usize) -> Linear {
@@ -125,14 +134,17 @@ impl Linear {
         (of(0..self.left), of(self.left..self.inputs))
     }
 
-    /// The same program for rows that hold nothing but the columns it reads.
-    pub fn narrowed(&self) -> Linear {
-        let (left, right) = self.reads();
-        let kept: Vec<usize> = left.iter().copied().chain(right.iter().map(|column| self.left + column)).collect();
-        let inputs = kept.len();
+    /// The same program for rows that hold the columns it reads (`reads`) in other places.
+    pub fn over(&self, left: &Places, right: &Places) -> Linear {
+        let (left_reads, right_reads) = self.reads();
+        let inputs = left.width + right.width;
         let moved = |slot: usize| match slot.checked_sub(self.inputs) {
             Some(extra) => inputs + extra,
-            None => kept.partition_point(|column| *column < slot),
+            None if slot < self.left => left.places[left_reads.partition_point(|column| *column < slot)],
+            None => {
+                let column = slot - self.left;
+                left.width + right.places[right_reads.partition_point(|other| *other < column)]
+            }
         };
         let mut steps = self.used_steps();
         for step in &mut steps {
@@ -150,7 +162,7 @@ impl Linear {
             Place::Constant(slot) => Place::Constant(moved(*slot)),
         };
         let columns = self.columns.iter().map(place).collect();
-        Linear { left: left.len(), inputs, steps, extra: self.extra.clone(), columns }
+        Linear { left: left.width, inputs, steps, extra: self.extra.clone(), columns }
     }
 
     /// Ready to run.

@@ -22,6 +22,7 @@ pub mod prelude;
 mod program;
 mod render;
 mod shape;
+mod sides;
 mod slab;
 mod state;
 mod table;

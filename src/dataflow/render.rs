@@ -4,13 +4,14 @@
 //! occur more than once are rendered once, and arrangements are shared by what they hold and by key.
 
 use super::arrange::{Arrangement, arrange_by};
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, Definition};
 use super::fault::Fault;
 use super::key::KeyPlan;
-use super::linear::Linear;
+use super::linear::{Linear, Places};
 use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce};
 use super::program::DataflowError;
 use super::shape::columns;
+use super::sides::{Demand, Side, add_steps, infallible, linear_steps, sides};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
 use crate::plan::{Aggregate, JoinKind, Rel};
@@ -26,8 +27,10 @@ pub struct Renderer<'s, 'b> {
     /// By the place of the relation, as far as they have been rendered.
     relations: Vec<Rows<'s>>,
     plans: Vec<(Rel, Rows<'s>)>,
-    /// By relation, key, and the columns that are held.
-    arrangements: Vec<(Rel, Vec<Scalar>, Vec<usize>, Arrangement<'s>)>,
+    /// What the arrangements hold.
+    demand: Demand,
+    /// By relation and key.
+    arrangements: Vec<(Rel, Vec<Scalar>, Arrangement<'s>)>,
     /// Of the view being rendered.
     errors: Vec<Errors<'s>>,
 }
@@ -36,7 +39,13 @@ impl<'s, 'b> Renderer<'s, 'b> {
     /// Nothing rendered yet.
     pub fn new(scope: Scope<'s>, blueprint: &'b Blueprint) -> Self {
         let (relations, plans, arrangements, errors) = Default::default();
-        Renderer { scope, blueprint, relations, plans, arrangements, errors }
+        let mut demand = Demand::default();
+        for relation in &blueprint.relations {
+            if let Definition::View(view) = &relation.definition {
+                demand.add(&view.rel);
+            }
+        }
+        Renderer { scope, blueprint, relations, plans, demand, arrangements, errors }
     }
 
     /// Adds the rows of the next relation of the blueprint.
@@ -68,9 +77,10 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let errors_before = self.errors.len();
         let (base, steps) = linear_steps(rel);
         let rows = match base {
-            Rel::Join { kind, left, right, on, residual } => {
-                self.join(*kind, [left.as_ref(), right.as_ref()], on, residual, &steps)?
-            }
+            Rel::Join { .. } => match infallible(base, &steps) {
+                Some(program) => self.infallible_join(base, &steps, &program)?,
+                None => self.join(base, &steps)?,
+            },
             base => {
                 let columns = columns(base, self.blueprint)?;
                 let rows = self.base(base)?;
@@ -143,39 +153,22 @@ impl<'s, 'b> Renderer<'s, 'b> {
         self.reduce(input, &group, &[])
     }
 
-    fn join(
-        &mut self,
-        kind: JoinKind,
-        sides: [&Rel; 2],
-        on: &[(Scalar, Scalar)],
-        residual: &[Scalar],
-        steps: &[&Rel],
-    ) -> Result<Rows<'s>, DataflowError> {
-        let [left, right] = sides;
+    fn join(&mut self, join: &Rel, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
+        let Rel::Join { kind, left, right, residual, .. } = join else { return self.rel(join) };
+        let Some([left_side, right_side]) = sides(join, steps) else { return self.rel(join) };
         let left_columns = columns(left, self.blueprint)?;
         let right_columns = columns(right, self.blueprint)?;
-        let (left_keys, right_keys): (Vec<_>, Vec<_>) = on.iter().cloned().unzip();
         let pair = Linear::pair(left_columns.len(), right_columns.len());
         let mut matched = pair.clone();
         matched.filter(residual);
-        let keys_may_fail = left_keys.iter().chain(&right_keys).any(Scalar::is_fallible);
-        if kind == JoinKind::Inner && !keys_may_fail {
-            let mut program = matched.clone();
-            add_steps(&mut program, steps);
-            if !program.is_fallible() {
-                return self.infallible(sides, [&left_keys, &right_keys], &program);
-            }
-        }
-        let left_rows = self.checked(left, &left_columns, &left_keys)?;
-        let all: Vec<usize> = (0..left_columns.len()).collect();
-        let left_arranged = self.arranged(left, &left_rows, left_columns.len(), &left_keys, &all);
-        let right_rows = self.checked(right, &right_columns, &right_keys)?;
-        let all: Vec<usize> = (0..right_columns.len()).collect();
-        let right_arranged = self.arranged(right, &right_rows, right_columns.len(), &right_keys, &all);
+        let left_rows = self.checked(&left_side, &left_columns)?;
+        let left_arranged = self.arranged(&left_side, &left_rows);
+        let right_rows = self.checked(&right_side, &right_columns)?;
+        let right_arranged = self.arranged(&right_side, &right_rows);
         let both: Vec<Column> = left_columns.iter().chain(&right_columns).cloned().collect();
         let fault = Fault::new(&both);
 
-        let rows = match kind {
+        let rows = match *kind {
             JoinKind::Inner => {
                 add_steps(&mut matched, steps);
                 self.paired(left_arranged, right_arranged, &matched, fault)?
@@ -197,34 +190,31 @@ impl<'s, 'b> Renderer<'s, 'b> {
                 self.linear(pairs, &both, steps).concat(alone)
             }
         };
-        let level = self.sources(left) == self.sources(right);
-        Ok(if level { rows } else { hold(rows) })
+        Ok(self.level(left, right, rows))
     }
 
     /// An inner join that reports no errors, and so needs of either side only what its program reads.
-    fn infallible(
-        &mut self,
-        [left, right]: [&Rel; 2],
-        [left_keys, right_keys]: [&[Scalar]; 2],
-        program: &Linear,
-    ) -> Result<Rows<'s>, DataflowError> {
-        let (left_kept, right_kept) = program.reads();
-        let left_arranged = self.side(left, left_keys, &left_kept)?;
-        let right_arranged = self.side(right, right_keys, &right_kept)?;
-        let rows = self.paired(left_arranged, right_arranged, &program.narrowed(), Fault::new(&[]))?;
-        let level = self.sources(left) == self.sources(right);
-        Ok(if level { rows } else { hold(rows) })
+    fn infallible_join(&mut self, join: &Rel, steps: &[&Rel], program: &Linear) -> Result<Rows<'s>, DataflowError> {
+        let Rel::Join { left, right, .. } = join else { return self.rel(join) };
+        let Some([left_side, right_side]) = sides(join, steps) else { return self.rel(join) };
+        let (left_rows, right_rows) = (self.rel(left_side.rel)?, self.rel(right_side.rel)?);
+        let (left_arranged, right_arranged) =
+            (self.arranged(&left_side, &left_rows), self.arranged(&right_side, &right_rows));
+        let program = program.over(&self.places(&left_side), &self.places(&right_side));
+        let rows = self.paired(left_arranged, right_arranged, &program, Fault::new(&[]))?;
+        Ok(self.level(left, right, rows))
     }
 
-    /// A join's side with some of its columns. A projection is not a pass of its own: the arrangement is that of what lies below.
-    fn side(&mut self, rel: &Rel, keys: &[Scalar], kept: &[usize]) -> Result<Arrangement<'s>, DataflowError> {
-        let (base, columns_of_base) = below_projections(rel);
-        let mut keys = keys.to_vec();
-        keys.iter_mut().for_each(|key| key.map_columns(&mut |column| columns_of_base[column]));
-        let kept: Vec<usize> = kept.iter().map(|column| columns_of_base[*column]).collect();
-        let width = columns(base, self.blueprint)?.len();
-        let rows = self.rel(base)?;
-        Ok(self.arranged(base, &rows, width, &keys, &kept))
+    /// Where a side's columns lie in the rows that are held, and how many those have.
+    fn places(&self, side: &Side<'_>) -> Places {
+        let held = self.demand.held(side);
+        let places = side.reads.iter().map(|column| held.partition_point(|held| held < column)).collect();
+        Places { places, width: held.len() }
+    }
+
+    /// Of sides that follow different sources one may be ahead: its changes wait.
+    fn level(&self, left: &Rel, right: &Rel, rows: Rows<'s>) -> Rows<'s> {
+        if self.sources(left) == self.sources(right) { rows } else { hold(rows) }
     }
 
     /// What a program makes of pairs.
@@ -257,34 +247,27 @@ impl<'s, 'b> Renderer<'s, 'b> {
     }
 
     /// The rows of a join's side without those for which a key expression fails; those are errors.
-    fn checked(&mut self, rel: &Rel, columns: &[Column], keys: &[Scalar]) -> Result<Rows<'s>, DataflowError> {
-        let rows = self.rel(rel)?;
-        if !keys.iter().any(Scalar::is_fallible) {
+    fn checked(&mut self, side: &Side<'_>, columns: &[Column]) -> Result<Rows<'s>, DataflowError> {
+        let rows = self.rel(side.rel)?;
+        if !side.keys.iter().any(Scalar::is_fallible) {
             return Ok(rows);
         }
         let all = column_range(columns, 0..columns.len());
         let mut program = Linear::identity(columns.len());
-        program.map(&[all.as_slice(), keys].concat());
+        program.map(&[all.as_slice(), &side.keys].concat());
         program.map(&all);
         let (rows, errors) = linear(rows, &program, Fault::new(columns));
         self.errors.extend(errors);
         Ok(rows)
     }
 
-    fn arranged(
-        &mut self,
-        rel: &Rel,
-        rows: &Rows<'s>,
-        columns: usize,
-        keys: &[Scalar],
-        kept: &[usize],
-    ) -> Arrangement<'s> {
-        let known = self.arrangements.iter().find(|(other, by, held, _)| other == rel && by == keys && held == kept);
+    fn arranged(&mut self, side: &Side<'_>, rows: &Rows<'s>) -> Arrangement<'s> {
+        let known = self.arrangements.iter().find(|(rel, keys, _)| rel == side.rel && *keys == side.keys);
         if let Some((.., arrangement)) = known {
             return arrangement.clone();
         }
-        let arrangement = arrange_by(rows.clone(), columns, keys, kept);
-        self.arrangements.push((rel.clone(), keys.to_vec(), kept.to_vec(), arrangement.clone()));
+        let arrangement = arrange_by(rows.clone(), side.rel.width(), &side.keys, &self.demand.held(side));
+        self.arrangements.push((side.rel.clone(), side.keys.clone(), arrangement.clone()));
         arrangement
     }
 
@@ -308,47 +291,6 @@ impl<'s, 'b> Renderer<'s, 'b> {
 
 fn mixed() -> DataflowError {
     DataflowError::Failed("a join's sides have keys of different kinds: their types differ".into())
-}
-
-/// The filters and maps on top of a plan, innermost first, and what is below them.
-fn linear_steps(mut rel: &Rel) -> (&Rel, Vec<&Rel>) {
-    let mut steps = Vec::new();
-    while let Rel::Filter { input, .. } | Rel::Map { input, .. } = rel {
-        steps.push(rel);
-        rel = input;
-    }
-    steps.reverse();
-    (rel, steps)
-}
-
-/// What lies below the projections on top of a plan, and for each of the plan's columns the column there.
-fn below_projections(rel: &Rel) -> (&Rel, Vec<usize>) {
-    let column = |expression: &Scalar| match expression {
-        Scalar::Column(column, _) => Some(*column),
-        _ => None,
-    };
-    if let Rel::Map { input, expressions } = rel
-        && let Some(positions) = expressions.iter().map(column).collect::<Option<Vec<usize>>>()
-    {
-        let (base, below) = below_projections(input);
-        return (base, positions.into_iter().map(|position| below[position]).collect());
-    }
-    (rel, (0..rel.width()).collect())
-}
-
-fn add_steps(program: &mut Linear, steps: &[&Rel]) {
-    for step in steps {
-        match step {
-            Rel::Filter { predicates, .. } => program.filter(predicates),
-            Rel::Map { expressions, .. } => program.map(expressions),
-            Rel::Get { .. }
-            | Rel::Constant { .. }
-            | Rel::Join { .. }
-            | Rel::Reduce { .. }
-            | Rel::Distinct { .. }
-            | Rel::Union { .. } => {}
-        }
-    }
 }
 
 fn column_range(columns: &[Column], range: std::ops::Range<usize>) -> Vec<Scalar> {
