@@ -11,7 +11,7 @@ use super::linear::{Linear, Places};
 use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce};
 use super::program::DataflowError;
 use super::shape::columns;
-use super::sides::{Demand, Side, add_steps, infallible, linear_steps, sides};
+use super::sides::{Demand, Join, Side, add_steps, linear_steps};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
 use crate::plan::{Aggregate, JoinKind, Rel};
@@ -76,12 +76,12 @@ impl<'s, 'b> Renderer<'s, 'b> {
         }
         let errors_before = self.errors.len();
         let (base, steps) = linear_steps(rel);
-        let rows = match base {
-            Rel::Join { .. } => match infallible(base, &steps) {
-                Some(program) => self.infallible_join(base, &steps, &program)?,
-                None => self.join(base, &steps)?,
-            },
-            base => {
+        let rows = match Join::of(base, &steps) {
+            Some(Join { infallible: Some(program), left, right, .. }) => {
+                self.infallible_join(&left, &right, &program)?
+            }
+            Some(join) => self.join(&join, &steps)?,
+            None => {
                 let columns = columns(base, self.blueprint)?;
                 let rows = self.base(base)?;
                 self.linear(rows, &columns, &steps)
@@ -153,18 +153,17 @@ impl<'s, 'b> Renderer<'s, 'b> {
         self.reduce(input, &group, &[])
     }
 
-    fn join(&mut self, join: &Rel, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
-        let Rel::Join { kind, left, right, residual, .. } = join else { return self.rel(join) };
-        let Some([left_side, right_side]) = sides(join, steps) else { return self.rel(join) };
-        let left_columns = columns(left, self.blueprint)?;
-        let right_columns = columns(right, self.blueprint)?;
+    fn join(&mut self, join: &Join<'_>, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
+        let Join { kind, left, right, residual, .. } = join;
+        let left_columns = columns(left.rel, self.blueprint)?;
+        let right_columns = columns(right.rel, self.blueprint)?;
         let pair = Linear::pair(left_columns.len(), right_columns.len());
         let mut matched = pair.clone();
         matched.filter(residual);
-        let left_rows = self.checked(&left_side, &left_columns)?;
-        let left_arranged = self.arranged(&left_side, &left_rows);
-        let right_rows = self.checked(&right_side, &right_columns)?;
-        let right_arranged = self.arranged(&right_side, &right_rows);
+        let left_rows = self.checked(left, &left_columns)?;
+        let left_arranged = self.arranged(left, &left_rows);
+        let right_rows = self.checked(right, &right_columns)?;
+        let right_arranged = self.arranged(right, &right_rows);
         let both: Vec<Column> = left_columns.iter().chain(&right_columns).cloned().collect();
         let fault = Fault::new(&both);
 
@@ -194,13 +193,15 @@ impl<'s, 'b> Renderer<'s, 'b> {
     }
 
     /// An inner join that reports no errors, and so needs of either side only what its program reads.
-    fn infallible_join(&mut self, join: &Rel, steps: &[&Rel], program: &Linear) -> Result<Rows<'s>, DataflowError> {
-        let Rel::Join { left, right, .. } = join else { return self.rel(join) };
-        let Some([left_side, right_side]) = sides(join, steps) else { return self.rel(join) };
-        let (left_rows, right_rows) = (self.rel(left_side.rel)?, self.rel(right_side.rel)?);
-        let (left_arranged, right_arranged) =
-            (self.arranged(&left_side, &left_rows), self.arranged(&right_side, &right_rows));
-        let program = program.over(&self.places(&left_side), &self.places(&right_side));
+    fn infallible_join(
+        &mut self,
+        left: &Side<'_>,
+        right: &Side<'_>,
+        program: &Linear,
+    ) -> Result<Rows<'s>, DataflowError> {
+        let (left_rows, right_rows) = (self.rel(left.rel)?, self.rel(right.rel)?);
+        let (left_arranged, right_arranged) = (self.arranged(left, &left_rows), self.arranged(right, &right_rows));
+        let program = program.over(&self.places(left), &self.places(right));
         let rows = self.paired(left_arranged, right_arranged, &program, Fault::new(&[]))?;
         Ok(self.level(left, right, rows))
     }
@@ -213,8 +214,8 @@ impl<'s, 'b> Renderer<'s, 'b> {
     }
 
     /// Of sides that follow different sources one may be ahead: its changes wait.
-    fn level(&self, left: &Rel, right: &Rel, rows: Rows<'s>) -> Rows<'s> {
-        if self.sources(left) == self.sources(right) { rows } else { hold(rows) }
+    fn level(&self, left: &Side<'_>, right: &Side<'_>, rows: Rows<'s>) -> Rows<'s> {
+        if self.sources(left.rel) == self.sources(right.rel) { rows } else { hold(rows) }
     }
 
     /// What a program makes of pairs.

@@ -20,9 +20,9 @@ pub struct Side<'r> {
 }
 
 impl<'r> Side<'r> {
-    /// A side of which so many columns are read. A projection is not a pass of its own: the side is what lies below it, unless
+    /// A side of which these columns are read. A projection is not a pass of its own: the side is what lies below it, unless
     /// that is a join, which projects as it pairs rows.
-    pub fn new(rel: &'r Rel, keys: &[Scalar], reads: &[usize]) -> Side<'r> {
+    fn new(rel: &'r Rel, keys: &[Scalar], reads: &[usize]) -> Side<'r> {
         let (below, columns) = below_projections(rel);
         if let Rel::Join { .. } = linear_steps(below).0 {
             return Side { rel, keys: keys.to_vec(), reads: reads.to_vec() };
@@ -33,7 +33,7 @@ impl<'r> Side<'r> {
     }
 
     /// A side that is read whole.
-    pub fn whole(rel: &'r Rel, keys: &[Scalar]) -> Side<'r> {
+    fn whole(rel: &'r Rel, keys: &[Scalar]) -> Side<'r> {
         Side { rel, keys: keys.to_vec(), reads: (0..rel.width()).collect() }
     }
 }
@@ -80,28 +80,40 @@ fn below_projections(rel: &Rel) -> (&Rel, Vec<usize>) {
     (rel, (0..rel.width()).collect())
 }
 
-/// What an inner join with the steps on top of it makes of a pair of rows, if nothing of it can fail: it then reports no errors,
-/// and needs of its sides only what this reads.
-pub fn infallible(join: &Rel, steps: &[&Rel]) -> Option<Linear> {
-    let Rel::Join { kind: JoinKind::Inner, left, right, on, residual } = join else { return None };
-    let mut program = Linear::pair(left.width(), right.width());
-    program.filter(residual);
-    add_steps(&mut program, steps);
-    let keys_may_fail = on.iter().any(|(left, right)| left.is_fallible() || right.is_fallible());
-    (!keys_may_fail && !program.is_fallible()).then_some(program)
+/// A join with what it indexes.
+pub struct Join<'r> {
+    /// How rows without a partner are treated.
+    pub kind: JoinKind,
+    /// The left side.
+    pub left: Side<'r>,
+    /// The right side.
+    pub right: Side<'r>,
+    /// What pairs must satisfy besides.
+    pub residual: &'r [Scalar],
+    /// What an inner join with the steps on top of it makes of a pair, if nothing of it can fail: it then reports no errors, and
+    /// needs of its sides only what this reads.
+    pub infallible: Option<Linear>,
 }
 
-/// The sides of a join.
-pub fn sides<'r>(join: &'r Rel, steps: &[&Rel]) -> Option<[Side<'r>; 2]> {
-    let Rel::Join { left, right, on, .. } = join else { return None };
-    let (left_keys, right_keys): (Vec<Scalar>, Vec<Scalar>) = on.iter().cloned().unzip();
-    Some(match infallible(join, steps) {
-        Some(program) => {
-            let (left_reads, right_reads) = program.reads();
-            [Side::new(left, &left_keys, &left_reads), Side::new(right, &right_keys, &right_reads)]
-        }
-        None => [Side::whole(left, &left_keys), Side::whole(right, &right_keys)],
-    })
+impl<'r> Join<'r> {
+    /// The join with these steps on top of it; `None` if this is no join.
+    pub fn of(rel: &'r Rel, steps: &[&Rel]) -> Option<Join<'r>> {
+        let Rel::Join { kind, left, right, on, residual } = rel else { return None };
+        let (left_keys, right_keys): (Vec<Scalar>, Vec<Scalar>) = on.iter().cloned().unzip();
+        let mut program = Linear::pair(left.width(), right.width());
+        program.filter(residual);
+        add_steps(&mut program, steps);
+        let keys_may_fail = left_keys.iter().chain(&right_keys).any(Scalar::is_fallible);
+        let infallible = (*kind == JoinKind::Inner && !keys_may_fail && !program.is_fallible()).then_some(program);
+        let (left, right) = match &infallible {
+            Some(program) => {
+                let (left_reads, right_reads) = program.reads();
+                (Side::new(left, &left_keys, &left_reads), Side::new(right, &right_keys, &right_reads))
+            }
+            None => (Side::whole(left, &left_keys), Side::whole(right, &right_keys)),
+        };
+        Some(Join { kind: *kind, left, right, residual, infallible })
+    }
 }
 
 /// What all joins of all views read.
@@ -112,8 +124,8 @@ impl Demand {
     /// Adds what the joins in a plan read.
     pub fn add(&mut self, rel: &Rel) {
         let (base, steps) = linear_steps(rel);
-        match sides(base, &steps) {
-            Some(sides) => sides.iter().for_each(|side| {
+        match Join::of(base, &steps) {
+            Some(join) => [join.left, join.right].iter().for_each(|side| {
                 self.add_side(side);
                 self.add(side.rel);
             }),
