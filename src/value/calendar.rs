@@ -298,57 +298,43 @@ impl Interval {
 
     /// Whole days of the time part moved into days.
     pub fn justify_hours(self) -> Result<Interval, ValueError> {
-        let carried = self.micros / DAY;
-        let days = i32::try_from(i64::from(self.days) + carried).map_err(|_| out_of_range("interval"))?;
-        let mut result = Interval { months: self.months, days, micros: self.micros % DAY };
-        if result.days > 0 && result.micros < 0 {
-            result.days -= 1;
-            result.micros += DAY;
-        } else if result.days < 0 && result.micros > 0 {
-            result.days += 1;
-            result.micros -= DAY;
-        }
-        Ok(result)
+        let days = i64::from(self.days) + self.micros / DAY;
+        let days = i32::try_from(days).map_err(|_| out_of_range("interval"))?;
+        Ok(Interval { days, micros: self.micros % DAY, ..self }.with_time_like_days())
     }
 
     /// Every thirty days moved into months.
     pub fn justify_days(self) -> Result<Interval, ValueError> {
         let months = self.months.checked_add(self.days / 30).ok_or_else(|| out_of_range("interval"))?;
-        let mut result = Interval { months, days: self.days % 30, micros: self.micros };
-        if result.months > 0 && result.days < 0 {
-            result.months -= 1;
-            result.days += 30;
-        } else if result.months < 0 && result.days > 0 {
-            result.months += 1;
-            result.days -= 30;
-        }
-        Ok(result)
+        let days = self.days % 30;
+        Ok(Interval { months, days, ..self }.with_days_like_months(i64::from(days)))
     }
 
     /// Both, with one sign for all parts.
     pub fn justify_interval(self) -> Result<Interval, ValueError> {
-        let overflow = || out_of_range("interval");
         let days = i64::from(self.days) + self.micros / DAY;
-        let months = i32::try_from(i64::from(self.months) + days / 30).map_err(|_| overflow())?;
-        let days = (days % 30) as i32;
-        let mut result = Interval { months, days, micros: self.micros % DAY };
-        let below = (result.days, result.micros);
-        if result.months > 0 && (below.0 < 0 || (below.0 == 0 && below.1 < 0)) {
-            result.months -= 1;
-            result.days += 30;
-        } else if result.months < 0 && (below.0 > 0 || (below.0 == 0 && below.1 > 0)) {
-            result.months += 1;
-            result.days -= 30;
-        }
-        if result.days > 0 && result.micros < 0 {
-            result.days -= 1;
-            result.micros += DAY;
-        } else if result.days < 0 && result.micros > 0 {
-            result.days += 1;
-            result.micros -= DAY;
-        }
-        Ok(result)
+        let months = i32::try_from(i64::from(self.months) + days / 30).map_err(|_| out_of_range("interval"))?;
+        let (days, micros) = (days % 30, self.micros % DAY);
+        let below = if days == 0 { micros } else { days };
+        Ok(Interval { months, days: days as i32, micros }.with_days_like_months(below).with_time_like_days())
     }
+
+    /// With a day moved into the time where their signs differ.
+    fn with_time_like_days(self) -> Interval {
+        let day = opposed(self.days, self.micros);
+        Interval { days: self.days - day, micros: self.micros + i64::from(day) * DAY, ..self }
+    }
+
+    /// With a month moved into the days where its sign differs from what is below it.
+    fn with_days_like_months(self, below: i64) -> Interval {
+        let month = opposed(self.months, below);
+        Interval { months: self.months - month, days: self.days + month * 30, ..self }
+    }
+}
+
+/// One of the greater part, with its sign, if the lesser has the other.
+fn opposed(greater: i32, lesser: i64) -> i32 {
+    if i64::from(greater.signum()) * lesser.signum() < 0 { greater.signum() } else { 0 }
 }
 
 fn to_i32(value: f64) -> Result<i32, ValueError> {

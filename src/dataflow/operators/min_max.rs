@@ -96,11 +96,22 @@ fn stage_of<'s, K: Key>(
 pub fn reduce<'s, K: Key>(
     arranged: Arranged<'s, K>,
     name: &str,
-    mut logic: impl FnMut(<K::Container as BatchContainer>::ReadItem<'_>, &[(Bytes<'_>, Diff)]) -> Option<Row> + 'static,
+    mut logic: impl FnMut(ReadKey<'_, K>, &[(Bytes<'_>, Diff)]) -> Option<Row> + 'static,
+) -> Arranged<'s, K> {
+    reduce_to_many::<K>(arranged, name, move |key, rows: &[(Bytes<'_>, Diff)], out| {
+        out.extend(logic(key, rows).map(|row| (row, 1)))
+    })
+}
+
+/// As `reduce`, any number of rows for each key.
+pub fn reduce_to_many<'s, K: Key>(
+    arranged: Arranged<'s, K>,
+    name: &str,
+    logic: impl FnMut(ReadKey<'_, K>, &[(Bytes<'_>, Diff)], &mut Vec<(Row, Diff)>) + 'static,
 ) -> Arranged<'s, K> {
     arranged.reduce_abelian::<_, KeyBuilder<K>, KeySpine<K>, K::Container, _>(
         name,
-        move |key, rows, out| out.extend(logic(key, rows).map(|row| (row, 1))),
+        logic,
         |updates: &mut Vec<Update<K>>, key, changes| {
             updates.clear();
             let own = K::Container::into_owned(key);
@@ -108,6 +119,9 @@ pub fn reduce<'s, K: Key>(
         },
     )
 }
+
+/// A key as it lies in a batch.
+type ReadKey<'a, K> = <<K as Key>::Container as BatchContainer>::ReadItem<'a>;
 
 /// A key to which a bucket number can be added.
 pub trait Bucketed: Key {

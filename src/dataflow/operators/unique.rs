@@ -1,14 +1,14 @@
 //! Keys enforced: of all rows with one key the least is shown, the others are errors for as long as that is so.
 
+use super::min_max::reduce_to_many;
 use crate::dataflow::arrange::arrange;
 use crate::dataflow::fault::split;
 use crate::dataflow::key::{Key, KeyPlan, with_key};
 use crate::dataflow::program::Unique;
 use crate::dataflow::slab::Bytes;
-use crate::dataflow::types::{Collection, Errors, KeyBuilder, KeySpine, Outcome, Rows, Update};
+use crate::dataflow::types::{Collection, Errors, Outcome, Rows};
 use crate::timeline::DataError;
 use crate::value::{Column, Datum, Diff, Row, RowBuilder, encoding, json, text};
-use differential_dataflow::trace::implementations::BatchContainer;
 use std::rc::Rc;
 
 /// Postgres's code for a key that two rows have.
@@ -54,24 +54,16 @@ fn least<'s, K: Key>(rows: Rows<'s>, plan: KeyPlan, report: Report) -> Collectio
         row.with_bytes(|bytes| columns.iter().for_each(|at| builder.push_encoded(encoding::column(bytes, *at))));
         (builder.finish().with_bytes(|key| K::read(&plan, key)), row)
     });
-    let decided = arrange(keyed, "Unique").reduce_abelian::<_, KeyBuilder<K>, KeySpine<K>, K::Container, _>(
-        "Unique",
-        |_, rows: &[(Bytes<'_>, Diff)], out| {
-            let mut present = rows.iter().filter(|(_, count)| *count > 0);
-            let Some((least, count)) = present.next() else { return };
-            out.push((Row::from_bytes(&[&[SHOWN], least.0].concat()), 1));
-            let length = (least.0.len() as u32).to_be_bytes();
-            let others = std::iter::once((least, count - 1)).chain(present.map(|(row, count)| (row, *count)));
-            for (row, count) in others.filter(|(_, count)| *count > 0) {
-                out.push((Row::from_bytes(&[&[HELD], length.as_slice(), least.0, row.0].concat()), count));
-            }
-        },
-        |updates: &mut Vec<Update<K>>, key, changes| {
-            updates.clear();
-            let own = K::Container::into_owned(key);
-            updates.extend(changes.drain(..).map(|(row, time, diff)| ((own.clone(), row), time, diff)));
-        },
-    );
+    let decided = reduce_to_many::<K>(arrange(keyed, "Unique"), "Unique", |_, rows: &[(Bytes<'_>, Diff)], out| {
+        let mut present = rows.iter().filter(|(_, count)| *count > 0);
+        let Some((least, count)) = present.next() else { return };
+        out.push((Row::from_bytes(&[&[SHOWN], least.0].concat()), 1));
+        let length = (least.0.len() as u32).to_be_bytes();
+        let others = std::iter::once((least, count - 1)).chain(present.map(|(row, count)| (row, *count)));
+        for (row, count) in others.filter(|(_, count)| *count > 0) {
+            out.push((Row::from_bytes(&[&[HELD], length.as_slice(), least.0, row.0].concat()), count));
+        }
+    });
     decided.as_collection(move |_, row| match row.0.split_first() {
         Some((&HELD, rest)) => {
             let (length, rows) = rest.split_at(4);
