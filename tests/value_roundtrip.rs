@@ -44,7 +44,7 @@ END $$;
 "#;
 
 fn database() -> Database {
-    let database = Postgres::shared().create_database();
+    let database = Postgres::fifteen().create_database();
     database.execute(JUDGES);
     database.execute("SET datestyle TO 'ISO, YMD'");
     database

@@ -112,7 +112,7 @@ pub struct Judge {
 
 impl Judge {
     pub fn new() -> Judge {
-        let database = Postgres::shared().create_unicode_database();
+        let database = Postgres::fifteen().create_unicode_database();
         database.execute(FUNCTION);
         database.execute("SET datestyle TO 'ISO, YMD'");
         Judge { database, ignores_planner: false }

@@ -60,6 +60,21 @@ impl Postgres {
         [Some(Postgres::shared()), newest.as_ref()].into_iter().flatten().collect()
     }
 
+    /// A server of version 15, whose meaning of expressions is ours; others give some another (see the README).
+    pub fn fifteen() -> &'static Postgres {
+        static FIFTEEN: OnceLock<Option<Postgres>> = OnceLock::new();
+        let own = FIFTEEN.get_or_init(|| {
+            if Postgres::shared().version() == 15 {
+                return None;
+            }
+            let named = std::env::var_os("TIDEGATE_POSTGRES_15").filter(|named| !named.is_empty());
+            let programs =
+                named.expect("TIDEGATE_POSTGRES_15 names the programs of Postgres 15 (`scripts/install tests`)");
+            Some(Postgres::start_with(Options { programs: Some(programs.into()), ..Options::default() }))
+        });
+        own.as_ref().unwrap_or_else(Postgres::shared)
+    }
+
     /// Where the programs of both versions are, for servers of one's own.
     pub fn installed_and_newest_programs() -> Vec<PathBuf> {
         [Some(programs()), newest_programs()].into_iter().flatten().collect()
@@ -105,6 +120,12 @@ impl Postgres {
         let server = Postgres { home, programs, port, running: Mutex::new(None) };
         server.restart();
         server
+    }
+
+    /// The version before the dot.
+    pub fn version(&self) -> u32 {
+        let version = std::fs::read_to_string(self.home.path().join("data/PG_VERSION")).expect("initdb wrote it");
+        version.trim().parse().expect("a number")
     }
 
     /// The port on 127.0.0.1.

@@ -23,7 +23,12 @@ pub struct Case<'a> {
 impl Case<'_> {
     /// Runs it on every server.
     pub fn holds(&self) {
-        for server in Postgres::installed_and_newest() {
+        self.holds_from(0);
+    }
+
+    /// Runs it on every server of this version or a later one.
+    pub fn holds_from(&self, version: u32) {
+        for server in Postgres::installed_and_newest().into_iter().filter(|server| server.version() >= version) {
             self.holds_on(server);
         }
     }

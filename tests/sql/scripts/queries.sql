@@ -30,7 +30,7 @@ CREATE VIEW limited AS SELECT price::numeric(6,1) AS p, name::varchar(3) AS v, n
 CREATE VIEW intervals AS SELECT a.id, b.at - a.at AS gap, (b.at - a.at)::interval hour to minute AS shown FROM events a JOIN events b ON b.id = a.id + 1;
 CREATE VIEW over_views AS SELECT e.id, e.up, c.stock FROM everyday e JOIN cases c ON c.id = e.id WHERE c.bought = 1;
 CREATE VIEW blanks AS SELECT kind, count(*) AS n FROM events GROUP BY kind HAVING kind = 'buy ';
-CREATE VIEW roots AS SELECT id, sqrt(price) AS root, power(price, 2) AS square, ln(price) AS ln, exp(price / 100) AS e FROM items WHERE price > 0;
+CREATE VIEW roots AS SELECT id, sqrt(price) AS root, round(power(price, 2), 9) AS square, ln(price) AS ln, exp(price / 100) AS e FROM items WHERE price > 0;
 -- then
 UPDATE items SET stock = coalesce(stock, 0) + 5, name = coalesce(name, 'née'), price = price + 0.01;
 -- then
