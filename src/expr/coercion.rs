@@ -1,6 +1,8 @@
 //! Conversions between types: which exist, when they apply unasked, and what type unlike arguments meet in.
 
-use super::function::{Cast, Definition, ELEMENTS, FROM_TEXT, Function, MODIFIER, RELABEL, TO_TEXT, cast_function};
+use super::function::{
+    Cast, Definition, ELEMENTS, FROM_TEXT, Function, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, cast_function,
+};
 use super::{EvalError, Scalar};
 use crate::value::{Datum, Type};
 
@@ -160,6 +162,15 @@ pub fn cast(scalar: Scalar, to: &Type, modifier: i32, context: CastContext) -> R
         return Err(ResolveError::new("42846", format!("cannot cast type {from} to {to}")));
     };
     Ok(with_modifier(convert(scalar, pathway, to), to, modifier, context))
+}
+
+/// The value as one of a type it is compared with, equal where `=` says so; none if getting there may fail.
+pub fn comparable(scalar: &Scalar, to: &Type) -> Option<Scalar> {
+    if let (Type::Date, Type::Timestamp | Type::Timestamptz) = (scalar.ty(), to) {
+        return Some(call(&MIDNIGHT, vec![scalar.clone()], to));
+    }
+    let cast = cast(scalar.clone(), to, -1, CastContext::Implicit).ok()?;
+    (cast.is_fallible() == scalar.is_fallible()).then_some(cast)
 }
 
 fn convert(scalar: Scalar, pathway: Pathway, to: &Type) -> Scalar {

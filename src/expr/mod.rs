@@ -11,7 +11,7 @@ mod resolve;
 mod scalar;
 
 pub use aggregate::{Accumulator, AggregateFunction, ResolvedAggregate, is_aggregate, resolve_aggregate};
-pub use coercion::{Argument, CastContext, ResolveError, cast, common_type};
+pub use coercion::{Argument, CastContext, ResolveError, cast, common_type, comparable};
 pub use function::Function;
 pub use resolve::{Resolved, resolve_function, resolve_operator};
 pub use scalar::{EvalError, Scalar};

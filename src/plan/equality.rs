@@ -1,6 +1,6 @@
 //! Which conditions between two inputs are equalities that a join can look up.
 
-use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
+use crate::expr::{Argument, Scalar, common_type, comparable};
 
 /// Whether `holds` for every column that is read.
 pub(super) fn reads_only(scalar: &Scalar, holds: impl Fn(usize) -> bool) -> bool {
@@ -40,9 +40,5 @@ fn one_type(left: &Scalar, right: &Scalar) -> Option<(Scalar, Scalar)> {
         return Some((left.clone(), right.clone()));
     }
     let common = common_type(&[Argument::Known(left.ty()), Argument::Known(right.ty())]).ok()?;
-    let converted = |side: &Scalar| {
-        let cast = cast(side.clone(), &common, -1, CastContext::Implicit).ok()?;
-        (cast.is_fallible() == side.is_fallible()).then_some(cast)
-    };
-    Some((converted(left)?, converted(right)?))
+    Some((comparable(left, &common)?, comparable(right, &common)?))
 }

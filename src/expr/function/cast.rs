@@ -6,6 +6,7 @@ use super::math::{int2_range, int4_range, int8_range};
 use super::{Definition, Function, Kind, lift, partial, total};
 use crate::expr::coercion::CastContext::{self, Assignment, Explicit, Implicit};
 use crate::expr::{EvalError, Scalar, cast};
+use crate::value::calendar::date_to_timestamp;
 use crate::value::json::Json as JsonValue;
 use crate::value::numeric::Numeric as Decimal;
 use crate::value::{Array as List, Datum, Interval as Span, Type, text};
@@ -59,6 +60,17 @@ fn each_item(list: &List, element: &Type) -> Result<Datum> {
         items.push(converted.eval(&[])?);
     }
     Ok(Datum::Array(Arc::new(List { element: element.clone(), dimensions: list.dimensions.clone(), items })))
+}
+
+/// A day's midnight for comparing: days that no timestamp reaches come after all but infinity, as for Postgres.
+pub(in crate::expr) static MIDNIGHT: Definition = total("midnight", &[Date], Any, |values, ty| match (values, ty) {
+    ([Datum::Date(day)], Type::Timestamp) => Ok(Datum::Timestamp(midnight(*day))),
+    ([Datum::Date(day)], Type::Timestamptz) => Ok(Datum::Timestamptz(midnight(*day))),
+    _ => Err(EvalError::mistyped()),
+});
+
+pub(super) fn midnight(day: i32) -> i64 {
+    date_to_timestamp(day).unwrap_or(i64::MAX - 1)
 }
 
 /// The conversion function between two types, if there is one.
@@ -189,13 +201,10 @@ static CASTS: &[Cast] = &[
     cast_in(Implicit, total("varchar", &[Char], Varchar, lift!(|x: &str| Ok(x.trim_end_matches(' '))))),
     cast_in(Implicit, total("bpchar", &[Text], Char, lift!(|x: &str| Ok(Datum::Char(x.into()))))),
     cast_in(Implicit, total("bpchar", &[Varchar], Char, lift!(|x: &str| Ok(Datum::Char(x.into()))))),
+    cast_in(Implicit, partial("timestamp", &[Date], Timestamp, lift!(|x: Day| Ok(Instant(date_to_timestamp(x.0)?))))),
     cast_in(
         Implicit,
-        partial("timestamp", &[Date], Timestamp, lift!(|x: Day| date_to_micros(x, "timestamp").map(Instant))),
-    ),
-    cast_in(
-        Implicit,
-        partial("timestamptz", &[Date], Timestamptz, lift!(|x: Day| date_to_micros(x, "timestamp").map(Moment))),
+        partial("timestamptz", &[Date], Timestamptz, lift!(|x: Day| Ok(Moment(date_to_timestamp(x.0)?)))),
     ),
     cast_in(Implicit, total("timestamptz", &[Timestamp], Timestamptz, lift!(|x: Instant| Ok(Moment(x.0))))),
     cast_in(Assignment, total("timestamp", &[Timestamptz], Timestamp, lift!(|x: Moment| Ok(Instant(x.0))))),
@@ -275,17 +284,6 @@ fn narrow(x: f64) -> Result<f32> {
         return Err(EvalError::new("22003", "value out of range: underflow"));
     }
     Ok(narrow)
-}
-
-/// Midnight of a day.
-pub(super) fn date_to_micros(date: Day, target: &str) -> Result<i64> {
-    match date.0 {
-        i32::MIN => Ok(i64::MIN),
-        i32::MAX => Ok(i64::MAX),
-        days => i64::from(days)
-            .checked_mul(DAY)
-            .ok_or_else(|| EvalError::new("22008", format!("date out of range for {target}"))),
-    }
 }
 
 fn micros_to_date(micros: i64) -> Day {

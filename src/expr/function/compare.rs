@@ -1,6 +1,7 @@
 //! Comparisons. Equality and order are those of the key encoding (`Datum::sql_cmp`).
 
 use super::Kind::*;
+use super::cast::midnight;
 use super::{Definition, total};
 use crate::expr::EvalError;
 use crate::value::{Datum, Type};
@@ -31,14 +32,23 @@ comparison! {
     greater_or_equal: |ordering| ordering.is_ge();
 }
 
-/// SQL's order of two not-null values of one type, or of two widths of float.
+/// SQL's order of two not-null values of one type, of two widths of integer or float, or of two kinds of moment.
 #[inline]
-fn compare(left: &Datum, right: &Datum) -> Ordering {
+pub(super) fn compare(left: &Datum, right: &Datum) -> Ordering {
     match (left, right) {
         (Datum::Int4(a), Datum::Int4(b)) => a.cmp(b),
         (Datum::Int8(a), Datum::Int8(b)) => a.cmp(b),
+        (Datum::Int2(a), Datum::Int4(b)) => i32::from(*a).cmp(b),
+        (Datum::Int4(a), Datum::Int2(b)) => a.cmp(&i32::from(*b)),
+        (Datum::Int2(a), Datum::Int8(b)) => i64::from(*a).cmp(b),
+        (Datum::Int8(a), Datum::Int2(b)) => a.cmp(&i64::from(*b)),
+        (Datum::Int4(a), Datum::Int8(b)) => i64::from(*a).cmp(b),
+        (Datum::Int8(a), Datum::Int4(b)) => a.cmp(&i64::from(*b)),
         (Datum::Float4(a), Datum::Float8(_)) => Datum::Float8(f64::from(*a)).sql_cmp(right),
         (Datum::Float8(_), Datum::Float4(b)) => left.sql_cmp(&Datum::Float8(f64::from(*b))),
+        (Datum::Date(a), Datum::Timestamp(b) | Datum::Timestamptz(b)) => midnight(*a).cmp(b),
+        (Datum::Timestamp(a) | Datum::Timestamptz(a), Datum::Date(b)) => a.cmp(&midnight(*b)),
+        (Datum::Timestamp(a), Datum::Timestamptz(b)) | (Datum::Timestamptz(a), Datum::Timestamp(b)) => a.cmp(b),
         _ => left.sql_cmp(right),
     }
 }
@@ -61,6 +71,12 @@ pub(super) static FUNCTIONS: &[Definition] = comparable![
     (Int2, Int2),
     (Int4, Int4),
     (Int8, Int8),
+    (Int2, Int4),
+    (Int4, Int2),
+    (Int2, Int8),
+    (Int8, Int2),
+    (Int4, Int8),
+    (Int8, Int4),
     (Float4, Float4),
     (Float4, Float8),
     (Float8, Float4),
@@ -73,6 +89,12 @@ pub(super) static FUNCTIONS: &[Definition] = comparable![
     (Time, Time),
     (Timestamp, Timestamp),
     (Timestamptz, Timestamptz),
+    (Date, Timestamp),
+    (Timestamp, Date),
+    (Date, Timestamptz),
+    (Timestamptz, Date),
+    (Timestamp, Timestamptz),
+    (Timestamptz, Timestamp),
     (Interval, Interval),
     (Uuid, Uuid),
     (Jsonb, Jsonb),

@@ -1,6 +1,7 @@
 //! Truth and null: what looks at whether a value is there, and negation.
 
 use super::Kind::*;
+use super::compare::compare;
 use super::{Definition, lift, total};
 use crate::expr::EvalError;
 use crate::value::Datum;
@@ -35,14 +36,14 @@ fn test(values: &[Datum], holds: fn(&Datum) -> bool) -> Result {
 fn distinct(values: &[Datum]) -> std::result::Result<bool, EvalError> {
     match values {
         [left, right] if left.is_null() || right.is_null() => Ok(left.is_null() != right.is_null()),
-        [left, right] => Ok(left.sql_cmp(right).is_ne()),
+        [left, right] => Ok(compare(left, right).is_ne()),
         _ => Err(EvalError::mistyped()),
     }
 }
 
 fn nullif(values: &[Datum]) -> Result {
     let [left, right] = values else { return Err(EvalError::mistyped()) };
-    let equal = !left.is_null() && !right.is_null() && left.sql_cmp(right).is_eq();
+    let equal = !left.is_null() && !right.is_null() && compare(left, right).is_eq();
     Ok(if equal { Datum::Null } else { left.clone() })
 }
 

@@ -20,7 +20,7 @@ mod time;
 mod zone;
 
 pub(super) use argument::{Argument, IntoDatum};
-pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, MODIFIER, RELABEL, TO_TEXT, call_as_cast, cast_function};
+pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, call_as_cast, cast_function};
 pub(super) use kind::Kind;
 pub(super) use time::divide_interval;
 

@@ -5,10 +5,10 @@
 //! new slot and a new snapshot are taken, and the difference is told at one time: no sink sees a state in between. That one tick
 //! holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told at once.
 //!
-//! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is
-//! read, and `watch` goes on looking; `slot`, `snapshot`,
-//! `copy` read the tables; `connection`, `replication`, `moment` read the stream; `decode`, `feed`, `ddl`, `shape` give it meaning;
-//! `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over. `rehearsal` does the same to messages without a server.
+//! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is read, and
+//! `watch` goes on looking; `slot`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
+//! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
+//! `rehearsal` does the same to messages without a server.
 
 mod catalog;
 mod clock;

@@ -18,6 +18,9 @@ CREATE VIEW natural_key AS SELECT * FROM (SELECT id AS order_id, status FROM ord
 CREATE VIEW cross_join AS SELECT c.id AS c, o.id AS o FROM customers c CROSS JOIN orders o WHERE c.id < 3 AND o.id < 3;
 CREATE VIEW self_join AS SELECT a.id AS a, b.id AS b FROM customers a JOIN customers b ON a.region = b.region AND a.id < b.id;
 CREATE VIEW mixed_types AS SELECT o.id, l.line FROM orders o JOIN lines l ON l.line = o.id::numeric;
+CREATE VIEW mixed_widths AS SELECT o.id, l.line FROM orders o JOIN lines l ON l.line = o.id;
+CREATE VIEW mixed_using AS SELECT * FROM (SELECT id AS line, status FROM orders) o LEFT JOIN lines USING (line);
+CREATE VIEW mixed_moments AS SELECT o.id, d.day FROM orders o JOIN (SELECT at::date AS day FROM orders UNION ALL SELECT date '5874890-01-01' + id FROM orders) d ON d.day = o.at;
 CREATE VIEW two_keys AS SELECT l.product, o.total FROM lines l JOIN orders o ON l.order_id = o.id AND l.line::int = o.customer_id;
 CREATE VIEW inequality AS SELECT a.id AS a, b.id AS b FROM orders a JOIN orders b ON a.total < b.total;
 CREATE VIEW three AS SELECT c.name, o.id, l.product, coalesce(l.quantity * l.price, 0) AS amount FROM customers c LEFT JOIN orders o ON o.customer_id = c.id LEFT JOIN lines l ON l.order_id = o.id;
