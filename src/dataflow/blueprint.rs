@@ -96,6 +96,10 @@ impl Blueprint {
             view: input.name.clone(),
             message: "its source is not among the program's sources".into(),
         })?;
+        if input.upserts && input.schema.key.is_none() {
+            let message = "its changes come by key, but it has none".into();
+            return Err(DataflowError::Plan { view: input.name.clone(), message });
+        }
         let same_id =
             |relation: &Relation| matches!(&relation.definition, Definition::Input(other) if other.id == input.id);
         if self.relations.iter().any(same_id) {

@@ -3,8 +3,8 @@
 //! A `Program` says which relations come in, which views are made of them and who is told their changes; `Dataflow::start` runs
 //! it on worker threads until `shutdown`. Sources put ticks in through `Sender`s, which block while too much is on its way.
 //!
-//! Reading order: `program` (what is asked for), `blueprint` (checked and ordered), `render` (from plans to operators), `key`,
-//! `slab`, `linear` and `arrange` (rows and keys in memory), `operators`, then `ingest` and `worker` (how it runs).
+//! Reading order: `program` (what is asked for), `blueprint` (checked and ordered), `render` and `sides` (from plans to operators),
+//! `key`, `slab`, `linear`, `arrange` and `table` (rows and keys in memory), `operators`, then `ingest` and `worker` (how it runs).
 
 mod arrange;
 mod blueprint;
