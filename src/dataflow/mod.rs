@@ -27,6 +27,7 @@ mod slab;
 mod state;
 mod table;
 mod types;
+mod upkeep;
 mod worker;
 
 pub use evaluate::evaluate;

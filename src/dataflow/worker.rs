@@ -17,6 +17,7 @@ use super::program::{DataflowError, OnError, Program, Settings};
 use super::render::Renderer;
 use super::state::{ENDED, Shared};
 use super::types::{Errors, Rows, Scope, empty};
+use super::upkeep;
 use crate::timeline::{SourceId, Step, Upsert};
 use crate::value::{Diff, RelationName, Row, Time};
 use crossbeam_channel as channel;
@@ -29,8 +30,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::{Input, core::input::Handle, probe};
+use timely::execute::execute;
 use timely::worker::Worker;
-use timely::{WorkerConfig, execute::execute};
 
 /// A running dataflow. Dropping it shuts it down.
 pub struct Dataflow {
@@ -73,7 +74,7 @@ impl Dataflow {
                 1 => timely::CommunicationConfig::Thread,
                 workers => timely::CommunicationConfig::Process(workers),
             },
-            worker: WorkerConfig::default(),
+            worker: upkeep::config(),
         };
         let workers = execute(config, move |worker| {
             let shared = of_workers.clone();

@@ -128,11 +128,11 @@ fn content(changes: Vec<(Row, Time, Diff)>, frontier: Option<Time>) -> Vec<(Row,
     content
 }
 
-/// The changes in order of their rows. A first content is large: what decides is copied together, so that comparing does not
-/// go to every row's own bytes.
+/// The changes in order of their rows. A first content is large, and comes in order or nearly so: what decides is copied together,
+/// so that comparing does not go to every row's own bytes, and runs in order are found and merged.
 fn sorted(mut changes: Vec<(Row, Time, Diff)>) -> impl Iterator<Item = (Row, Time, Diff)> {
     let mut order: Vec<([u64; 2], usize)> =
         changes.iter().enumerate().map(|(at, (row, ..))| (row.prefix(), at)).collect();
-    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| changes[a.1].0.cmp(&changes[b.1].0)));
+    order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| changes[a.1].0.cmp(&changes[b.1].0)));
     order.into_iter().map(move |(_, at)| std::mem::take(&mut changes[at]))
 }
