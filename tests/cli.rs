@@ -180,6 +180,16 @@ fn what_an_operator_must_do_ends_with_80() {
 }
 
 #[test]
+fn a_sink_of_a_table_with_a_column_that_cannot_be_shown_is_refused() {
+    let database = Postgres::shared().create_database();
+    database.execute("CREATE TYPE pair AS (x int, y int); CREATE TABLE t (id int PRIMARY KEY, at pair)");
+    let says = &["sink `out`: column at of `t` is of type pair, which is not supported", "show a view without it"];
+    let config = &TABLE.replace("view = \"v\"", "view = \"t\"");
+    let case = |verb| Case { verb, config, views: "CREATE VIEW v AS SELECT id FROM t;", code: 78, says };
+    assert_ends(&[case(&["check"][..]), case(&["run"])], &database.url);
+}
+
+#[test]
 fn a_directory_without_a_view_set_is_named() {
     let set = ViewSet::new("", "");
     std::fs::remove_file(set.path().join("tidegate.toml")).expect("our own file");

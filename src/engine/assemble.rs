@@ -176,6 +176,12 @@ fn check_inputs(definition: &NativeDefinition, schemas: &Schemas) -> Result<(), 
 fn plan_sink(sink: SinkDefinition, schemas: &Schemas, inputs: &[Input]) -> Result<SinkPlan, Failure> {
     let SinkDefinition { name, relation, make } = sink;
     let schema = find(&relation, schemas, &format!("shown by sink `{name}`"))?.clone();
+    if let Some(column) = schema.columns.iter().find(|column| !column.ty.is_readable()) {
+        return Err(Failure::config(format!(
+            "sink `{name}`: column {} of `{relation}` is of type {}, which is not supported; show a view without it",
+            column.name, column.ty
+        )));
+    }
     let made = make(&name, SinkView { name: relation.clone(), schema });
     let sink = made.map_err(|error| Failure::of_sink(&name, &error))?;
     let enforced = match sink.key().filter(|key| !key.is_enforced()) {

@@ -81,7 +81,7 @@ pub(super) fn category(ty: &Type) -> Category {
         Type::Text | Type::Varchar | Type::Char => Category::String,
         Type::Date | Type::Time | Type::Timestamp | Type::Timestamptz => Category::DateTime,
         Type::Interval => Category::Timespan,
-        Type::Bytea | Type::Uuid | Type::Json | Type::Jsonb => Category::User,
+        Type::Bytea | Type::Uuid | Type::Json | Type::Jsonb | Type::Opaque(_) => Category::User,
         Type::Enum(_) => Category::Enum,
         Type::Array(_) => Category::Array,
     }
@@ -157,6 +157,11 @@ pub fn cast(scalar: Scalar, to: &Type, modifier: i32, context: CastContext) -> R
     let from = scalar.ty();
     if from == *to {
         return Ok(with_modifier(scalar, to, modifier, context));
+    }
+    if let Type::Opaque(opaque) = &from
+        && !opaque.as_text
+    {
+        return Err(ResolveError::new("0A000", format!("a cast of type {from} is not supported yet")));
     }
     let Some(pathway) = pathway(&from, to, context) else {
         return Err(ResolveError::new("42846", format!("cannot cast type {from} to {to}")));

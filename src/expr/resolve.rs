@@ -2,7 +2,7 @@
 
 use super::coercion::{Argument, Category, ResolveError, category, common_type, is_implicit, is_preferred};
 use super::function::{Definition, Function, Kind, call_as_cast, overloads};
-use crate::value::Type;
+use crate::value::{OpaqueType, Type};
 
 /// The overload a call means.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,10 @@ pub fn resolve_operator(operator: &str, arguments: &[Argument]) -> Result<Resolv
     if let "is distinct from" | "is not distinct from" = operator {
         let comparison = resolve_operator("=", arguments)?;
         return Ok(Resolved { function: only_overload(operator)?, ..comparison });
+    }
+    let without_text = |argument: &Argument| matches!(argument, Argument::Known(Type::Opaque(o)) if !o.as_text);
+    if !operator.starts_with("is ") && arguments.iter().any(without_text) {
+        return Err(not_found("operator", operator, arguments));
     }
     let all = overloads(operator);
     if let Some(assumed) = assume_same(arguments)
@@ -290,6 +294,10 @@ fn signature(what: &str, name: &str, arguments: &[Argument]) -> String {
 }
 
 pub(super) fn not_found(what: &str, name: &str, arguments: &[Argument]) -> ResolveError {
+    let opaque = |argument: &&Argument| matches!(argument, Argument::Known(Type::Opaque(_)));
+    if let Some(Argument::Known(Type::Opaque(opaque))) = arguments.iter().find(opaque) {
+        return no_operators(opaque);
+    }
     let signature = signature(what, name, arguments);
     let (message, hint) = match what {
         "operator" => (format!("operator does not exist: {signature}"), "operator"),
@@ -300,6 +308,14 @@ pub(super) fn not_found(what: &str, name: &str, arguments: &[Argument]) -> Resol
     let casts = if types == "type" { "an explicit type cast" } else { "explicit type casts" };
     let hint = format!("No {hint} matches the given name and {arguments}. You might need to add {casts}.");
     ResolveError { code: "42883", message, hint: Some(hint) }
+}
+
+/// Postgres has them, and they mean something.
+fn no_operators(OpaqueType { name, as_text, .. }: &OpaqueType) -> ResolveError {
+    let hint =
+        format!("Cast it to text to work with what Postgres shows, which may compare otherwise than {name} does.");
+    let message = format!("operators and functions of type {name} are not supported yet");
+    ResolveError { code: "0A000", message, hint: as_text.then_some(hint) }
 }
 
 fn not_unique(what: &str, name: &str, arguments: &[Argument]) -> ResolveError {

@@ -1,6 +1,9 @@
 //! From Postgres's catalog to our types: domains are replaced by their base, enums carry their labels, arrays their element.
+//!
+//! Base types and ranges that we do not know are opaque, as JSON shows their text; not so if a cast decides what it shows
+//! (Postgres's `json_categorize_type`), nor what is made of several values.
 
-use crate::value::{EnumType, Type};
+use crate::value::{EnumType, OpaqueType, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::Client;
@@ -18,6 +21,10 @@ struct CatalogType {
     /// Schema-qualified unless in `public`.
     name: String,
     form: Form,
+    /// Whether a cast decides what JSON shows.
+    casts_to_json: bool,
+    /// Likewise for text.
+    casts_to_text: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +33,7 @@ enum Form {
     Domain { base: u32, modifier: i32 },
     Array { element: u32 },
     Enum { labels: Vec<String> },
+    Range,
     Other,
 }
 
@@ -49,7 +57,11 @@ WITH RECURSIVE needed(oid) AS (
 )
 SELECT t.oid, t.typname::text, n.nspname::text, t.typtype::text, t.typcategory = 'A', t.typelem, t.typbasetype, t.typtypmod,
     pg_catalog.format_type(t.oid, NULL),
-    ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
+    ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+    EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castsource = t.oid AND c.castmethod = 'f'
+        AND c.casttarget = 'pg_catalog.json'::pg_catalog.regtype),
+    EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castsource = t.oid AND c.castmethod = 'f'
+        AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype)
 FROM needed
 JOIN pg_catalog.pg_type t ON t.oid = needed.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace";
@@ -66,10 +78,12 @@ impl CatalogTypes {
                 "e" => Form::Enum { labels: row.try_get(9)? },
                 "b" if row.try_get(4)? => Form::Array { element: row.try_get(5)? },
                 "b" => Form::Base,
+                "r" | "m" => Form::Range,
                 _ => Form::Other,
             };
             let name = if schema == "public" { name } else { format!("{schema}.{name}") };
-            types.insert(row.try_get(0)?, CatalogType { shown: row.try_get(8)?, name, form });
+            let (shown, casts_to_json, casts_to_text) = (row.try_get(8)?, row.try_get(10)?, row.try_get(11)?);
+            types.insert(row.try_get(0)?, CatalogType { shown, name, form, casts_to_json, casts_to_text });
         }
         Ok(CatalogTypes { types })
     }
@@ -82,14 +96,22 @@ impl CatalogTypes {
     fn resolve_within(&self, oid: u32, modifier: i32, depth: usize) -> Result<(Type, i32), UnsupportedType> {
         let Some(found) = self.types.get(&oid) else { return Err(UnsupportedType(format!("with oid {oid}"))) };
         let unsupported = || UnsupportedType(found.shown.clone());
+        let opaque = || match found.casts_to_json {
+            false => {
+                let (name, as_text) = (found.shown.clone(), !found.casts_to_text);
+                Ok((Type::Opaque(Arc::new(OpaqueType { name, readable: true, as_text })), -1))
+            }
+            true => Err(unsupported()),
+        };
         let Some(depth) = depth.checked_sub(1) else { return Err(unsupported()) };
         match &found.form {
-            Form::Base => builtin(oid).map(|ty| (ty, modifier)).ok_or_else(unsupported),
+            Form::Base => builtin(oid).map_or_else(opaque, |ty| Ok((ty, modifier))),
+            Form::Range => opaque(),
             Form::Domain { base, modifier } => self.resolve_within(*base, *modifier, depth).map_err(|_| unsupported()),
-            Form::Array { element } => {
-                let (element, modifier) = self.resolve_within(*element, modifier, depth).map_err(|_| unsupported())?;
-                Ok((element.array_of(), modifier))
-            }
+            Form::Array { element } => match self.resolve_within(*element, modifier, depth) {
+                Ok((Type::Opaque(_), _)) | Err(_) => Err(unsupported()),
+                Ok((element, modifier)) => Ok((element.array_of(), modifier)),
+            },
             Form::Enum { labels } => {
                 Ok((Type::Enum(Arc::new(EnumType { name: found.name.clone(), labels: labels.clone() })), -1))
             }
@@ -131,7 +153,12 @@ mod tests {
     fn catalog(types: Vec<(u32, &str, Form)>) -> CatalogTypes {
         let types = types.into_iter();
         CatalogTypes {
-            types: types.map(|(oid, n, form)| (oid, CatalogType { shown: n.into(), name: n.into(), form })).collect(),
+            types: types
+                .map(|(oid, n, form)| {
+                    let (casts_to_json, casts_to_text) = (n == "hstore", n == "inet");
+                    (oid, CatalogType { shown: n.into(), name: n.into(), form, casts_to_json, casts_to_text })
+                })
+                .collect(),
         }
     }
 
@@ -142,15 +169,24 @@ mod tests {
             (9001, "money_amount", Form::Domain { base: 1700, modifier: 655366 }),
             (9002, "money_amount[]", Form::Array { element: 9001 }),
             (9003, "mood", Form::Enum { labels: vec!["sad".into(), "ok".into()] }),
-            (9004, "point", Form::Base),
-            (9005, "place", Form::Domain { base: 9004, modifier: -1 }),
+            (9004, "hstore", Form::Base),
+            (9005, "attributes", Form::Domain { base: 9004, modifier: -1 }),
             (9006, "loop", Form::Domain { base: 9006, modifier: -1 }),
+            (9007, "inet", Form::Base),
+            (9008, "int4range", Form::Range),
+            (9009, "inet[]", Form::Array { element: 9007 }),
         ]);
         assert_eq!(types.resolve(9001, -1), Ok((Type::Numeric, 655366)));
         assert_eq!(types.resolve(9002, -1), Ok((Type::Numeric.array_of(), 655366)));
         assert!(matches!(types.resolve(9003, -1), Ok((Type::Enum(e), -1)) if e.labels == ["sad", "ok"]));
-        assert_eq!(types.resolve(9005, -1), Err(UnsupportedType("place".into())));
+        assert_eq!(types.resolve(9004, -1), Err(UnsupportedType("hstore".into())));
+        assert_eq!(types.resolve(9005, -1), Err(UnsupportedType("attributes".into())));
         assert_eq!(types.resolve(9006, -1), Err(UnsupportedType("loop".into())));
+        for (oid, name, as_text) in [(9007, "inet", false), (9008, "int4range", true)] {
+            let opaque = OpaqueType { name: name.into(), readable: true, as_text };
+            assert_eq!(types.resolve(oid, -1), Ok((Type::Opaque(Arc::new(opaque)), -1)));
+        }
+        assert_eq!(types.resolve(9009, -1), Err(UnsupportedType("inet[]".into())));
         assert!(types.resolve(1, -1).is_err());
     }
 }

@@ -326,6 +326,7 @@ fn encode_type(ty: &Type, out: &mut Vec<u8>) {
             out.push(ARRAY_TYPE);
             encode_type(element, out);
         }
+        Type::Opaque(_) => encode_type(&Type::Text, out),
         simple => {
             let number = SIMPLE_TYPES.iter().position(|t| t == simple);
             out.push(number.map_or(u8::MAX, |n| n as u8));

@@ -17,7 +17,7 @@ pub use datum::{Array, Datum, EnumLabel, Interval};
 pub use error::ValueError;
 pub use row::{Row, RowBuilder};
 pub use schema::{Column, RelationKind, RelationName, Schema};
-pub use types::{EnumType, Type};
+pub use types::{EnumType, OpaqueType, Type};
 
 /// Microseconds since the Unix epoch; 0 is before everything.
 pub type Time = u64;

@@ -48,6 +48,8 @@ pub enum Type {
     Enum(Arc<EnumType>),
     /// An array of any number of dimensions.
     Array(Arc<Type>),
+    /// Any other: its values are the text that Postgres shows.
+    Opaque(Arc<OpaqueType>),
 }
 
 /// A user-defined enum: name and labels in sort order.
@@ -57,6 +59,17 @@ pub struct EnumType {
     pub name: String,
     /// The labels, least first.
     pub labels: Vec<String>,
+}
+
+/// A type without operators here: its values pass through.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OpaqueType {
+    /// The type's name, as `format_type` prints it.
+    pub name: String,
+    /// Whether its text is also what JSON shows; otherwise SQL cannot read it.
+    pub readable: bool,
+    /// Whether a cast to text gives it too.
+    pub as_text: bool,
 }
 
 impl Type {
@@ -71,8 +84,22 @@ impl Type {
             Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Text | Type::Varchar | Type::Bytea => true,
             Type::Date | Type::Time | Type::Timestamp | Type::Timestamptz | Type::Uuid | Type::Enum(_) => true,
             Type::Float4 | Type::Float8 | Type::Numeric | Type::Char | Type::Interval => false,
-            Type::Json | Type::Jsonb | Type::Array(_) => false,
+            Type::Json | Type::Jsonb | Type::Array(_) | Type::Opaque(_) => false,
         }
+    }
+
+    /// Whether SQL can tell if two values are equal.
+    pub fn has_equality(&self) -> bool {
+        match self {
+            Type::Json | Type::Opaque(_) => false,
+            Type::Array(element) => element.has_equality(),
+            _ => true,
+        }
+    }
+
+    /// Whether SQL can read a value at all.
+    pub fn is_readable(&self) -> bool {
+        !matches!(self, Type::Opaque(opaque) if !opaque.readable)
     }
 }
 
@@ -101,6 +128,7 @@ impl fmt::Display for Type {
             Type::Jsonb => "jsonb",
             Type::Enum(e) => &e.name,
             Type::Array(element) => return write!(f, "{element}[]"),
+            Type::Opaque(opaque) => &opaque.name,
         };
         f.write_str(name)
     }

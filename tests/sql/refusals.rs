@@ -4,8 +4,9 @@
 //! message, the SQLSTATE. `TIDEGATE_TEST_UPDATE=1` writes what is said now, to be read before it is kept.
 
 use super::directory;
+use std::sync::Arc;
 use tidegate::sql::{Catalog, Error, SqlFile, compile};
-use tidegate::value::{Column, RelationName, Schema, Type};
+use tidegate::value::{Column, OpaqueType, RelationName, Schema, Type};
 
 /// The relations that the statements may read.
 pub fn catalog() -> Catalog {
@@ -20,8 +21,18 @@ pub fn catalog() -> Catalog {
         ("at", Type::Timestamptz),
         ("tags", Type::Text.array_of()),
         ("doc", Type::Jsonb),
+        ("raw", Type::Json),
     ];
     let u = [("id", Type::Int4), ("t_id", Type::Int4), ("price", Type::Numeric)];
+    let opaque =
+        |name: &str, readable, as_text| Type::Opaque(Arc::new(OpaqueType { name: name.into(), readable, as_text }));
+    let w = [
+        ("id", Type::Int4),
+        ("ip", opaque("inet", true, false)),
+        ("span", opaque("int4range", true, true)),
+        ("attributes", opaque("hstore", false, false)),
+    ];
+    catalog.insert(RelationName::public("w"), Schema::table(columns(&w), Some(vec![0])));
     catalog.insert(RelationName::public("t"), Schema::table(columns(&t), Some(vec![0])));
     catalog.insert(RelationName::public("u"), Schema::table(columns(&u), Some(vec![0])));
     catalog

@@ -231,6 +231,7 @@ fn default_kind(ty: &Type) -> Kind {
     match ty {
         Type::Text | Type::Varchar => Kind::Text,
         Type::Char | Type::Uuid | Type::Enum(_) | Type::Time | Type::Interval | Type::Array(_) => Kind::String,
+        Type::Opaque(_) => Kind::String,
         Type::Int2 | Type::Int4 | Type::Int8 => Kind::I64,
         Type::Float4 | Type::Float8 | Type::Numeric => Kind::F64,
         Type::Bool => Kind::Bool,

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::pg::types::CatalogTypes;
 use crate::source::SourceRelation;
-use crate::value::{Column, RelationName, Schema, Type};
+use crate::value::{Column, OpaqueType, RelationName, Schema, Type};
 use std::sync::Arc;
 use tokio_postgres::{Client, Row};
 
@@ -69,14 +69,12 @@ pub(super) struct CatalogColumn {
     pub(super) type_oid: u32,
     /// The declared modifier.
     pub(super) type_modifier: i32,
-    /// The declared type, as Postgres writes it.
-    pub(super) type_name: String,
     /// Whether it is declared not null.
     pub(super) not_null: bool,
     /// Whether it is generated.
     pub(super) generated: bool,
-    /// Our type and modifier, if we have one.
-    pub(super) resolved: Option<(Type, i32)>,
+    /// Our type and modifier.
+    pub(super) resolved: (Type, i32),
 }
 
 const TABLES_QUERY: &str = "
@@ -172,15 +170,15 @@ fn read_entry(row: &Row, all_columns: &[Row], types: &CatalogTypes) -> Result<En
 }
 
 fn read_column(row: &Row, types: &CatalogTypes) -> Result<CatalogColumn, tokio_postgres::Error> {
-    let (type_oid, type_modifier) = (row.try_get(3)?, row.try_get(4)?);
+    let (type_oid, type_modifier, type_name): (u32, i32, String) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+    let unreadable = |_| (Type::Opaque(Arc::new(OpaqueType { name: type_name, readable: false, as_text: false })), -1);
     Ok(CatalogColumn {
         name: row.try_get(2)?,
         type_oid,
         type_modifier,
-        type_name: row.try_get(5)?,
         not_null: row.try_get(6)?,
         generated: row.try_get(7)?,
-        resolved: types.resolve(type_oid, type_modifier).ok(),
+        resolved: types.resolve(type_oid, type_modifier).unwrap_or_else(unreadable),
     })
 }
 
@@ -210,30 +208,16 @@ impl Entry {
         self.kind == 'p'
     }
 
-    /// The relation this table is, or the columns whose types we have not.
-    pub(super) fn relation(&self, name: &RelationName) -> Result<SourceRelation, Vec<String>> {
-        let (mut columns, mut unsupported) = (Vec::new(), Vec::new());
-        for column in &self.columns {
-            match &column.resolved {
-                Some((ty, modifier)) => columns.push(Column {
-                    name: column.name.clone(),
-                    ty: ty.clone(),
-                    modifier: *modifier,
-                    nullable: !column.not_null,
-                }),
-                None => unsupported.push(format!(
-                    "{name}.{} is of type {}, which is not supported; leave the table out, or give it a column of a \
-                     supported type (text, for example)",
-                    column.name, column.type_name
-                )),
-            }
-        }
-        if !unsupported.is_empty() {
-            return Err(unsupported);
-        }
+    /// The relation this table is.
+    pub(super) fn relation(&self, name: &RelationName) -> SourceRelation {
+        let columns = self.columns.iter().map(|column| {
+            let (ty, modifier) = column.resolved.clone();
+            Column { name: column.name.clone(), ty, modifier, nullable: !column.not_null }
+        });
+        let columns = columns.collect();
         let key = self.key().cloned();
         let upserts = key.is_some();
-        Ok(SourceRelation { name: name.clone(), schema: Arc::new(Schema::table(columns, key)), upserts })
+        SourceRelation { name: name.clone(), schema: Arc::new(Schema::table(columns, key)), upserts }
     }
 }
 

@@ -4,7 +4,7 @@
 //! then rewrites it to the columns a `Reduce` gives: the group expressions, then the aggregates.
 
 use super::expression::{Binder, Clause, plain_argument};
-use super::operand::{Operand, arguments};
+use super::operand::{Operand, arguments, comparable};
 use super::scope::Scope;
 use crate::expr::{AggregateFunction, ResolvedAggregate, Scalar, resolve_aggregate};
 use crate::plan::Aggregate;
@@ -68,6 +68,9 @@ impl Aggregates {
         }
         inner.clause = Clause::Filter;
         let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
+        if let (true, Some(argument)) = (distinct, &argument) {
+            comparable(&argument.ty()).map_err(|fault| fault.within(&function.name))?;
+        }
         let distinct = distinct && !ignores_duplicates(&aggregate);
         let place = self.add(Aggregate { function: aggregate, argument, distinct, filter });
         Ok(Operand::new(Scalar::Column(self.width + place, result)))

@@ -109,6 +109,7 @@ impl<'a> Binder<'a> {
     fn identifier(&mut self, ident: &Ident) -> Bound<Operand> {
         match self.scope.column(ident) {
             Ok(column) => {
+                column.readable()?;
                 let (position, ty, modifier) = (column.position, column.ty.clone(), column.modifier);
                 self.aggregates.saw(position, ident.span);
                 Ok(Operand::Typed(Scalar::Column(position, ty), modifier))
@@ -129,6 +130,7 @@ impl<'a> Binder<'a> {
     fn compound(&mut self, idents: &[Ident]) -> Bound<Operand> {
         let Some((ident, qualifier)) = idents.split_last() else { return Err(Fault::syntax("an empty name")) };
         let column = self.scope.qualified(qualifier, ident)?;
+        column.readable()?;
         let (position, ty, modifier) = (column.position, column.ty.clone(), column.modifier);
         self.aggregates.saw(position, ident.span);
         Ok(Operand::Typed(Scalar::Column(position, ty), modifier))

@@ -23,6 +23,15 @@ impl From<ResolveError> for Fault {
     }
 }
 
+/// A fault unless equal values of the type can be told, as grouping does.
+pub(in crate::sql) fn comparable(ty: &Type) -> Bound<()> {
+    match ty {
+        ty if ty.has_equality() => Ok(()),
+        Type::Opaque(_) => Err(Fault::unsupported(format!("grouping by values of type {ty} is"))),
+        ty => Err(Fault::new("42883", format!("could not identify an equality operator for type {ty}"))),
+    }
+}
+
 impl Operand {
     pub(in crate::sql) fn new(scalar: Scalar) -> Operand {
         Operand::Typed(scalar, -1)

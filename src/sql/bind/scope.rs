@@ -19,6 +19,16 @@ pub(in crate::sql) struct ScopeColumn {
     pub(in crate::sql) merged: bool,
 }
 
+impl ScopeColumn {
+    /// A fault unless values of the column's type can be read.
+    pub(in crate::sql) fn readable(&self) -> Bound<()> {
+        match self.ty.is_readable() {
+            true => Ok(()),
+            false => Err(Fault::unsupported(format!("type {} of column \"{}\" is", self.ty, self.name))),
+        }
+    }
+}
+
 /// A table of the FROM list.
 #[derive(Clone, Debug)]
 pub(in crate::sql) struct ScopeTable {

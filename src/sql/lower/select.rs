@@ -6,7 +6,7 @@ use crate::plan::Rel;
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::label::label;
 use crate::sql::bind::name::fold;
-use crate::sql::bind::operand::Operand;
+use crate::sql::bind::operand::{Operand, comparable};
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
 use crate::value::Row;
@@ -72,7 +72,7 @@ impl Lowerer<'_> {
         let lowered = output(rel, &items, values)?;
         match &select.distinct {
             None | Some(Distinct::All) => Ok(lowered),
-            Some(Distinct::Distinct) => distinct(lowered),
+            Some(Distinct::Distinct) => distinct(lowered).map_err(|fault| fault.within(select)),
             Some(Distinct::On(exprs)) => {
                 let place = exprs.first().map_or(select.span(), Spanned::span);
                 Err(Fault::unsupported("DISTINCT ON is").at(place))
@@ -96,13 +96,13 @@ impl Lowerer<'_> {
                     if scope.columns.is_empty() {
                         return Err(Fault::syntax("SELECT * with no tables specified is not valid").within(item));
                     }
-                    items.extend(scope.star(None).map(star));
+                    items.extend(stars(scope, None).map_err(|fault| fault.within(item))?);
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                     refuse_options(options)?;
                     let idents: Vec<_> = name.0.iter().filter_map(ObjectNamePart::as_ident).cloned().collect();
                     let table = scope.table(&idents).map_err(|fault| fault.within(name))?;
-                    items.extend(scope.star(Some(table)).map(star));
+                    items.extend(stars(scope, Some(table)).map_err(|fault| fault.within(item))?);
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
                 | SelectItem::ExprWithAliases { .. } => {
@@ -114,8 +114,13 @@ impl Lowerer<'_> {
     }
 }
 
-fn star<'a>(column: &ScopeColumn) -> Item<'a> {
-    Item { name: column.name.clone(), value: ItemValue::Column(column.clone()) }
+/// The columns that a star stands for.
+fn stars<'a>(scope: &Scope, table: Option<usize>) -> Bound<Vec<Item<'a>>> {
+    let star = |column: &ScopeColumn| {
+        column.readable().map_err(|fault| fault.hint("Name the other columns instead of *."))?;
+        Ok(Item { name: column.name.clone(), value: ItemValue::Column(column.clone()) })
+    };
+    scope.star(table).map(star).collect()
 }
 
 /// The select list as the query's columns. Open literals stay open for a set operation around it, and are text meanwhile.
@@ -133,6 +138,7 @@ fn output(rel: Rel, items: &[Item<'_>], values: Vec<Operand>) -> Bound<Lowered> 
 /// Equal rows once; every type is settled by then.
 pub(super) fn distinct(mut lowered: Lowered) -> Bound<Lowered> {
     lowered.columns.iter_mut().for_each(|column| column.open = None);
+    lowered.columns.iter().try_for_each(|column| comparable(&column.ty))?;
     Ok(Lowered { rel: Rel::Distinct { input: Box::new(lowered.rel) }, ..lowered })
 }
 

@@ -28,7 +28,7 @@ impl Lowerer<'_> {
             let right_side = self.body(right)?;
             lowered = union(lowered, right_side).map_err(|fault| fault.within(right))?;
             if !all {
-                lowered = distinct(lowered)?;
+                lowered = distinct(lowered).map_err(|fault| fault.within(right))?;
             }
         }
         Ok(lowered)

@@ -37,7 +37,7 @@ pub fn parse(ty: &Type, modifier: i32, input: &str) -> Result<Datum, ValueError>
         Type::Float4 => Datum::Float4(float::parse_f32(input)?),
         Type::Float8 => Datum::Float8(float::parse_f64(input)?),
         Type::Numeric => Datum::Numeric(Numeric::parse(input)?.with_modifier(modifier)?),
-        Type::Text => Datum::text(valid_text(input)?),
+        Type::Text | Type::Opaque(_) => Datum::text(valid_text(input)?),
         Type::Varchar => Datum::text(string::limit_varchar(valid_text(input)?, modifier)?),
         Type::Char => Datum::Char(string::pad_char(valid_text(input)?, modifier)?),
         Type::Bytea => Datum::Bytea(string::parse_bytea(input)?.into()),
