@@ -12,6 +12,7 @@ use crate::Scale;
 use crate::measure::{Stopwatch, in_child, medians, resident_bytes, thread_seconds};
 use crate::report::{Aim, Report};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use workload::{Batch, Size, Workload};
 
 /// In which form changes come.
@@ -111,6 +112,10 @@ fn measured<S: Subject>(subject: &mut S, form: Form, mut workload: Workload, laz
     load.for_each(|batch| subject.load(batch));
     subject.loaded();
     let (loading, busy_loading) = (first.cost(), busiest(&busy));
+    if lazy {
+        // What is held at rest: merges that are finished when nothing else is to be done are finished.
+        std::thread::sleep(Duration::from_secs(1));
+    }
     let resident = resident_bytes() - resident;
 
     let updates = workload.updates().enumerate().map(|(tick, batch)| S::prepare(form, REAL_TIME + tick as u64, batch));
