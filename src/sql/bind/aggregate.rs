@@ -4,7 +4,7 @@
 //! then rewrites it to the columns a `Reduce` gives: the group expressions, then the aggregates.
 
 use super::expression::{Binder, Clause, plain_argument};
-use super::operand::{Operand, arguments, comparable};
+use super::operand::{Operand, arguments, groupable};
 use super::scope::Scope;
 use crate::expr::{AggregateFunction, ResolvedAggregate, Scalar, resolve_aggregate};
 use crate::plan::Aggregate;
@@ -69,7 +69,7 @@ impl Aggregates {
         inner.clause = Clause::Filter;
         let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
         if let (true, Some(argument)) = (distinct, &argument) {
-            comparable(&argument.ty()).map_err(|fault| fault.within(&function.name))?;
+            groupable(&argument.ty()).map_err(|fault| fault.within(&function.name))?;
         }
         let distinct = distinct && !ignores_duplicates(&aggregate);
         let place = self.add(Aggregate { function: aggregate, argument, distinct, filter });

@@ -24,7 +24,7 @@ impl From<ResolveError> for Fault {
 }
 
 /// A fault unless equal values of the type can be told, as grouping does.
-pub(in crate::sql) fn comparable(ty: &Type) -> Bound<()> {
+pub(in crate::sql) fn groupable(ty: &Type) -> Bound<()> {
     match ty {
         ty if ty.has_equality() => Ok(()),
         Type::Opaque(_) => Err(Fault::unsupported(format!("grouping by values of type {ty} is"))),

@@ -7,7 +7,7 @@ use crate::plan::Rel;
 use crate::sql::bind::aggregate::{Aggregates, Grouping};
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::name::fold;
-use crate::sql::bind::operand::{Operand, comparable};
+use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::Scope;
 use crate::sql::error::{Bound, Fault};
 use sqlparser::ast::{Expr, Value};
@@ -85,8 +85,7 @@ impl Lowerer<'_> {
             Expr::Tuple(exprs) if exprs.is_empty() => Err(Fault::unsupported("GROUP BY () is")),
             expr => binder.bind(expr),
         };
-        let settled =
-            value.and_then(Operand::settled).and_then(|(scalar, _)| comparable(&scalar.ty()).map(|()| scalar));
+        let settled = value.and_then(Operand::settled).and_then(|(scalar, _)| groupable(&scalar.ty()).map(|()| scalar));
         settled.map_err(|fault| fault.within(expr))
     }
 }

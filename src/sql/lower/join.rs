@@ -3,7 +3,7 @@
 use super::query::names;
 use super::select::Input;
 use super::{Lowered, Lowerer};
-use crate::expr::Scalar;
+use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
 use crate::plan::{JoinKind, Rel, join_key};
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::name::{fold, parts, relation};
@@ -256,7 +256,7 @@ fn combined(side: Side, left: Rel, right: Rel, condition: Scalar) -> Rel {
     }
 }
 
-/// A join on equally named columns, which become one: the side's that keeps all its rows.
+/// A join on equally named columns, which become one.
 fn using(side: Side, left: Input, right: Input, idents: &[Ident]) -> Bound<Input> {
     let width = left.rel.width();
     let (mut conditions, mut merged) = (Vec::new(), Vec::new());
@@ -282,10 +282,12 @@ fn using(side: Side, left: Input, right: Input, idents: &[Ident]) -> Bound<Input
         merged.push((l, r));
     }
     let mut scope = left.scope.join(right.scope, width)?;
+    let rel = combined(side, left.rel, right.rel, Scalar::And(conditions));
     let mut columns = Vec::with_capacity(scope.columns.len() + merged.len());
-    for (l, r) in &merged {
-        let kept = if side == Side::Right { r } else { l };
-        columns.push(ScopeColumn { table: None, ..kept.clone() });
+    let mut expressions: Vec<Scalar> =
+        rel.columns().into_iter().enumerate().map(|(at, ty)| Scalar::Column(at, ty)).collect();
+    for ((l, r), ident) in merged.iter().zip(idents) {
+        columns.push(one_of_two(side, l, r, &mut expressions).map_err(|fault| fault.at(ident.span))?);
     }
     let is_merged = |column: &ScopeColumn| {
         merged.iter().any(|(l, r)| !column.merged && (column.position == l.position || column.position == r.position))
@@ -301,5 +303,22 @@ fn using(side: Side, left: Input, right: Input, idents: &[Ident]) -> Bound<Input
         columns.push(column);
     }
     scope.columns = columns;
-    Ok(Input { rel: combined(side, left.rel, right.rel, Scalar::And(conditions)), scope })
+    Ok(Input { rel: rel.map(expressions), scope })
+}
+
+/// The column that two become: of the type both meet in, and the side's that keeps all its rows. Postgres: `buildMergedJoinVar`.
+fn one_of_two(side: Side, l: &ScopeColumn, r: &ScopeColumn, expressions: &mut Vec<Scalar>) -> Bound<ScopeColumn> {
+    let (kept, other) = if side == Side::Right { (r, l) } else { (l, r) };
+    let ty = common_type(&[Argument::Known(l.ty.clone()), Argument::Known(r.ty.clone())])?;
+    let modifier = if (&l.ty, l.modifier) == (&r.ty, r.modifier) { l.modifier } else { -1 };
+    let position = if kept.ty == ty {
+        kept.position
+    } else if side == Side::Inner && other.ty == ty {
+        other.position
+    } else {
+        let column = Scalar::Column(kept.position, kept.ty.clone());
+        expressions.push(cast(column, &ty, -1, CastContext::Implicit)?);
+        expressions.len() - 1
+    };
+    Ok(ScopeColumn { table: None, position, ty, modifier, ..kept.clone() })
 }

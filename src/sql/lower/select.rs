@@ -6,7 +6,7 @@ use crate::plan::Rel;
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::label::label;
 use crate::sql::bind::name::fold;
-use crate::sql::bind::operand::{Operand, comparable};
+use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
 use crate::value::Row;
@@ -138,7 +138,7 @@ fn output(rel: Rel, items: &[Item<'_>], values: Vec<Operand>) -> Bound<Lowered> 
 /// Equal rows once; every type is settled by then.
 pub(super) fn distinct(mut lowered: Lowered) -> Bound<Lowered> {
     lowered.columns.iter_mut().for_each(|column| column.open = None);
-    lowered.columns.iter().try_for_each(|column| comparable(&column.ty))?;
+    lowered.columns.iter().try_for_each(|column| groupable(&column.ty))?;
     Ok(Lowered { rel: Rel::Distinct { input: Box::new(lowered.rel) }, ..lowered })
 }
 

@@ -20,6 +20,10 @@ CREATE VIEW self_join AS SELECT a.id AS a, b.id AS b FROM customers a JOIN custo
 CREATE VIEW mixed_types AS SELECT o.id, l.line FROM orders o JOIN lines l ON l.line = o.id::numeric;
 CREATE VIEW mixed_widths AS SELECT o.id, l.line FROM orders o JOIN lines l ON l.line = o.id;
 CREATE VIEW mixed_using AS SELECT * FROM (SELECT id AS line, status FROM orders) o LEFT JOIN lines USING (line);
+CREATE VIEW using_meets AS SELECT line * 40000 AS wide, status, product FROM lines JOIN (SELECT id AS line, status FROM orders) o USING (line);
+CREATE VIEW using_cast AS SELECT line * 2000000000 AS wide, product FROM lines LEFT JOIN (SELECT id::bigint AS line FROM orders) o USING (line);
+CREATE VIEW using_right AS SELECT line * 2000000000 AS wide, product FROM (SELECT id::bigint AS line FROM orders) o RIGHT JOIN lines USING (line);
+CREATE VIEW using_moments AS SELECT day, o.total FROM (SELECT at::date AS day FROM orders) d LEFT JOIN (SELECT at AS day, total FROM orders) o USING (day);
 CREATE VIEW mixed_moments AS SELECT o.id, d.day FROM orders o JOIN (SELECT at::date AS day FROM orders UNION ALL SELECT date '5874890-01-01' + id FROM orders) d ON d.day = o.at;
 CREATE VIEW two_keys AS SELECT l.product, o.total FROM lines l JOIN orders o ON l.order_id = o.id AND l.line::int = o.customer_id;
 CREATE VIEW inequality AS SELECT a.id AS a, b.id AS b FROM orders a JOIN orders b ON a.total < b.total;
