@@ -5,12 +5,14 @@ use super::model::{Model, Random, view};
 use super::target::{TantivyTarget, Target};
 use std::collections::BTreeMap;
 use tidegate::sink::runner::Settings;
-use tidegate::sink::tantivy::{Config, Tantivy};
+use tidegate::sink::tantivy::{Config, Search, Tantivy};
 use tidegate::sink::{Sink, SinkError};
 
 #[test]
 fn finds_what_is_there() {
     let target = TantivyTarget::new();
+    let absent = Search::open(&target.path()).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(absent.starts_with("there is no index in ") && absent.ends_with(" yet"), "{absent}");
     let mut model = Model::new();
     let running = Running::start(target.sink(), Settings::default());
     running.send(model.step(&[(1, Some("red running shoes")), (2, Some("Blue shoes")), (3, Some("red hat"))]));

@@ -7,6 +7,9 @@ use tantivy::collector::TopDocs;
 use tantivy::query::QueryParser;
 use tantivy::{Index, IndexReader, ReloadPolicy, TantivyDocument, TantivyError};
 
+/// Tantivy's list of what an index is made of, which its first commit writes.
+const META: &str = "meta.json";
+
 /// A reader of an index that a sink maintains.
 pub struct Search {
     index: Index,
@@ -27,6 +30,9 @@ pub struct Hit {
 impl Search {
     /// Opens the index in this directory. A transient error means that there is none yet.
     pub fn open(directory: &Path) -> Result<Search, SinkError> {
+        if !directory.join(META).exists() {
+            return Err(SinkError::Transient(format!("there is no index in {} yet", directory.display())));
+        }
         let failed = |error: TantivyError| unavailable(directory, &error);
         let index = Index::open_in_dir(directory).map_err(failed)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
