@@ -1,9 +1,8 @@
 //! What a relation that can be peeked at holds: its rows, each with its count, at the frontier last told.
 
-use super::hash::BuildRowHasher;
+use super::hash::hash;
 use super::table::Table;
 use crate::value::{Diff, Row, Time};
-use std::hash::BuildHasher;
 
 /// What a relation holds at a frontier.
 #[derive(Debug, Default)]
@@ -28,7 +27,7 @@ impl Content {
 
     fn add(&mut self, row: &Row, diff: Diff) {
         let Content { rows, entry, .. } = self;
-        let hash = BuildRowHasher::default().hash_one(row);
+        let hash = hash(row);
         row.with_bytes(|row| {
             let is_it = |entry: &[u8]| &entry[COUNT..] == row;
             match rows.get_mut(hash, is_it) {

@@ -1,13 +1,16 @@
 //! A fast hash for tables keyed by rows. Not for keys an adversary chooses against other tables: the state of one view set only.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use crate::value::Row;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 /// Hashes rows.
 #[derive(Clone, Copy, Default)]
 pub struct RowHasher(u64);
 
-/// Builds `RowHasher`s.
-pub type BuildRowHasher = BuildHasherDefault<RowHasher>;
+/// A row's hash.
+pub fn hash(row: &Row) -> u64 {
+    BuildHasherDefault::<RowHasher>::default().hash_one(row)
+}
 
 impl Hasher for RowHasher {
     #[inline]

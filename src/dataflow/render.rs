@@ -128,10 +128,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
     fn union(&mut self, inputs: &[Rel]) -> Result<Rows<'s>, DataflowError> {
         let parts = inputs.iter().map(|input| self.rel(input)).collect::<Result<Vec<_>, _>>()?;
         let rows = super::types::empty(self.scope).concatenate(parts);
-        let (first, rest) = inputs.split_first().map_or((None, inputs), |(first, rest)| (Some(first), rest));
-        let first = first.map(|rel| self.sources(rel)).unwrap_or_default();
-        let level = rest.iter().all(|rel| self.sources(rel) == first);
-        Ok(if level { rows } else { hold(rows) })
+        Ok(self.level(inputs, rows))
     }
 
     fn reduce(&mut self, input: &Rel, group: &[Scalar], aggregates: &[Aggregate]) -> Result<Rows<'s>, DataflowError> {
@@ -189,7 +186,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
                 self.linear(pairs, &both, steps).concat(alone)
             }
         };
-        Ok(self.level(left, right, rows))
+        Ok(self.level([left.rel, right.rel], rows))
     }
 
     /// An inner join that reports no errors, and so needs of either side only what its program reads.
@@ -203,7 +200,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let (left_arranged, right_arranged) = (self.arranged(left, &left_rows), self.arranged(right, &right_rows));
         let program = program.over(&self.places(left), &self.places(right));
         let rows = self.paired(left_arranged, right_arranged, &program, Fault::new(&[]))?;
-        Ok(self.level(left, right, rows))
+        Ok(self.level([left.rel, right.rel], rows))
     }
 
     /// Where a side's columns lie in the rows that are held, and how many those have.
@@ -213,9 +210,11 @@ impl<'s, 'b> Renderer<'s, 'b> {
         Places { places, width: held.len() }
     }
 
-    /// Of sides that follow different sources one may be ahead: its changes wait.
-    fn level(&self, left: &Side<'_>, right: &Side<'_>, rows: Rows<'s>) -> Rows<'s> {
-        if self.sources(left.rel) == self.sources(right.rel) { rows } else { hold(rows) }
+    /// Of inputs that follow different sources one may be ahead: its changes wait.
+    fn level<'r>(&self, inputs: impl IntoIterator<Item = &'r Rel>, rows: Rows<'s>) -> Rows<'s> {
+        let mut sources = inputs.into_iter().map(|input| self.sources(input));
+        let first = sources.next().unwrap_or_default();
+        if sources.all(|other| other == first) { rows } else { hold(rows) }
     }
 
     /// What a program makes of pairs.

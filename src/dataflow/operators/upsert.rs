@@ -8,13 +8,12 @@
 //! a search through every batch, a first load has nothing to sort, and a row takes 15 to 20 bytes more than its own.
 
 use super::hold::keep_least;
-use crate::dataflow::hash::BuildRowHasher;
+use crate::dataflow::hash::hash;
 use crate::dataflow::table::{Put, Table};
 use crate::dataflow::types::Rows;
 use crate::timeline::{Partial, Upsert, UpsertKind};
 use crate::value::{Diff, Row, RowBuilder, Time, encoding};
 use differential_dataflow::AsCollection;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use timely::container::CapacityContainerBuilder;
@@ -71,10 +70,6 @@ impl Keyed {
         let Keyed { key: columns, table } = self;
         key.with_bytes(|bytes| table.remove(hash(key), |row| has_key(columns, row, bytes)))
     }
-}
-
-fn hash(key: &Row) -> u64 {
-    BuildRowHasher::default().hash_one(key)
 }
 
 /// Whether these columns of the row make the key.
