@@ -39,11 +39,14 @@ impl Failure {
     }
 }
 
-/// Whether waiting may help: connection trouble, shutdowns and restarts, exhausted resources, conflicts.
+/// Whether waiting may help: connection trouble, shutdowns and restarts, exhausted resources, conflicts. An internal error of the
+/// server is one of them: decoding from a slot that was created while a table was being rewritten may end in "could not map
+/// filenode to relation OID", and the next session has a new slot.
 fn is_passing(code: &str) -> bool {
     ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
         || code == SqlState::OBJECT_IN_USE.code()
         || code == SqlState::LOCK_NOT_AVAILABLE.code()
+        || code == SqlState::INTERNAL_ERROR.code()
 }
 
 impl From<tokio_postgres::Error> for Failure {
@@ -87,9 +90,9 @@ mod tests {
 
     #[test]
     fn only_what_passes_is_tried_again() {
-        for (code, passing) in
-            [("57P01", true), ("08006", true), ("53300", true), ("55006", true), ("42501", false), ("28P01", false)]
-        {
+        let passing = ["57P01", "08006", "53300", "55006", "XX000"].map(|code| (code, true));
+        let lasting = ["42501", "28P01", "XX001"].map(|code| (code, false));
+        for (code, passing) in passing.into_iter().chain(lasting) {
             assert_eq!(matches!(Failure::server(code, String::new()), Failure::Lost(_)), passing, "{code}");
         }
     }

@@ -179,7 +179,7 @@ fn a_frontier_includes_every_commit_that_had_returned() {
                     if random.chance(20) {
                         // Work that nobody reads keeps the walsender busy.
                         own.execute(&format!(
-                            "INSERT INTO unread SELECT {id} * 100000 + i FROM generate_series(1, 2000) i"
+                            "INSERT INTO unread SELECT {id}::bigint * 100000 + i FROM generate_series(1, 2000) i"
                         ));
                     }
                     own.execute(&format!("INSERT INTO t VALUES ({id})"));
