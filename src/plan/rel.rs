@@ -95,6 +95,17 @@ pub struct Aggregate {
     pub filter: Option<Scalar>,
 }
 
+/// One key of an ORDER BY: SQL's order of its type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SortKey {
+    /// Over the input's columns.
+    pub expression: Scalar,
+    /// From the greatest down.
+    pub descending: bool,
+    /// Nulls before everything else.
+    pub nulls_first: bool,
+}
+
 /// The name under which other rooms speak of an aggregate in a plan.
 pub type AggregateCall = Aggregate;
 
