@@ -2,6 +2,7 @@
 
 use super::key::{Key, KeyPlan, with_key};
 use super::linear::Linear;
+use super::sides::KeyPart;
 use super::types::{Arranged, Collection, KeyBatcher, KeySpine, Rows, Update};
 use crate::expr::Scalar;
 use crate::value::{Column, Row, encoding};
@@ -56,15 +57,15 @@ where
     arrange_core::<_, _, KeyBatcher<K, R>, KeySpine<K, R>>(keyed.inner, exchange, name, KeyBatcher::<K, R>::new)
 }
 
-/// The columns a join's key has: those of its expressions, without nulls.
-pub fn join_key(expressions: &[Scalar]) -> KeyPlan {
-    let columns: Vec<Column> = expressions.iter().map(|expression| Column::new("", expression.ty(), false)).collect();
-    KeyPlan::new(&columns)
+/// The columns a join's key has: without nulls where null agrees with nothing.
+pub fn join_key(keys: &[KeyPart]) -> KeyPlan {
+    let column = |key: &KeyPart| Column::new("", key.expression.ty(), key.null_safe);
+    KeyPlan::new(&keys.iter().map(column).collect::<Vec<_>>())
 }
 
-/// Rows with so many columns, indexed by expressions that cannot fail, of which only the columns `kept` are held; rows for which a
-/// key is null are left out.
-pub fn arrange_by<'s>(rows: Rows<'s>, columns: usize, keys: &[Scalar], kept: &[usize]) -> Arrangement<'s> {
+/// Rows with so many columns, indexed by expressions that cannot fail, of which only the columns `kept` are held; rows are left out
+/// for which a key is null that agrees with nothing then.
+pub fn arrange_by<'s>(rows: Rows<'s>, columns: usize, keys: &[KeyPart], kept: &[usize]) -> Arrangement<'s> {
     let plan = join_key(keys);
     let kind = plan.kind();
     let whole = kept.iter().copied().eq(0..columns);
@@ -77,13 +78,14 @@ pub fn arrange_by<'s>(rows: Rows<'s>, columns: usize, keys: &[Scalar], kept: &[u
     })
 }
 
-/// Each row with its key; rows for which a key column is null are left out.
-fn keyed<'s, K: Key>(rows: Rows<'s>, columns: usize, keys: &[Scalar], plan: KeyPlan) -> Collection<'s, (K, Row)> {
+/// Each row with its key, without those that have none.
+fn keyed<'s, K: Key>(rows: Rows<'s>, columns: usize, keys: &[KeyPart], plan: KeyPlan) -> Collection<'s, (K, Row)> {
     let mut evaluator = key_program(columns, keys).compile();
+    let refuses = refuses_null(keys);
     let keyed = rows.inner.flat_map(move |(row, time, diff)| {
         let key = row.with_bytes(|bytes| {
             let columns = evaluator.columns(bytes, &[]).ok().flatten()?;
-            (!has_null(columns)).then(|| K::read(&plan, columns))
+            (!is_refused(columns, &refuses)).then(|| K::read(&plan, columns))
         });
         key.map(|key| ((key, row), time, diff))
     });
@@ -94,19 +96,19 @@ fn keyed<'s, K: Key>(rows: Rows<'s>, columns: usize, keys: &[Scalar], plan: KeyP
 fn keyed_part<'s, K: Key>(
     rows: Rows<'s>,
     columns: usize,
-    keys: &[Scalar],
+    keys: &[KeyPart],
     kept: &[usize],
     plan: KeyPlan,
 ) -> Collection<'s, (K, Row)> {
-    let mut program = Linear::identity(columns);
-    program.map(keys);
+    let mut program = key_program(columns, keys);
     program.append(kept);
-    let (mut evaluator, keys) = (program.compile(), keys.len());
+    let (mut evaluator, refuses) = (program.compile(), refuses_null(keys));
+    let keys = keys.len();
     let keyed = rows.inner.flat_map(move |(row, time, diff)| {
         let keyed = row.with_bytes(|bytes| {
             let columns = evaluator.columns(bytes, &[]).ok().flatten()?;
             let (key, kept) = columns.split_at((0..keys).fold(0, |end, _| end + encoding::skip(&columns[end..])));
-            (!has_null(key)).then(|| (K::read(&plan, key), Row::from_bytes(kept)))
+            (!is_refused(key, &refuses)).then(|| (K::read(&plan, key), Row::from_bytes(kept)))
         });
         keyed.map(|keyed| (keyed, time, diff))
     });
@@ -114,16 +116,22 @@ fn keyed_part<'s, K: Key>(
 }
 
 /// The program that makes key columns of a row.
-pub fn key_program(columns: usize, keys: &[Scalar]) -> Linear {
+fn key_program(columns: usize, keys: &[KeyPart]) -> Linear {
+    let expressions: Vec<Scalar> = keys.iter().map(|key| key.expression.clone()).collect();
     let mut program = Linear::identity(columns);
-    program.map(keys);
+    program.map(&expressions);
     program
 }
 
+fn refuses_null(keys: &[KeyPart]) -> Vec<bool> {
+    keys.iter().map(|key| !key.null_safe).collect()
+}
+
+/// Whether a key column is null that may not be.
 #[inline]
-fn has_null(mut columns: &[u8]) -> bool {
-    while let Some(tag) = columns.first() {
-        if *tag == encoding::NULL {
+fn is_refused(mut columns: &[u8], refuses: &[bool]) -> bool {
+    for refuses in refuses {
+        if *refuses && columns.first() == Some(&encoding::NULL) {
             return true;
         }
         columns = &columns[encoding::skip(columns)..];

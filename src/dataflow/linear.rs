@@ -89,6 +89,11 @@ impl Linear {
         self.columns = columns.collect();
     }
 
+    /// Keeps only the first columns.
+    pub fn truncate(&mut self, columns: usize) {
+        self.columns.truncate(columns);
+    }
+
     /// Appends columns of the input as they came in.
     pub fn append(&mut self, columns: &[usize]) {
         self.columns.extend(columns.iter().map(|column| Place::Input(*column)));

@@ -11,13 +11,14 @@ use super::linear::{Linear, Places};
 use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce};
 use super::program::DataflowError;
 use super::shape::columns;
-use super::sides::{Demand, Join, Side, add_steps, linear_steps};
+use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
 use crate::plan::{Aggregate, JoinKind, Rel};
 use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use timely::dataflow::operators::ToStream;
 
 /// Renders the views of one blueprint.
@@ -30,7 +31,7 @@ pub struct Renderer<'s, 'b> {
     /// What the arrangements hold.
     demand: Demand,
     /// By relation and key.
-    arrangements: Vec<(Rel, Vec<Scalar>, Arrangement<'s>)>,
+    arrangements: Vec<(Rel, Vec<KeyPart>, Arrangement<'s>)>,
     /// Of the view being rendered.
     errors: Vec<Errors<'s>>,
 }
@@ -77,8 +78,13 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let errors_before = self.errors.len();
         let (base, steps) = linear_steps(rel);
         let rows = match Join::of(base, &steps) {
-            Some(Join { infallible: Some(program), left, right, .. }) => {
+            Some(Join { infallible: Some(program), kind: JoinKind::Inner, left, right, .. }) => {
                 self.infallible_join(&left, &right, &program)?
+            }
+            Some(join) if !join.kind.shows_right() => {
+                let columns = columns(base, self.blueprint)?;
+                let rows = self.semijoin(&join)?;
+                self.linear(rows, &columns, &steps)
             }
             Some(join) => self.join(&join, &steps)?,
             None => {
@@ -164,28 +170,64 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let both: Vec<Column> = left_columns.iter().chain(&right_columns).cloned().collect();
         let fault = Fault::new(&both);
 
-        let rows = match *kind {
-            JoinKind::Inner => {
-                add_steps(&mut matched, steps);
-                self.paired(left_arranged, right_arranged, &matched, fault)?
-            }
-            JoinKind::Left if residual.is_empty() => {
-                add_steps(&mut matched, steps);
-                let partnered = join::with_partner(left_arranged.clone(), right_arranged.clone()).ok_or_else(mixed)?;
-                let alone = left_rows.concat(partnered.negate());
-                let alone = self.padded(alone, pair, &right_columns, steps, fault.clone());
-                self.paired(left_arranged, right_arranged, &matched, fault)?.concat(alone)
-            }
-            JoinKind::Left => {
-                let pairs = self.paired(left_arranged, right_arranged, &matched, fault.clone())?;
-                let mut left_of = Linear::identity(both.len());
-                left_of.map(&column_range(&both, 0..left_columns.len()));
-                let (matched_rows, _) = linear(pairs.clone(), &left_of, fault.clone());
-                let alone = left_rows.clone().concat(join::among(left_rows, matched_rows).negate());
-                let alone = self.padded(alone, pair, &right_columns, steps, fault);
-                self.linear(pairs, &both, steps).concat(alone)
-            }
+        if *kind == JoinKind::Inner {
+            add_steps(&mut matched, steps);
+            let rows = self.paired(left_arranged, right_arranged, &matched, fault)?;
+            return Ok(self.level([left.rel, right.rel], rows));
+        }
+        let full = *kind == JoinKind::Full;
+        let (pairs, left_matched, right_matched) = if residual.is_empty() {
+            add_steps(&mut matched, steps);
+            let pairs = self.paired(left_arranged.clone(), right_arranged.clone(), &matched, fault.clone())?;
+            let partnered = |of, with| join::with_partner(of, with).ok_or_else(mixed);
+            let right_matched = full.then(|| partnered(right_arranged.clone(), left_arranged.clone())).transpose()?;
+            (pairs, partnered(left_arranged, right_arranged)?, right_matched)
+        } else {
+            let pairs = self.paired(left_arranged, right_arranged, &matched, fault.clone())?;
+            let of = |range: Range<usize>| {
+                let mut side = Linear::identity(both.len());
+                side.map(&column_range(&both, range));
+                linear(pairs.clone(), &side, fault.clone()).0
+            };
+            let left_matched = join::among(left_rows.clone(), of(0..left_columns.len()));
+            let right_matched = full.then(|| join::among(right_rows.clone(), of(left_columns.len()..both.len())));
+            (self.linear(pairs.clone(), &both, steps), left_matched, right_matched)
         };
+        let left_alone = left_rows.concat(left_matched.negate());
+        let mut rows = pairs.concat(self.padded(left_alone, pair, &right_columns, steps, fault));
+        if let Some(right_matched) = right_matched {
+            let right_alone = right_rows.concat(right_matched.negate());
+            rows = rows.concat(self.padded_left(right_alone, &left_columns, &right_columns, steps));
+        }
+        Ok(self.level([left.rel, right.rel], rows))
+    }
+
+    /// The left rows that have a partner, or those that have none.
+    fn semijoin(&mut self, join: &Join<'_>) -> Result<Rows<'s>, DataflowError> {
+        let Join { kind, left, right, residual, infallible } = join;
+        let left_columns = columns(left.rel, self.blueprint)?;
+        let right_columns = columns(right.rel, self.blueprint)?;
+        let left_rows = self.checked(left, &left_columns)?;
+        let left_arranged = self.arranged(left, &left_rows);
+        let right_rows = self.checked(right, &right_columns)?;
+        let right_arranged = self.arranged(right, &right_rows);
+        let matched = if residual.is_empty() {
+            join::with_partner(left_arranged, right_arranged).ok_or_else(mixed)?
+        } else {
+            let program = match infallible {
+                Some(program) => program.over(&self.places(left), &self.places(right)),
+                None => {
+                    let mut program = Linear::pair(left_columns.len(), right_columns.len());
+                    program.filter(residual);
+                    program.truncate(left_columns.len());
+                    program
+                }
+            };
+            let both: Vec<Column> = left_columns.iter().chain(&right_columns).cloned().collect();
+            let pairs = self.paired(left_arranged, right_arranged, &program, Fault::new(&both))?;
+            join::among(left_rows.clone(), pairs)
+        };
+        let rows = if *kind == JoinKind::Semi { matched } else { left_rows.concat(matched.negate()) };
         Ok(self.level([left.rel, right.rel], rows))
     }
 
@@ -246,15 +288,27 @@ impl<'s, 'b> Renderer<'s, 'b> {
         rows
     }
 
+    /// Right rows without a partner, with nulls on the left, and then the steps.
+    fn padded_left(&mut self, rows: Rows<'s>, left: &[Column], right: &[Column], steps: &[&Rel]) -> Rows<'s> {
+        let null = |column: &Column| Scalar::Literal(Datum::Null, column.ty.clone());
+        let mut program = Linear::identity(right.len());
+        program.map(&left.iter().map(null).chain(column_range(right, 0..right.len())).collect::<Vec<_>>());
+        add_steps(&mut program, steps);
+        let (rows, errors) = linear(rows, &program, Fault::new(right));
+        self.errors.extend(errors);
+        rows
+    }
+
     /// The rows of a join's side without those for which a key expression fails; those are errors.
     fn checked(&mut self, side: &Side<'_>, columns: &[Column]) -> Result<Rows<'s>, DataflowError> {
         let rows = self.rel(side.rel)?;
-        if !side.keys.iter().any(Scalar::is_fallible) {
+        if !side.keys.iter().any(|key| key.expression.is_fallible()) {
             return Ok(rows);
         }
         let all = column_range(columns, 0..columns.len());
+        let keys = side.keys.iter().map(|key| key.expression.clone());
         let mut program = Linear::identity(columns.len());
-        program.map(&[all.as_slice(), &side.keys].concat());
+        program.map(&all.iter().cloned().chain(keys).collect::<Vec<_>>());
         program.map(&all);
         let (rows, errors) = linear(rows, &program, Fault::new(columns));
         self.errors.extend(errors);
@@ -293,6 +347,6 @@ fn mixed() -> DataflowError {
     DataflowError::Failed("a join's sides have keys of different kinds: their types differ".into())
 }
 
-fn column_range(columns: &[Column], range: std::ops::Range<usize>) -> Vec<Scalar> {
+fn column_range(columns: &[Column], range: Range<usize>) -> Vec<Scalar> {
     range.map(|position| Scalar::Column(position, columns[position].ty.clone())).collect()
 }

@@ -30,10 +30,15 @@ pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, Dat
         Rel::Join { kind, left, right, .. } => {
             let mut columns = self::columns(left, relations)?;
             let mut right = self::columns(right, relations)?;
-            if *kind == JoinKind::Left {
+            if matches!(kind, JoinKind::Left | JoinKind::Full) {
                 right.iter_mut().for_each(|column| column.nullable = true);
             }
-            columns.append(&mut right);
+            if *kind == JoinKind::Full {
+                columns.iter_mut().for_each(|column| column.nullable = true);
+            }
+            if kind.shows_right() {
+                columns.append(&mut right);
+            }
             Ok(columns)
         }
         Rel::Reduce { input, group, aggregates } => {

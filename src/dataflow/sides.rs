@@ -14,26 +14,35 @@ pub struct Side<'r> {
     /// Whose rows.
     pub rel: &'r Rel,
     /// The key, over their columns.
-    pub keys: Vec<Scalar>,
+    pub keys: Vec<KeyPart>,
     /// The columns that the join reads, in the order in which it does.
     pub reads: Vec<usize>,
+}
+
+/// A column of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyPart {
+    /// What it is.
+    pub expression: Scalar,
+    /// Whether rows are held for which it is null.
+    pub null_safe: bool,
 }
 
 impl<'r> Side<'r> {
     /// A side of which these columns are read. A projection is not a pass of its own: the side is what lies below it, unless
     /// that is a join, which projects as it pairs rows.
-    fn new(rel: &'r Rel, keys: &[Scalar], reads: &[usize]) -> Side<'r> {
+    fn new(rel: &'r Rel, keys: &[KeyPart], reads: &[usize]) -> Side<'r> {
         let (below, columns) = below_projections(rel);
         if let Rel::Join { .. } = linear_steps(below).0 {
             return Side { rel, keys: keys.to_vec(), reads: reads.to_vec() };
         }
         let mut keys = keys.to_vec();
-        keys.iter_mut().for_each(|key| key.map_columns(&mut |column| columns[column]));
+        keys.iter_mut().for_each(|key| key.expression.map_columns(&mut |column| columns[column]));
         Side { rel: below, keys, reads: reads.iter().map(|column| columns[*column]).collect() }
     }
 
     /// A side that is read whole.
-    fn whole(rel: &'r Rel, keys: &[Scalar]) -> Side<'r> {
+    fn whole(rel: &'r Rel, keys: &[KeyPart]) -> Side<'r> {
         Side { rel, keys: keys.to_vec(), reads: (0..rel.width()).collect() }
     }
 }
@@ -90,8 +99,8 @@ pub struct Join<'r> {
     pub right: Side<'r>,
     /// What pairs must satisfy besides.
     pub residual: &'r [Scalar],
-    /// What an inner join with the steps on top of it makes of a pair, if nothing of it can fail: it then reports no errors, and
-    /// needs of its sides only what this reads.
+    /// What the join makes of a pair, if nothing of it can fail: it then reports no errors, and needs only some columns of its sides.
+    /// Of an inner join this includes the steps on top of it; of a semijoin or antijoin it is the left row.
     pub infallible: Option<Linear>,
 }
 
@@ -99,18 +108,26 @@ impl<'r> Join<'r> {
     /// The join with these steps on top of it; `None` if this is no join.
     pub fn of(rel: &'r Rel, steps: &[&Rel]) -> Option<Join<'r>> {
         let Rel::Join { kind, left, right, on, residual } = rel else { return None };
-        let (left_keys, right_keys): (Vec<Scalar>, Vec<Scalar>) = on.iter().cloned().unzip();
+        let part = |expression: &Scalar, null_safe| KeyPart { expression: expression.clone(), null_safe };
+        let left_keys: Vec<KeyPart> = on.iter().map(|key| part(&key.left, key.null_safe)).collect();
+        let right_keys: Vec<KeyPart> = on.iter().map(|key| part(&key.right, key.null_safe)).collect();
         let mut program = Linear::pair(left.width(), right.width());
         program.filter(residual);
-        add_steps(&mut program, steps);
-        let keys_may_fail = left_keys.iter().chain(&right_keys).any(Scalar::is_fallible);
-        let infallible = (*kind == JoinKind::Inner && !keys_may_fail && !program.is_fallible()).then_some(program);
-        let (left, right) = match &infallible {
-            Some(program) => {
+        match kind {
+            JoinKind::Inner => add_steps(&mut program, steps),
+            JoinKind::Semi | JoinKind::Anti => program.truncate(left.width()),
+            JoinKind::Left | JoinKind::Full => {}
+        }
+        let keys_may_fail = left_keys.iter().chain(&right_keys).any(|key| key.expression.is_fallible());
+        let in_part = !matches!(kind, JoinKind::Left | JoinKind::Full);
+        let infallible = (in_part && !keys_may_fail && !program.is_fallible()).then_some(program);
+        let (left, right) = match (&infallible, kind) {
+            (Some(program), JoinKind::Inner) => {
                 let (left_reads, right_reads) = program.reads();
                 (Side::new(left, &left_keys, &left_reads), Side::new(right, &right_keys, &right_reads))
             }
-            None => (Side::whole(left, &left_keys), Side::whole(right, &right_keys)),
+            (Some(program), _) => (Side::whole(left, &left_keys), Side::new(right, &right_keys, &program.reads().1)),
+            (None, _) => (Side::whole(left, &left_keys), Side::whole(right, &right_keys)),
         };
         Some(Join { kind: *kind, left, right, residual, infallible })
     }
@@ -118,7 +135,7 @@ impl<'r> Join<'r> {
 
 /// What all joins of all views read.
 #[derive(Default)]
-pub struct Demand(Vec<(Rel, Vec<Scalar>, BTreeSet<usize>)>);
+pub struct Demand(Vec<(Rel, Vec<KeyPart>, BTreeSet<usize>)>);
 
 impl Demand {
     /// Adds what the joins in a plan read.
@@ -150,6 +167,7 @@ impl Demand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Equality;
     use crate::value::{RelationName, Type};
 
     fn column(position: usize) -> Scalar {
@@ -163,13 +181,15 @@ mod tests {
     /// `left` and `right` joined on their first columns, and of the pair these columns.
     fn join(kind: JoinKind, left: Rel, right: Rel, columns: &[usize]) -> Rel {
         let (left, right) = (Box::new(left), Box::new(right));
-        Rel::Join { kind, left, right, on: vec![(column(0), column(0))], residual: Vec::new() }.project(columns)
+        Rel::Join { kind, left, right, on: vec![Equality::new(column(0), column(0))], residual: Vec::new() }
+            .project(columns)
     }
 
     fn check(views: &[Rel], rel: Rel, key: usize, held: &[usize]) {
         let mut demand = Demand::default();
         views.iter().for_each(|view| demand.add(view));
-        let side = Side { rel: &rel, keys: vec![column(key)], reads: Vec::new() };
+        let part = KeyPart { expression: column(key), null_safe: false };
+        let side = Side { rel: &rel, keys: vec![part], reads: Vec::new() };
         assert_eq!(demand.held(&side), held);
         assert!(demand.0.iter().any(|(known, ..)| *known == rel), "nobody reads it");
     }

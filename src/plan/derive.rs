@@ -2,7 +2,7 @@
 //!
 //! A key here is a set of columns on which no two rows agree, nulls agreeing with nulls. Keys are kept minimal, and only a few of them.
 
-use super::{Aggregate, JoinKind, Rel, RelId};
+use super::{Aggregate, Equality, JoinKind, Rel, RelId};
 use crate::expr::Scalar;
 use crate::value::{Datum, Schema};
 use std::collections::BTreeSet;
@@ -75,8 +75,12 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
         Rel::Filter { input, predicates } => filter(derive(input, schemas), predicates),
         Rel::Map { input, expressions } => map(&derive(input, schemas), expressions),
         Rel::Join { kind, left, right, on, residual } => {
-            let joined = join(*kind, derive(left, schemas), derive(right, schemas), on, left.width());
-            if *kind == JoinKind::Inner { filter(joined, residual) } else { joined }
+            let (left_rows, right_rows) = (derive(left, schemas), derive(right, schemas));
+            match kind {
+                JoinKind::Semi | JoinKind::Anti => left_rows,
+                JoinKind::Inner => filter(join(*kind, left_rows, right_rows, on, left.width()), residual),
+                JoinKind::Left | JoinKind::Full => join(*kind, left_rows, right_rows, on, left.width()),
+            }
         }
         Rel::Reduce { input, group, aggregates } => reduce(&derive(input, schemas), group, aggregates),
         Rel::Distinct { input } => {
@@ -148,17 +152,17 @@ fn carried(keys: &[Vec<usize>], expressions: &[Scalar]) -> Vec<Vec<usize>> {
     minimal(keys.iter().filter_map(|key| key.iter().map(|&column| place(column)).collect()).collect())
 }
 
-fn join(kind: JoinKind, left: Properties, right: Properties, on: &[(Scalar, Scalar)], left_width: usize) -> Properties {
-    let columns = |side: fn(&(Scalar, Scalar)) -> &Scalar| -> BTreeSet<usize> {
-        on.iter().filter_map(|pair| if let Scalar::Column(c, _) = side(pair) { Some(*c) } else { None }).collect()
+fn join(kind: JoinKind, left: Properties, right: Properties, on: &[Equality], left_width: usize) -> Properties {
+    let columns = |side: fn(&Equality) -> &Scalar| -> BTreeSet<usize> {
+        on.iter().filter_map(|key| if let Scalar::Column(c, _) = side(key) { Some(*c) } else { None }).collect()
     };
-    let (left_on, right_on) = (columns(|pair| &pair.0), columns(|pair| &pair.1));
+    let (left_on, right_on) = (columns(|key| &key.left), columns(|key| &key.right));
     let covered = |keys: &[Vec<usize>], on: &BTreeSet<usize>| keys.iter().any(|key| key.iter().all(|c| on.contains(c)));
     let shifted: Vec<Vec<usize>> =
         right.keys.iter().map(|key| key.iter().map(|column| column + left_width).collect()).collect();
 
     let mut keys = Vec::new();
-    if covered(&right.keys, &right_on) {
+    if kind != JoinKind::Full && covered(&right.keys, &right_on) {
         keys.extend(left.keys.iter().cloned());
     }
     if kind == JoinKind::Inner && covered(&left.keys, &left_on) {
@@ -171,10 +175,11 @@ fn join(kind: JoinKind, left: Properties, right: Properties, on: &[(Scalar, Scal
     let mut nullable = left.nullable;
     match kind {
         JoinKind::Left => nullable.extend(right.nullable.iter().map(|_| true)),
-        JoinKind::Inner => {
+        JoinKind::Full => nullable = vec![true; nullable.len() + right.nullable.len()],
+        JoinKind::Inner | JoinKind::Semi | JoinKind::Anti => {
             nullable.extend(right.nullable);
-            for column in left_on.into_iter().chain(right_on.into_iter().map(|column| column + left_width)) {
-                nullable[column] = false;
+            for key in on {
+                not_null(key, left_width, &mut nullable);
             }
             keys = with_equals(keys, on, left_width);
         }
@@ -182,11 +187,20 @@ fn join(kind: JoinKind, left: Properties, right: Properties, on: &[(Scalar, Scal
     Properties { nullable, keys: minimal(keys) }
 }
 
+/// The columns that equal each other in every pair are null in none, or else both.
+fn not_null(key: &Equality, left_width: usize, nullable: &mut [bool]) {
+    let left = if let Scalar::Column(column, _) = key.left { Some(column) } else { None };
+    let right = if let Scalar::Column(column, _) = key.right { Some(column + left_width) } else { None };
+    let may_be = |column: Option<usize>| column.is_none_or(|column| nullable[column]);
+    let null = key.null_safe && may_be(left) && may_be(right);
+    left.into_iter().chain(right).for_each(|column| nullable[column] &= null);
+}
+
 /// The keys, and the same keys with a joined column replaced by its partner.
-fn with_equals(keys: Vec<Vec<usize>>, on: &[(Scalar, Scalar)], left_width: usize) -> Vec<Vec<usize>> {
+fn with_equals(keys: Vec<Vec<usize>>, on: &[Equality], left_width: usize) -> Vec<Vec<usize>> {
     let mut all = keys;
-    for (left, right) in on {
-        let (Scalar::Column(left, _), Scalar::Column(right, _)) = (left, right) else { continue };
+    for key in on {
+        let (Scalar::Column(left, _), Scalar::Column(right, _)) = (&key.left, &key.right) else { continue };
         let right = right + left_width;
         let swap = |column: usize| match column {
             c if c == *left => right,

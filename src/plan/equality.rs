@@ -1,5 +1,6 @@
 //! Which conditions between two inputs are equalities that a join can look up.
 
+use super::Equality;
 use crate::expr::{Argument, Scalar, common_type, comparable};
 
 /// Whether `holds` for every column that is read.
@@ -15,11 +16,15 @@ pub(super) fn rebased(mut scalar: Scalar, width: usize) -> Scalar {
     scalar
 }
 
-/// The two sides of an equality between the first `width` columns and the rest, as expressions of one type over the left and the
-/// right input; or the predicate back.
-pub fn join_key(predicate: Scalar, width: usize) -> Result<(Scalar, Scalar), Scalar> {
+/// An equality between the first `width` columns and the rest as a key, its sides of one type over the left and the right input; or
+/// the predicate back.
+pub fn join_key(predicate: Scalar, width: usize) -> Result<Equality, Scalar> {
     let Scalar::Call { function, arguments, .. } = &predicate else { return Err(predicate) };
-    let ("=", [a, b]) = (function.name(), arguments.as_slice()) else { return Err(predicate) };
+    let (a, b, null_safe) = match (function.name(), arguments.as_slice()) {
+        ("=", [a, b]) => (a, b, false),
+        ("is not distinct from", [a, b]) => (a, b, true),
+        _ => return Err(predicate),
+    };
     let is_left = |scalar: &Scalar| reads_only(scalar, |column| column < width);
     let is_right = |scalar: &Scalar| reads_only(scalar, |column| column >= width);
     let (left, right) = match (is_left(a) && is_right(b), is_right(a) && is_left(b)) {
@@ -29,7 +34,7 @@ pub fn join_key(predicate: Scalar, width: usize) -> Result<(Scalar, Scalar), Sca
         _ => return Err(predicate),
     };
     match one_type(left, right) {
-        Some((left, right)) => Ok((left, rebased(right, width))),
+        Some((left, right)) => Ok(Equality { left, right: rebased(right, width), null_safe }),
         None => Err(predicate),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
-use super::{Aggregate, JoinKind, Rel, RelId, View};
+use super::{Aggregate, Equality, JoinKind, Rel, RelId, View};
 use crate::expr::Scalar;
 use crate::value::{Datum, Schema, Type, text};
 use serde_json::{Value, json};
@@ -110,13 +110,26 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
         }
         Rel::Join { kind, on, residual, .. } => {
             let (left, right) = (next(), next());
-            let keys = on.iter().map(|(l, r)| format!("{} = {}", scalar(l, &left), scalar(r, &right))).collect();
-            let both: Vec<String> = left.into_iter().chain(right).collect();
+            let key = |key: &Equality| {
+                let is = if key.null_safe { "is not distinct from" } else { "=" };
+                format!("{} {is} {}", scalar(&key.left, &left), scalar(&key.right, &right))
+            };
+            let keys = on.iter().map(key).collect();
+            let lefts = left.len();
+            let mut both: Vec<String> = left.into_iter().chain(right).collect();
             let mut details = vec![("on", keys)];
             if !residual.is_empty() {
                 details.push(("and", shown(residual, &both)));
             }
-            (if *kind == JoinKind::Left { "Join left" } else { "Join" }, details, both)
+            let operator = match kind {
+                JoinKind::Inner => "Join",
+                JoinKind::Left => "Join left",
+                JoinKind::Full => "Join full",
+                JoinKind::Semi => "Semijoin",
+                JoinKind::Anti => "Antijoin",
+            };
+            both.truncate(if kind.shows_right() { both.len() } else { lefts });
+            (operator, details, both)
         }
         Rel::Reduce { group, aggregates, .. } => {
             let below = next();

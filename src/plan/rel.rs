@@ -39,16 +39,16 @@ pub enum Rel {
         /// Over the input's columns.
         expressions: Vec<Scalar>,
     },
-    /// Pairs that agree on the keys (null agrees with nothing) and satisfy the residual. Output: left columns, then right columns.
+    /// Pairs that agree on the keys and satisfy the residual. Output: left columns, then right columns unless the kind leaves them out.
     Join {
-        /// How unmatched rows are treated.
+        /// What becomes of pairs, and of rows without a partner.
         kind: JoinKind,
         /// Left input.
         left: Box<Rel>,
         /// Right input.
         right: Box<Rel>,
-        /// Equalities: left expression over left columns, right expression over right columns, both of one type.
-        on: Vec<(Scalar, Scalar)>,
+        /// The keys.
+        on: Vec<Equality>,
         /// Booleans over left columns followed by right columns.
         residual: Vec<Scalar>,
     },
@@ -73,13 +73,44 @@ pub enum Rel {
     },
 }
 
-/// How a join treats rows without a partner.
+/// What a join gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinKind {
-    /// They vanish.
+    /// Pairs.
     Inner,
-    /// A left row without a partner appears once, with nulls on the right.
+    /// Pairs, and each left row without a partner, with nulls on the right.
     Left,
+    /// Pairs, and each row of either side without a partner, with nulls on the other.
+    Full,
+    /// Each left row that has a partner, as often as it occurs; no right columns.
+    Semi,
+    /// Each left row that has none; no right columns.
+    Anti,
+}
+
+impl JoinKind {
+    /// Whether the right columns are part of the output.
+    pub fn shows_right(self) -> bool {
+        !matches!(self, JoinKind::Semi | JoinKind::Anti)
+    }
+}
+
+/// A key of a join: an expression over left columns that is to equal one over right columns, both of one type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equality {
+    /// Over the left input's columns.
+    pub left: Scalar,
+    /// Over the right input's columns.
+    pub right: Scalar,
+    /// Whether null agrees with null (`IS NOT DISTINCT FROM`), rather than with nothing (`=`).
+    pub null_safe: bool,
+}
+
+impl Equality {
+    /// `left = right`.
+    pub fn new(left: Scalar, right: Scalar) -> Equality {
+        Equality { left, right, null_safe: false }
+    }
 }
 
 /// One aggregate of a `Reduce`.
@@ -127,9 +158,11 @@ impl Rel {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.clone(),
             Rel::Filter { input, .. } | Rel::Distinct { input } => input.columns(),
             Rel::Map { expressions, .. } => expressions.iter().map(Scalar::ty).collect(),
-            Rel::Join { left, right, .. } => {
+            Rel::Join { kind, left, right, .. } => {
                 let mut columns = left.columns();
-                columns.extend(right.columns());
+                if kind.shows_right() {
+                    columns.extend(right.columns());
+                }
                 columns
             }
             Rel::Reduce { group, aggregates, .. } => {
@@ -146,7 +179,7 @@ impl Rel {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.len(),
             Rel::Filter { input, .. } | Rel::Distinct { input } => input.width(),
             Rel::Map { expressions, .. } => expressions.len(),
-            Rel::Join { left, right, .. } => left.width() + right.width(),
+            Rel::Join { kind, left, right, .. } => left.width() + if kind.shows_right() { right.width() } else { 0 },
             Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
             Rel::Union { inputs } => inputs.first().map_or(0, Rel::width),
         }
@@ -190,7 +223,7 @@ impl Rel {
             Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
             Rel::Map { expressions, .. } => expressions.iter_mut().collect(),
             Rel::Join { on, residual, .. } => {
-                on.iter_mut().flat_map(|(left, right)| [left, right]).chain(residual).collect()
+                on.iter_mut().flat_map(|key| [&mut key.left, &mut key.right]).chain(residual).collect()
             }
             Rel::Reduce { group, aggregates, .. } => {
                 let mut scalars: Vec<&mut Scalar> = group.iter_mut().collect();

@@ -14,9 +14,12 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql")
 }
 
+/// All scripts, or those whose name contains `TIDEGATE_TEST_SCRIPT`.
 fn scripts() -> Vec<PathBuf> {
+    let chosen = std::env::var("TIDEGATE_TEST_SCRIPT").unwrap_or_default();
     let files = std::fs::read_dir(directory().join("scripts")).expect("the scripts").flatten();
-    let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+    let files = files.map(|file| file.path()).filter(|path| path.to_string_lossy().contains(&chosen));
+    let mut files: Vec<PathBuf> = files.collect();
     files.sort();
     files
 }

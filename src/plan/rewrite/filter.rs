@@ -6,8 +6,9 @@
 use crate::expr::Scalar;
 use crate::plan::derive::required;
 use crate::plan::equality::{join_key, reads_only, rebased};
-use crate::plan::{Aggregate, JoinKind, Rel};
+use crate::plan::{Aggregate, Equality, JoinKind, Rel};
 use crate::value::Type;
+use std::collections::BTreeSet;
 
 /// An expression larger than this is not computed twice to filter earlier.
 const CHEAP: usize = 8;
@@ -102,20 +103,27 @@ struct Join {
     kind: JoinKind,
     left: Rel,
     right: Rel,
-    on: Vec<(Scalar, Scalar)>,
+    on: Vec<Equality>,
     residual: Vec<Scalar>,
 }
 
 impl Join {
     fn filtered(mut self, predicates: Vec<Scalar>) -> Rel {
         let width = self.left.width();
-        if self.kind == JoinKind::Left && predicates.iter().any(|p| required(p).into_iter().any(|c| c >= width)) {
-            // No row that the left join would fill with nulls passes.
-            self.kind = JoinKind::Inner;
-        }
+        // No row passes that the join would fill with nulls on a side of which a column must not be null.
+        let not_null: BTreeSet<usize> = predicates.iter().flat_map(required).collect();
+        let left = not_null.range(..width).next().is_some();
+        let right = not_null.range(width..).next().is_some();
+        self.kind = match self.kind {
+            JoinKind::Left if right => JoinKind::Inner,
+            JoinKind::Full if left && right => JoinKind::Inner,
+            JoinKind::Full if left => JoinKind::Left,
+            kind => kind,
+        };
         match self.kind {
             JoinKind::Inner => self.inner(predicates, width),
-            JoinKind::Left => self.left(predicates, width),
+            JoinKind::Left | JoinKind::Semi | JoinKind::Anti => self.left(predicates, width),
+            JoinKind::Full => self.full(width).filter(predicates),
         }
     }
 
@@ -139,6 +147,23 @@ impl Join {
         self.built(left, right, kept)
     }
 
+    /// The conditions of the join itself stop no row of either side.
+    fn full(mut self, width: usize) -> Rel {
+        let mut kept = Vec::new();
+        for predicate in self.residual.drain(..).flat_map(conjuncts) {
+            if predicate.is_fallible() {
+                kept.push(predicate);
+                continue;
+            }
+            match join_key(predicate, width) {
+                Ok(key) => self.on.push(key),
+                Err(predicate) => kept.push(predicate),
+            }
+        }
+        self.built(Vec::new(), Vec::new(), kept)
+    }
+
+    /// Rows of the left side are stopped by what stands above the join, those of the right side by its own conditions.
     fn left(mut self, predicates: Vec<Scalar>, width: usize) -> Rel {
         let mut left = Vec::new();
         let mut above = Vec::new();

@@ -48,8 +48,8 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
             add(&mut below, residual);
             let (mut left, right): (Columns, Columns) = below.into_iter().partition(|&column| column < width);
             let mut right: Columns = right.into_iter().map(|column| column - width).collect();
-            add(&mut left, on.iter().map(|(left, _)| left));
-            add(&mut right, on.iter().map(|(_, right)| right));
+            add(&mut left, on.iter().map(|key| &key.left));
+            add(&mut right, on.iter().map(|key| &key.right));
             return vec![left, right];
         }
         Rel::Reduce { group, aggregates, .. } => {
@@ -106,9 +106,9 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
         }
         Rel::Join { kind, left, right, mut on, mut residual } => {
             let (width, kept_left, kept_right) = (left.width(), next(), next());
-            for (left, right) in &mut on {
-                renumber(left, &kept_left);
-                renumber(right, &kept_right);
+            for key in &mut on {
+                renumber(&mut key.left, &kept_left);
+                renumber(&mut key.right, &kept_right);
             }
             let place = |column: usize| match column.checked_sub(width) {
                 None => rank(&kept_left, column),

@@ -2,7 +2,7 @@
 
 use super::rewrite;
 use crate::expr::{Argument, Scalar, resolve_operator};
-use crate::plan::{JoinKind, Rel};
+use crate::plan::{Equality, JoinKind, Rel};
 use crate::value::{Datum, RelationName, Type};
 
 /// A table of three integers.
@@ -29,7 +29,7 @@ fn fallible(position: usize) -> Scalar {
     call(call(literal(10), "/", column(position)), ">", literal(1))
 }
 
-fn join(kind: JoinKind, on: Vec<(Scalar, Scalar)>) -> Rel {
+fn join(kind: JoinKind, on: Vec<Equality>) -> Rel {
     Rel::Join { kind, left: Box::new(table("a")), right: Box::new(table("b")), on, residual: vec![] }
 }
 
@@ -41,12 +41,12 @@ fn narrow(rel: Rel, positions: &[usize]) -> Rel {
 #[test]
 fn an_equality_between_the_sides_becomes_a_key() {
     let crossed = join(JoinKind::Inner, vec![]).filter(vec![call(column(1), "=", column(3))]);
-    assert_eq!(rewrite(crossed), join(JoinKind::Inner, vec![(column(1), column(0))]));
+    assert_eq!(rewrite(crossed), join(JoinKind::Inner, vec![Equality::new(column(1), column(0))]));
 }
 
 #[test]
 fn a_filter_goes_to_the_side_it_reads() {
-    let on = vec![(column(0), column(0))];
+    let on = vec![Equality::new(column(0), column(0))];
     let (of_left, of_right) = (call(column(1), ">", literal(5)), call(column(5), ">", literal(7)));
     let both = vec![of_left.clone(), of_right.clone()];
     let Rel::Join { left, right, residual, .. } = rewrite(join(JoinKind::Inner, on.clone()).filter(both.clone()))
@@ -65,7 +65,7 @@ fn a_filter_goes_to_the_side_it_reads() {
 
 #[test]
 fn what_may_fail_meets_the_same_rows() {
-    let on = vec![(column(0), column(0))];
+    let on = vec![Equality::new(column(0), column(0))];
     let plan = join(JoinKind::Inner, on).filter(vec![fallible(1)]);
     let Rel::Join { left, residual, .. } = rewrite(plan.clone()) else {
         assert_eq!(rewrite(plan.clone()), plan);
@@ -76,12 +76,12 @@ fn what_may_fail_meets_the_same_rows() {
 
 #[test]
 fn columns_nobody_reads_are_dropped_below_a_join() {
-    let plan = join(JoinKind::Inner, vec![(column(0), column(0))]).map(vec![column(4)]);
+    let plan = join(JoinKind::Inner, vec![Equality::new(column(0), column(0))]).map(vec![column(4)]);
     let expected = Rel::Join {
         kind: JoinKind::Inner,
         left: Box::new(narrow(table("a"), &[0])),
         right: Box::new(narrow(table("b"), &[0, 1])),
-        on: vec![(column(0), column(0))],
+        on: vec![Equality::new(column(0), column(0))],
         residual: vec![],
     };
     assert_eq!(rewrite(plan), expected.map(vec![column(2)]));

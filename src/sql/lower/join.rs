@@ -20,6 +20,7 @@ enum Side {
     Inner,
     Left,
     Right,
+    Full,
 }
 
 impl Lowerer<'_> {
@@ -142,7 +143,7 @@ fn operator(operator: &JoinOperator) -> Bound<(Side, &JoinConstraint)> {
         JoinOperator::CrossJoin(constraint) => Ok((Side::Inner, constraint)),
         JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Ok((Side::Left, constraint)),
         JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => Ok((Side::Right, constraint)),
-        JoinOperator::FullOuter(_) => Err(Fault::unsupported("FULL JOIN is")),
+        JoinOperator::FullOuter(constraint) => Ok((Side::Full, constraint)),
         _ => Err(Fault::unsupported("this form of a join is")),
     }
 }
@@ -233,6 +234,7 @@ fn combined(side: Side, left: Rel, right: Rel, condition: Scalar) -> Rel {
     let (kind, left, right, width) = match side {
         Side::Inner => (JoinKind::Inner, left, right, left_width),
         Side::Left => (JoinKind::Left, left, right, left_width),
+        Side::Full => (JoinKind::Full, left, right, left_width),
         Side::Right => {
             let swap = |column: usize| if column < left_width { column + right_width } else { column - left_width };
             conjuncts.iter_mut().for_each(|conjunct| conjunct.map_columns(&mut { swap }));
@@ -248,7 +250,7 @@ fn combined(side: Side, left: Rel, right: Rel, condition: Scalar) -> Rel {
     }
     let join = Rel::Join { kind, left: Box::new(left), right: Box::new(right), on, residual };
     match side {
-        Side::Inner | Side::Left => join,
+        Side::Inner | Side::Left | Side::Full => join,
         Side::Right => {
             let order: Vec<usize> = (right_width..right_width + left_width).chain(0..right_width).collect();
             join.project(&order)
@@ -306,18 +308,22 @@ fn using(side: Side, left: Input, right: Input, idents: &[Ident]) -> Bound<Input
     Ok(Input { rel: rel.map(expressions), scope })
 }
 
-/// The column that two become: of the type both meet in, and the side's that keeps all its rows. Postgres: `buildMergedJoinVar`.
+/// The column that two become: of the type both meet in, and the side's that keeps all its rows; of a full join the one that is not
+/// null. Postgres: `buildMergedJoinVar`.
 fn one_of_two(side: Side, l: &ScopeColumn, r: &ScopeColumn, expressions: &mut Vec<Scalar>) -> Bound<ScopeColumn> {
     let (kept, other) = if side == Side::Right { (r, l) } else { (l, r) };
     let ty = common_type(&[Argument::Known(l.ty.clone()), Argument::Known(r.ty.clone())])?;
     let modifier = if (&l.ty, l.modifier) == (&r.ty, r.modifier) { l.modifier } else { -1 };
-    let position = if kept.ty == ty {
+    let of_type = |c: &ScopeColumn| cast(Scalar::Column(c.position, c.ty.clone()), &ty, -1, CastContext::Implicit);
+    let position = if side == Side::Full {
+        expressions.push(Scalar::Coalesce(vec![of_type(l)?, of_type(r)?], ty.clone()));
+        expressions.len() - 1
+    } else if kept.ty == ty {
         kept.position
     } else if side == Side::Inner && other.ty == ty {
         other.position
     } else {
-        let column = Scalar::Column(kept.position, kept.ty.clone());
-        expressions.push(cast(column, &ty, -1, CastContext::Implicit)?);
+        expressions.push(of_type(kept)?);
         expressions.len() - 1
     };
     Ok(ScopeColumn { table: None, position, ty, modifier, ..kept.clone() })
