@@ -3,7 +3,7 @@
 use super::native::NativeView;
 use super::program::{DataflowError, InputRelation, Program, Unique, error_schema, errors_of};
 use super::shape::{Relations, columns};
-use crate::plan::{Rel, View};
+use crate::plan::View;
 use crate::timeline::SourceId;
 use crate::value::{Column, RelationName, Schema};
 use std::collections::{BTreeSet, HashMap};
@@ -202,27 +202,6 @@ fn inputs_of(definition: &Definition) -> BTreeSet<RelationName> {
     match definition {
         Definition::Input(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => BTreeSet::new(),
         Definition::Native(view) => view.inputs.iter().cloned().collect(),
-        Definition::View(view) => {
-            let mut inputs = BTreeSet::new();
-            gather(&view.rel, &mut inputs);
-            inputs
-        }
-    }
-}
-
-fn gather(rel: &Rel, inputs: &mut BTreeSet<RelationName>) {
-    match rel {
-        Rel::Get { relation, .. } => {
-            inputs.insert(relation.clone());
-        }
-        Rel::Constant { .. } => {}
-        Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Reduce { input, .. } | Rel::Distinct { input } => {
-            gather(input, inputs);
-        }
-        Rel::Join { left, right, .. } => {
-            gather(left, inputs);
-            gather(right, inputs);
-        }
-        Rel::Union { inputs: parts } => parts.iter().for_each(|part| gather(part, inputs)),
+        Definition::View(view) => view.rel.relations().into_iter().cloned().collect(),
     }
 }

@@ -8,13 +8,13 @@ use super::blueprint::{Blueprint, Definition};
 use super::fault::Fault;
 use super::key::KeyPlan;
 use super::linear::{Linear, Places};
-use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce};
+use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op};
 use super::program::DataflowError;
 use super::shape::columns;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, JoinKind, Rel};
+use crate::plan::{Aggregate, JoinKind, Rel, SetOpKind};
 use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
@@ -111,6 +111,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Rel::Reduce { input, group, aggregates } => self.reduce(input, group, aggregates),
             Rel::Distinct { input } => self.distinct(input),
             Rel::Union { inputs } => self.union(inputs),
+            Rel::SetOp { kind, all, left, right } => self.set_op(base, *kind, *all, left, right),
             Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } => self.rel(base),
         }
     }
@@ -154,6 +155,19 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let column = |(position, column): (usize, &Column)| Scalar::Column(position, column.ty.clone());
         let group: Vec<Scalar> = columns.iter().enumerate().map(column).collect();
         self.reduce(input, &group, &[])
+    }
+
+    fn set_op(
+        &mut self,
+        whole: &Rel,
+        kind: SetOpKind,
+        all: bool,
+        left: &Rel,
+        right: &Rel,
+    ) -> Result<Rows<'s>, DataflowError> {
+        let columns = columns(whole, self.blueprint)?;
+        let rows = set_op(self.rel(left)?, self.rel(right)?, &columns, kind, all);
+        Ok(self.level([left, right], rows))
     }
 
     fn join(&mut self, join: &Join<'_>, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
@@ -327,19 +341,8 @@ impl<'s, 'b> Renderer<'s, 'b> {
 
     /// The places of the sources a plan reads.
     fn sources(&self, rel: &Rel) -> BTreeSet<usize> {
-        match rel {
-            Rel::Get { relation, .. } => match self.blueprint.places.get(relation) {
-                Some(place) => self.blueprint.relations[*place].sources.clone(),
-                None => BTreeSet::new(),
-            },
-            Rel::Constant { .. } => BTreeSet::new(),
-            Rel::Filter { input, .. }
-            | Rel::Map { input, .. }
-            | Rel::Reduce { input, .. }
-            | Rel::Distinct { input } => self.sources(input),
-            Rel::Join { left, right, .. } => &self.sources(left) | &self.sources(right),
-            Rel::Union { inputs } => inputs.iter().flat_map(|input| self.sources(input)).collect(),
-        }
+        let places = rel.relations().into_iter().filter_map(|relation| self.blueprint.places.get(relation));
+        places.flat_map(|place| &self.blueprint.relations[*place].sources).copied().collect()
     }
 }
 

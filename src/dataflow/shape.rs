@@ -60,6 +60,13 @@ pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, Dat
             }
             Ok(columns)
         }
+        Rel::SetOp { left, right, .. } => {
+            let mut columns = self::columns(left, relations)?;
+            for (column, other) in columns.iter_mut().zip(self::columns(right, relations)?) {
+                column.nullable |= other.nullable;
+            }
+            Ok(columns)
+        }
     }
 }
 

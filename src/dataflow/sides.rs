@@ -69,7 +69,8 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::Join { .. }
             | Rel::Reduce { .. }
             | Rel::Distinct { .. }
-            | Rel::Union { .. } => {}
+            | Rel::Union { .. }
+            | Rel::SetOp { .. } => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A key here is a set of columns on which no two rows agree, nulls agreeing with nulls. Keys are kept minimal, and only a few of them.
 
-use super::{Aggregate, Equality, JoinKind, Rel, RelId};
+use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind};
 use crate::expr::Scalar;
 use crate::value::{Datum, Schema};
 use std::collections::BTreeSet;
@@ -90,6 +90,7 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
             properties
         }
         Rel::Union { inputs } => union(inputs.iter().map(|input| derive(input, schemas))),
+        Rel::SetOp { kind, all, left, right } => set_op(*kind, *all, derive(left, schemas), derive(right, schemas)),
     }
 }
 
@@ -235,6 +236,19 @@ fn union(mut inputs: impl Iterator<Item = Properties>) -> Properties {
         all.nullable.iter_mut().zip(next.nullable).for_each(|(nullable, other)| *nullable |= other);
         all
     })
+}
+
+/// What is left of the left rows.
+fn set_op(kind: SetOpKind, all: bool, mut left: Properties, right: Properties) -> Properties {
+    if kind == SetOpKind::Intersect {
+        left.nullable.iter_mut().zip(right.nullable).for_each(|(nullable, other)| *nullable &= other);
+        left.keys.extend(right.keys);
+    }
+    if !all {
+        left.keys.push((0..left.nullable.len()).collect());
+    }
+    left.keys = minimal(left.keys);
+    left
 }
 
 /// Whether the expression may be null, given which columns may.

@@ -2,7 +2,7 @@
 //!
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
-use super::{Aggregate, Equality, JoinKind, Rel, RelId, View};
+use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, View};
 use crate::expr::Scalar;
 use crate::value::{Datum, Schema, Type, text};
 use serde_json::{Value, json};
@@ -144,6 +144,15 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
         }
         Rel::Distinct { .. } => ("Distinct", Vec::new(), next()),
         Rel::Union { .. } => ("Union", Vec::new(), next()),
+        Rel::SetOp { kind, all, .. } => {
+            let operator = match (kind, all) {
+                (SetOpKind::Intersect, false) => "Intersect",
+                (SetOpKind::Intersect, true) => "Intersect all",
+                (SetOpKind::Except, false) => "Except",
+                (SetOpKind::Except, true) => "Except all",
+            };
+            (operator, Vec::new(), next())
+        }
     };
     (Node { operator, details, inputs }, names)
 }

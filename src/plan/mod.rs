@@ -9,4 +9,4 @@ pub mod rewrite;
 pub use derive::{Properties, derive, is_nullable};
 pub use equality::join_key;
 pub use explain::{Schemas, explain, explain_json};
-pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SortKey, View};
+pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};

@@ -71,6 +71,36 @@ pub enum Rel {
         /// At least one, of equal column types.
         inputs: Vec<Rel>,
     },
+    /// The left rows that occur, or do not occur, on the right; SQL-equal rows show the least form.
+    SetOp {
+        /// Which.
+        kind: SetOpKind,
+        /// Whether every occurrence counts (`ALL`), rather than each row once.
+        all: bool,
+        /// Left input.
+        left: Box<Rel>,
+        /// Right input, of the same column types.
+        right: Box<Rel>,
+    },
+}
+
+/// What a set operation keeps of its left rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOpKind {
+    /// Those that occur on the right; with `ALL` as often as on the side where they occur less often.
+    Intersect,
+    /// Those that do not; with `ALL` as often as they occur more often than on the right.
+    Except,
+}
+
+impl SetOpKind {
+    /// The SQL name.
+    pub fn name(self) -> &'static str {
+        match self {
+            SetOpKind::Intersect => "INTERSECT",
+            SetOpKind::Except => "EXCEPT",
+        }
+    }
 }
 
 /// What a join gives.
@@ -170,6 +200,7 @@ impl Rel {
                 group.iter().map(Scalar::ty).chain(results).collect()
             }
             Rel::Union { inputs } => inputs.first().map_or_else(Vec::new, Rel::columns),
+            Rel::SetOp { left, .. } => left.columns(),
         }
     }
 
@@ -182,6 +213,7 @@ impl Rel {
             Rel::Join { kind, left, right, .. } => left.width() + if kind.shows_right() { right.width() } else { 0 },
             Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
             Rel::Union { inputs } => inputs.first().map_or(0, Rel::width),
+            Rel::SetOp { left, .. } => left.width(),
         }
     }
 
@@ -191,7 +223,7 @@ impl Rel {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
-            Rel::Join { left, right, .. } => vec![left, right],
+            Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter().collect(),
         }
     }
@@ -202,7 +234,7 @@ impl Rel {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
-            Rel::Join { left, right, .. } => vec![left, right],
+            Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter_mut().collect(),
         }
     }
@@ -219,7 +251,8 @@ impl Rel {
     /// Every expression of this operator itself, for rewriting.
     pub fn scalars_mut(&mut self) -> Vec<&mut Scalar> {
         match self {
-            Rel::Get { .. } | Rel::Constant { .. } | Rel::Distinct { .. } | Rel::Union { .. } => Vec::new(),
+            Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
+            Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } => Vec::new(),
             Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
             Rel::Map { expressions, .. } => expressions.iter_mut().collect(),
             Rel::Join { on, residual, .. } => {

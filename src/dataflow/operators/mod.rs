@@ -8,6 +8,7 @@ pub mod join;
 pub mod linear;
 pub mod min_max;
 pub mod reduce;
+pub mod set_op;
 pub mod tally;
 pub mod unique;
 pub mod upsert;

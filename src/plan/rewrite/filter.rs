@@ -30,6 +30,13 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
         Rel::Union { inputs } => {
             Rel::Union { inputs: inputs.into_iter().map(|input| push(input, predicates.clone())).collect() }
         }
+        Rel::SetOp { kind, all, left, right } => {
+            let types = left.columns();
+            let (below, above): (Vec<Scalar>, Vec<Scalar>) =
+                predicates.into_iter().partition(|predicate| sees_one_form(predicate, &types));
+            let (left, right) = (Box::new(push(*left, below.clone())), Box::new(push(*right, below)));
+            Rel::SetOp { kind, all, left, right }.filter(above)
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn fold(rel: &mut Rel) {
             decided(residual);
         }
         Rel::Get { .. } | Rel::Constant { .. } | Rel::Map { .. } => {}
-        Rel::Reduce { .. } | Rel::Distinct { .. } | Rel::Union { .. } => {}
+        Rel::Reduce { .. } | Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } => {}
     }
 }
 

@@ -59,6 +59,7 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         }
         Rel::Distinct { input } => below = all(input),
         Rel::Union { inputs } => return vec![needed.clone(); inputs.len()],
+        Rel::SetOp { left, right, .. } => return vec![all(left), all(right)],
     }
     vec![below]
 }
@@ -124,6 +125,10 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
             select(Rel::Distinct { input }, needed.iter().copied())
         }
         Rel::Union { inputs } => Rel::Union { inputs: inputs.into_iter().map(|input| prune(input, needed)).collect() },
+        Rel::SetOp { kind, all, left, right } => {
+            let (left, right) = (Box::new(prune(*left, &next())), Box::new(prune(*right, &next())));
+            select(Rel::SetOp { kind, all, left, right }, needed.iter().copied())
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! UNION and UNION ALL.
+//! UNION, INTERSECT and EXCEPT, each with and without ALL.
 
 use super::select::distinct;
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::{Argument, common_type};
-use crate::plan::Rel;
-use crate::sql::bind::operand::Operand;
+use crate::plan::{Rel, SetOpKind};
+use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
 use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
@@ -20,44 +20,69 @@ impl Lowerer<'_> {
         }
         let mut lowered = self.body(first)?;
         for (op, quantifier, right) in spine.into_iter().rev() {
-            let all = match (op, quantifier) {
-                (SetOperator::Union, SetQuantifier::All) => true,
-                (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => false,
-                (op, _) => return Err(Fault::unsupported(format!("{op} is")).within(right)),
+            let all = match quantifier {
+                SetQuantifier::All => true,
+                SetQuantifier::None | SetQuantifier::Distinct => false,
+                SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => {
+                    return Err(Fault::syntax("Postgres has no BY NAME in set operations").within(right));
+                }
             };
             let right_side = self.body(right)?;
-            lowered = union(lowered, right_side).map_err(|fault| fault.within(right))?;
-            if !all {
-                lowered = distinct(lowered).map_err(|fault| fault.within(right))?;
-            }
+            lowered = combined(op, all, lowered, right_side).map_err(|fault| fault.within(right))?;
         }
         Ok(lowered)
     }
 }
 
-/// All rows of both, each column of the type both sides meet in.
-fn union(left: Lowered, right: Lowered) -> Bound<Lowered> {
+/// The operation on both, each column of the type both sides meet in.
+fn combined(op: SetOperator, all: bool, left: Lowered, right: Lowered) -> Bound<Lowered> {
+    let kind = match op {
+        SetOperator::Union => None,
+        SetOperator::Intersect => Some(SetOpKind::Intersect),
+        SetOperator::Except => Some(SetOpKind::Except),
+        SetOperator::Minus => {
+            return Err(Fault::syntax("syntax error at or near \"MINUS\"").hint("Postgres calls it EXCEPT."));
+        }
+    };
+    let (left, right) = unified(kind.map_or("UNION", SetOpKind::name), left, right)?;
+    match kind {
+        None if all => Ok(union(left, right.rel)),
+        None => distinct(union(left, right.rel)),
+        Some(kind) => {
+            left.columns.iter().try_for_each(|column| groupable(&column.ty))?;
+            let (left_rel, right) = (Box::new(left.rel), Box::new(right.rel));
+            Ok(Lowered { rel: Rel::SetOp { kind, all, left: left_rel, right }, columns: left.columns })
+        }
+    }
+}
+
+/// Both sides with the same types.
+fn unified(name: &str, left: Lowered, right: Lowered) -> Bound<(Lowered, Lowered)> {
     if left.columns.len() != right.columns.len() {
-        return Err(Fault::syntax("each UNION query must have the same number of columns"));
+        return Err(Fault::syntax(format!("each {name} query must have the same number of columns")));
     }
     let types = left.columns.iter().zip(&right.columns).map(|(left, right)| {
         common_type(&[argument(left), argument(right)]).map_err(|error| {
             let fault = Fault::from(error);
-            Fault { message: format!("UNION {}", fault.message), ..fault }
+            Fault { message: format!("{name} {}", fault.message), ..fault }
         })
     });
     let types = types.collect::<Bound<Vec<Type>>>()?;
     let modifiers: Vec<i32> = left.columns.iter().zip(&right.columns).map(common_modifier).collect();
-    let left = left.converted(&types)?;
-    let right = right.converted(&types)?;
-    let columns = left.columns.into_iter().zip(modifiers);
+    let Lowered { rel, columns } = left.converted(&types)?;
+    let columns = columns.into_iter().zip(modifiers);
     let columns = columns.map(|(column, modifier)| OutputColumn { modifier, ..column }).collect();
+    Ok((Lowered { rel, columns }, right.converted(&types)?))
+}
+
+/// All rows of both.
+fn union(left: Lowered, right: Rel) -> Lowered {
     let mut inputs = match left.rel {
         Rel::Union { inputs } => inputs,
         rel => vec![rel],
     };
-    inputs.push(right.rel);
-    Ok(Lowered { rel: Rel::Union { inputs }, columns })
+    inputs.push(right);
+    Lowered { rel: Rel::Union { inputs }, columns: left.columns }
 }
 
 fn argument(column: &OutputColumn) -> Argument {

@@ -1,0 +1,48 @@
+-- given
+CREATE TABLE a (id int PRIMARY KEY, k int, s text);
+CREATE TABLE b (id int PRIMARY KEY, k int, s text);
+CREATE TABLE c (k bigint, s varchar(5));
+INSERT INTO a VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 1, 'x'), (4, 2, 'y'), (5, NULL, NULL), (6, NULL, NULL), (7, 3, 'z');
+INSERT INTO b VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 2, 'y'), (4, 2, 'y'), (5, NULL, NULL), (6, 4, 'w');
+INSERT INTO c VALUES (1, 'x'), (2, 'y'), (2, 'y'), (NULL, NULL);
+-- views
+CREATE VIEW intersect_once AS SELECT k, s FROM a INTERSECT SELECT k, s FROM b;
+CREATE VIEW intersect_all AS SELECT k, s FROM a INTERSECT ALL SELECT k, s FROM b;
+CREATE VIEW except_once AS SELECT k, s FROM a EXCEPT SELECT k, s FROM b;
+CREATE VIEW except_all AS SELECT k, s FROM a EXCEPT ALL SELECT k, s FROM b;
+CREATE VIEW reversed AS SELECT k, s FROM b EXCEPT ALL SELECT k, s FROM a;
+CREATE VIEW one_column AS SELECT k FROM a EXCEPT SELECT k FROM b;
+CREATE VIEW one_column_all AS SELECT k FROM a INTERSECT ALL SELECT k FROM b;
+CREATE VIEW not_null AS SELECT id FROM a EXCEPT SELECT id FROM b;
+CREATE VIEW not_null_all AS SELECT id FROM a INTERSECT ALL SELECT id FROM b;
+CREATE VIEW wider AS SELECT k, s FROM a INTERSECT SELECT k, s FROM c;
+CREATE VIEW literals AS SELECT k, 'x' AS s FROM a EXCEPT SELECT k, s FROM c;
+CREATE VIEW precedence AS SELECT k FROM a UNION SELECT k FROM b INTERSECT SELECT k FROM c;
+CREATE VIEW parentheses AS (SELECT k FROM a UNION SELECT k FROM b) INTERSECT SELECT k FROM c;
+CREATE VIEW left_to_right AS SELECT k FROM a EXCEPT SELECT k FROM b UNION ALL SELECT k FROM c EXCEPT ALL SELECT 2;
+CREATE VIEW right_to_left AS SELECT k FROM a EXCEPT (SELECT k FROM b EXCEPT SELECT k FROM c);
+CREATE VIEW mixed AS SELECT k FROM a EXCEPT ALL SELECT k FROM b INTERSECT ALL SELECT k FROM c;
+CREATE VIEW with_itself AS SELECT k FROM a EXCEPT ALL SELECT k FROM a;
+CREATE VIEW filtered AS SELECT s FROM (SELECT k, s FROM a INTERSECT ALL SELECT k, s FROM b) AS x WHERE k > 1 OR k IS NULL;
+CREATE VIEW part AS SELECT s FROM (SELECT k, s FROM a EXCEPT SELECT k, s FROM b) AS x;
+CREATE VIEW counted AS SELECT k, count(*) AS n FROM (SELECT k, s FROM a EXCEPT ALL SELECT k, s FROM b) AS x GROUP BY k;
+CREATE VIEW common AS WITH both_sides AS (SELECT k FROM a INTERSECT SELECT k FROM b) SELECT x.k FROM both_sides AS x JOIN both_sides AS y ON x.k = y.k;
+CREATE VIEW of_values AS VALUES (1), (1), (2), (NULL) EXCEPT ALL SELECT k FROM b;
+CREATE VIEW of_constants AS SELECT 1 INTERSECT SELECT 1.0;
+-- then
+INSERT INTO b VALUES (7, 1, 'x'), (8, 1, 'x'), (9, NULL, NULL), (10, NULL, NULL);
+-- then
+DELETE FROM a WHERE id IN (1, 4);
+UPDATE b SET s = 'q' WHERE k = 2;
+-- then
+INSERT INTO a VALUES (4, 2, 'y'), (8, 4, 'w'), (9, 4, 'w'), (10, 4, 'w');
+DELETE FROM c WHERE k IS NULL;
+-- then
+UPDATE a SET k = NULL, s = NULL;
+-- then
+DELETE FROM b;
+-- then
+DELETE FROM a;
+INSERT INTO b VALUES (1, 1, 'x'), (2, 1, 'x');
+-- then
+INSERT INTO a VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 1, 'x');
