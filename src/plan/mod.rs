@@ -5,6 +5,7 @@ mod equality;
 mod explain;
 mod rel;
 pub mod rewrite;
+pub mod unnest;
 
 pub use derive::{Properties, derive, is_nullable};
 pub use equality::join_key;

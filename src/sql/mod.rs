@@ -138,6 +138,7 @@ pub fn compile_expression(text: &str, columns: &[Column], catalog: &Catalog) -> 
         let scope = Scope {
             tables: vec![ScopeTable { name: String::new(), schema: None, key: None }],
             columns: columns.iter().enumerate().map(scope_column).collect(),
+            outer: None,
         };
         let mut binder = Binder::new(catalog, &scope, Clause::Where, columns.len());
         let (scalar, _) = binder.bind(&expr)?.settled()?;

@@ -41,7 +41,7 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
 }
 
 /// The operands of an `AND`, or the predicate itself.
-fn conjuncts(predicate: Scalar) -> Vec<Scalar> {
+pub(in crate::plan) fn conjuncts(predicate: Scalar) -> Vec<Scalar> {
     match predicate {
         Scalar::And(operands) => operands.into_iter().flat_map(conjuncts).collect(),
         predicate => vec![predicate],
@@ -55,7 +55,7 @@ fn size(scalar: &Scalar) -> usize {
 }
 
 /// The expression with every column replaced by what computes it.
-pub(super) fn substitute(scalar: &Scalar, columns: &[Scalar]) -> Scalar {
+pub fn substitute(scalar: &Scalar, columns: &[Scalar]) -> Scalar {
     match scalar {
         // A column may be read under another type of the same representation.
         Scalar::Column(column, ty) => match columns[*column].clone() {

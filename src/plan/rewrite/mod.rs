@@ -13,6 +13,8 @@ mod tests;
 
 use super::{Rel, View};
 
+pub(super) use filter::conjuncts;
+pub use filter::substitute;
 pub use prune::reads;
 
 /// Rewrites every view by itself.

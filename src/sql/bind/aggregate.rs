@@ -6,6 +6,7 @@
 use super::expression::{Binder, Clause, plain_argument};
 use super::operand::{Operand, arguments, groupable};
 use super::scope::Scope;
+use super::subquery::{Applied, applied};
 use crate::expr::{AggregateFunction, ResolvedAggregate, Scalar, resolve_aggregate};
 use crate::plan::Aggregate;
 use crate::sql::error::{Bound, Fault};
@@ -19,12 +20,19 @@ pub(in crate::sql) struct Aggregates {
     width: usize,
     calls: Vec<Aggregate>,
     seen: HashMap<usize, Span>,
+    /// The subqueries that arguments read.
+    pub(in crate::sql) applied: Vec<Applied>,
 }
 
 impl Aggregates {
     /// None yet, over an input of that many columns.
     pub(in crate::sql) fn new(width: usize) -> Aggregates {
         Aggregates { width, ..Aggregates::default() }
+    }
+
+    /// Every expression over the input.
+    pub(in crate::sql) fn scalars_mut(&mut self) -> impl Iterator<Item = &mut Scalar> {
+        self.calls.iter_mut().flat_map(|call| call.argument.iter_mut().chain(&mut call.filter))
     }
 
     pub(in crate::sql) fn is_empty(&self) -> bool {
@@ -109,20 +117,32 @@ impl Grouping<'_> {
 
     /// Adds the columns an expression needs beyond the group's, which must be determined by it. This comes before `over_groups`.
     pub(in crate::sql) fn admit(&mut self, scalar: &Scalar) -> Bound<()> {
+        self.admit_or(scalar, &|name| {
+            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function")
+        })
+    }
+
+    /// As `admit`, for what a subquery reads.
+    pub(in crate::sql) fn admit_outside(&mut self, scalar: &Scalar) -> Bound<()> {
+        self.admit_or(scalar, &|name| format!("subquery uses ungrouped column \"{name}\" from outer query"))
+    }
+
+    fn admit_or(&mut self, scalar: &Scalar, message: &dyn Fn(&str) -> String) -> Bound<()> {
         if self.place(scalar).is_some() {
             return Ok(());
         }
-        if let Scalar::Column(column, _) = scalar
-            && *column < self.aggregates.width
-        {
-            return self.admit_column(scalar, *column);
+        if let Scalar::Column(column, _) = scalar {
+            return match *column < self.aggregates.width {
+                true => self.admit_column(scalar, *column, message),
+                false => Ok(()),
+            };
         }
         let mut operands = Vec::new();
         scalar.for_each_operand(&mut |operand| operands.push(operand));
-        operands.into_iter().try_for_each(|operand| self.admit(operand))
+        operands.into_iter().try_for_each(|operand| self.admit_or(operand, message))
     }
 
-    fn admit_column(&mut self, scalar: &Scalar, column: usize) -> Bound<()> {
+    fn admit_column(&mut self, scalar: &Scalar, column: usize, message: &dyn Fn(&str) -> String) -> Bound<()> {
         let grouped: Vec<usize> =
             self.group.iter().filter_map(|g| if let Scalar::Column(c, _) = g { Some(*c) } else { None }).collect();
         if self.scope.depends_on(column, &grouped) {
@@ -130,10 +150,8 @@ impl Grouping<'_> {
             return Ok(());
         }
         let name = self.scope.shown(column);
-        let message =
-            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
         let span = self.aggregates.seen.get(&column).copied().unwrap_or(Span::empty());
-        Err(Fault::new("42803", message).at(span))
+        Err(Fault::new("42803", message(&name)).at(span))
     }
 
     /// The group expression that this is; a column may be read under another type of the same representation.
@@ -151,7 +169,9 @@ impl Grouping<'_> {
             return;
         }
         if let Scalar::Column(column, _) = scalar {
-            *column = self.group.len() + (*column - self.aggregates.width);
+            if applied(*column).is_none() {
+                *column = self.group.len() + (*column - self.aggregates.width);
+            }
             return;
         }
         scalar.for_each_operand_mut(&mut |operand| self.over_groups(operand));

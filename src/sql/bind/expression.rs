@@ -5,6 +5,7 @@ use super::missing;
 use super::name;
 use super::operand::{Operand, arguments, call, unified};
 use super::scope::Scope;
+use super::subquery::{Applied, Queries};
 use super::types;
 use crate::expr::{CastContext, Scalar, is_aggregate, resolve_function, resolve_operator};
 use crate::sql::catalog::Catalog;
@@ -54,12 +55,22 @@ pub(in crate::sql) struct Binder<'a> {
     pub(in crate::sql) clause: Clause,
     /// The aggregates met so far; their results are columns behind the input's.
     pub(in crate::sql) aggregates: Aggregates,
+    /// Lowers subqueries, where there may be some.
+    pub(in crate::sql) queries: Option<&'a mut dyn Queries>,
+    /// The subqueries met so far.
+    pub(in crate::sql) applied: Vec<Applied>,
     depth: usize,
 }
 
 impl<'a> Binder<'a> {
     pub(in crate::sql) fn new(catalog: &'a Catalog, scope: &'a Scope, clause: Clause, width: usize) -> Binder<'a> {
-        Binder { catalog, scope, clause, aggregates: Aggregates::new(width), depth: 0 }
+        let (aggregates, applied) = (Aggregates::new(width), Vec::new());
+        Binder { catalog, scope, clause, aggregates, queries: None, applied, depth: 0 }
+    }
+
+    /// The binder, with somebody who lowers subqueries.
+    pub(in crate::sql) fn with_queries(self, queries: &'a mut dyn Queries) -> Binder<'a> {
+        Binder { queries: Some(queries), ..self }
     }
 
     /// A condition: an expression that must be boolean.
@@ -87,8 +98,14 @@ impl<'a> Binder<'a> {
             Expr::Identifier(ident) => self.identifier(ident),
             Expr::CompoundIdentifier(idents) => self.compound(idents),
             Expr::Nested(inner) => self.bind(inner),
+            Expr::Exists { subquery, negated } => self.exists(subquery, *negated),
+            Expr::Subquery(query) => self.scalar_subquery(query),
+            Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
             Expr::Value(value) => self.value(&value.value),
-            Expr::BinaryOp { .. } => self.chain(expr),
+            Expr::BinaryOp { left, op, right } => match (rows_of(left), rows_of(right)) {
+                (Some(left), Some(right)) => self.row_comparison(left, op, right),
+                _ => self.chain(expr),
+            },
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
             Expr::Cast { kind, expr, data_type, format } => match (kind, format) {
                 (CastKind::Cast | CastKind::DoubleColon, None) => self.cast(expr, data_type),
@@ -155,6 +172,9 @@ impl<'a> Binder<'a> {
         let mut spine = Vec::new();
         let mut first = expr;
         while let Expr::BinaryOp { left, op, right } = first {
+            if rows_of(left).is_some() && rows_of(right).is_some() {
+                break;
+            }
             spine.push((first, op, &**right));
             first = left;
         }
@@ -289,7 +309,9 @@ impl<'a> Binder<'a> {
                 let message = format!("{what} specified, but {name} is not an aggregate function");
                 return Err(Fault::new("42809", message).within(&function.name));
             }
-            FunctionArguments::Subquery(_) => return Err(subquery()),
+            FunctionArguments::Subquery(_) => {
+                return Err(Fault::unsupported("a subquery as the argument of a function is").within(&function.name));
+            }
         };
         if name == "coalesce" && !operands.is_empty() {
             let (scalars, ty) = unified("COALESCE", operands)?;
@@ -304,7 +326,14 @@ impl<'a> Binder<'a> {
         }
         let mut inner = Binder::new(self.catalog, self.scope, Clause::Aggregate, 0);
         inner.depth = self.depth;
-        self.aggregates.bind(name, function, &mut inner)
+        inner.applied = std::mem::take(&mut self.aggregates.applied);
+        inner.queries = match &mut self.queries {
+            Some(queries) => Some(&mut **queries),
+            None => None,
+        };
+        let call = self.aggregates.bind(name, function, &mut inner);
+        self.aggregates.applied = inner.applied;
+        call
     }
 }
 
@@ -353,6 +382,15 @@ fn refuse_unclear(operand: &Expr, next: Option<&BinaryOperator>) -> Bound<()> {
                 .within(operand))
         }
         _ => Ok(()),
+    }
+}
+
+/// The elements of a row of several values.
+pub(super) fn rows_of(expr: &Expr) -> Option<&[Expr]> {
+    match expr {
+        Expr::Tuple(exprs) => Some(exprs),
+        Expr::Nested(inner) => rows_of(inner),
+        _ => None,
     }
 }
 
@@ -406,10 +444,6 @@ fn clock(name: &str) -> Option<Fault> {
         )),
         _ => None,
     }
-}
-
-pub(super) fn subquery() -> Fault {
-    Fault::unsupported("a subquery in an expression is").hint("Join with it in FROM instead.")
 }
 
 /// A number as written: the smallest of integer, bigint and numeric that holds it.

@@ -7,5 +7,6 @@ mod missing;
 pub(super) mod name;
 pub(super) mod operand;
 pub(super) mod scope;
+pub(super) mod subquery;
 mod syntax;
 pub(super) mod types;

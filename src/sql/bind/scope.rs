@@ -1,9 +1,15 @@
 //! Scopes: which columns an expression may name, by which names.
+//!
+//! A subquery's scope has the scope of the query around it behind its own. The relation a correlated query is computed over begins
+//! with the columns of the outer query, so that every position, of whichever level, is one of that relation.
 
 use super::name::fold;
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
 use sqlparser::ast::Ident;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A column that can be named.
 #[derive(Clone, Debug)]
@@ -45,9 +51,83 @@ pub(in crate::sql) struct ScopeTable {
 pub(in crate::sql) struct Scope {
     pub(in crate::sql) tables: Vec<ScopeTable>,
     pub(in crate::sql) columns: Vec<ScopeColumn>,
+    /// What the queries around this one offer.
+    pub(in crate::sql) outer: Option<Rc<Outer>>,
+}
+
+/// The scope of the query around a subquery, and which of its columns the subquery read.
+#[derive(Debug)]
+pub(in crate::sql) struct Outer {
+    scope: Scope,
+    /// The types of the columns with which the subquery's relation begins.
+    pub(in crate::sql) types: Vec<Type>,
+    read: RefCell<BTreeSet<usize>>,
+}
+
+impl Outer {
+    /// How many columns of outer queries the subquery's relation begins with.
+    pub(in crate::sql) fn width(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Notes that a column was read.
+    pub(in crate::sql) fn touch(&self, position: usize) {
+        self.read.borrow_mut().insert(position);
+    }
+
+    /// The positions of the columns that were read.
+    pub(in crate::sql) fn read(&self) -> BTreeSet<usize> {
+        self.read.borrow().clone()
+    }
 }
 
 impl Scope {
+    /// A scope without tables inside another.
+    pub(in crate::sql) fn within(outer: Option<Rc<Outer>>) -> Scope {
+        Scope { outer, ..Scope::default() }
+    }
+
+    /// How many columns of outer queries come first.
+    pub(in crate::sql) fn outer_width(&self) -> usize {
+        self.outer.as_ref().map_or(0, |outer| outer.width())
+    }
+
+    /// Every column that can be named, of all levels, by position.
+    pub(in crate::sql) fn visible(&self) -> BTreeMap<usize, Type> {
+        let mut visible = self.outer.as_ref().map_or_else(BTreeMap::new, |outer| outer.scope.visible());
+        visible.extend(self.columns.iter().map(|column| (column.position, column.ty.clone())));
+        visible
+    }
+
+    /// This scope as the one around a subquery whose relation begins with these of its columns, in their order. `types` are theirs, and
+    /// those of what follows them there.
+    pub(in crate::sql) fn around(&self, columns: &BTreeMap<usize, Type>, types: Vec<Type>) -> Outer {
+        // Nothing may read a column that is not among them: one pass over the subquery found what it reads.
+        let place = |position: usize| match columns.contains_key(&position) {
+            true => columns.range(..position).count(),
+            false => usize::MAX,
+        };
+        Outer { scope: self.placed(&place), types, read: RefCell::default() }
+    }
+
+    fn placed(&self, place: &dyn Fn(usize) -> usize) -> Scope {
+        let mut scope = self.clone();
+        scope.columns.iter_mut().for_each(|column| column.position = place(column.position));
+        scope.tables.iter_mut().for_each(|table| table.key = None);
+        scope.outer = self.outer.as_ref().map(|outer| {
+            let (types, read) = (outer.types.clone(), RefCell::default());
+            Rc::new(Outer { scope: outer.scope.placed(place), types, read })
+        });
+        scope
+    }
+
+    /// Moves the positions of this level's columns to the right.
+    pub(in crate::sql) fn shift(&mut self, by: usize) {
+        self.columns.iter_mut().for_each(|column| column.position += by);
+        let keys = self.tables.iter_mut().filter_map(|table| table.key.as_mut());
+        keys.for_each(|key| key.iter_mut().for_each(|position| *position += by));
+    }
+
     /// The scope of a join's two sides: the right side's positions follow the left's.
     pub(in crate::sql) fn join(mut self, right: Scope, left_width: usize) -> Bound<Scope> {
         for table in &right.tables {
@@ -71,8 +151,34 @@ impl Scope {
         Ok(self)
     }
 
-    /// The column of that unqualified name.
+    /// The column of that unqualified name, of the innermost level that has one.
     pub(in crate::sql) fn column(&self, ident: &Ident) -> Bound<&ScopeColumn> {
+        self.or_outer(self.own_column(ident), |scope| scope.column(ident))
+    }
+
+    /// What was found at this level, or else at an outer one.
+    fn or_outer<'s>(
+        &'s self,
+        own: Bound<&'s ScopeColumn>,
+        find: impl Fn(&'s Scope) -> Bound<&'s ScopeColumn>,
+    ) -> Bound<&'s ScopeColumn> {
+        match (own, &self.outer) {
+            (Err(fault), Some(outer)) if matches!(fault.code, "42703" | "42P01") => match find(&outer.scope) {
+                Ok(column) => {
+                    outer.touch(column.position);
+                    Ok(column)
+                }
+                // A table that is known outside tells more of what is wrong than one that is not known here.
+                Err(outside) if (fault.code, outside.code) == ("42P01", "42703") => Err(outside),
+                Err(outside) if matches!(outside.code, "42703" | "42P01") => Err(fault),
+                Err(outside) => Err(outside),
+            },
+            (own, _) => own,
+        }
+    }
+
+    /// The column of that unqualified name at this level.
+    pub(in crate::sql) fn own_column(&self, ident: &Ident) -> Bound<&ScopeColumn> {
         let name = fold(ident);
         let mut found = self.columns.iter().filter(|column| !column.merged && column.name == name);
         match (found.next(), found.next()) {
@@ -94,9 +200,15 @@ impl Scope {
         if written.is_empty() { fault } else { fault.hint(format!("Write {}.", written.join(" or "))) }
     }
 
-    /// The column of a table.
+    /// The column of a table, of the innermost level that has the table.
     pub(in crate::sql) fn qualified(&self, qualifier: &[Ident], ident: &Ident) -> Bound<&ScopeColumn> {
-        let table = self.table(qualifier)?;
+        match self.table(qualifier) {
+            Ok(table) => self.qualified_here(table, ident),
+            Err(fault) => self.or_outer(Err(fault), |scope| scope.qualified(qualifier, ident)),
+        }
+    }
+
+    fn qualified_here(&self, table: usize, ident: &Ident) -> Bound<&ScopeColumn> {
         let name = fold(ident);
         let mut found = self.columns.iter().filter(|column| column.table == Some(table) && column.name == name);
         match (found.next(), found.next()) {
@@ -157,6 +269,9 @@ impl Scope {
 
     /// The column's name as an error shows it.
     pub(in crate::sql) fn shown(&self, position: usize) -> String {
+        if position < self.outer_width() {
+            return self.outer.as_ref().map_or_else(String::new, |outer| outer.scope.shown(position));
+        }
         match self.columns.iter().find(|column| column.position == position) {
             Some(ScopeColumn { table: Some(table), name, .. }) => format!("{}.{name}", self.tables[*table].name),
             Some(column) => column.name.clone(),

@@ -1,6 +1,6 @@
 //! SQL's own phrases (`IS`, `BETWEEN`, `EXTRACT`, `TRIM` …): each is a call of the function or operator Postgres has for it.
 
-use super::expression::{Binder, call_function, operator, subquery};
+use super::expression::{Binder, call_function, operator, rows_of};
 use super::operand::{Operand, unified};
 use super::types;
 use crate::expr::{Argument, CastContext, Scalar};
@@ -132,6 +132,9 @@ impl Binder<'_> {
 
     /// Equalities with every item, as one common type if there is one.
     fn in_list(&mut self, expr: &Expr, list: &[Expr], negated: bool) -> Bound<Operand> {
+        if let Some(row) = rows_of(expr) {
+            return self.row_in_list(row, list, negated);
+        }
         let value = self.bind(expr)?;
         let mut operands = vec![value];
         operands.extend(self.bind_all(list)?);
@@ -155,6 +158,18 @@ impl Binder<'_> {
         }))
     }
 
+    fn row_in_list(&mut self, row: &[Expr], list: &[Expr], negated: bool) -> Bound<Operand> {
+        let op = if negated { BinaryOperator::NotEq } else { BinaryOperator::Eq };
+        let tests = list.iter().map(|item| {
+            let Some(other) = rows_of(item) else {
+                return Err(Fault::syntax("a row of several values is expected").within(item));
+            };
+            self.row_comparison(row, &op, other)?.condition("IN").map_err(|fault| fault.within(item))
+        });
+        let tests = tests.collect::<Bound<Vec<Scalar>>>()?;
+        Ok(Operand::new(if negated { Scalar::And(tests) } else { Scalar::Or(tests) }))
+    }
+
     fn like(&mut self, name: &str, expr: &Expr, pattern: &Expr, escape: Option<&Expr>) -> Bound<Operand> {
         let value = self.bind(expr)?;
         let pattern = match escape {
@@ -165,8 +180,8 @@ impl Binder<'_> {
     }
 
     fn quantified(&mut self, left: &Expr, op: &BinaryOperator, quantifier: &str, right: &Expr) -> Bound<Operand> {
-        if let Expr::Subquery(_) = right {
-            return Err(subquery().within(right));
+        if let Expr::Subquery(query) = right {
+            return self.quantified_query(left, op, quantifier, query);
         }
         self.apply(&format!("{op} {quantifier}"), [left, right])
     }
@@ -249,7 +264,6 @@ fn field_name(field: &DateTimeField) -> String {
 
 fn refused(expr: &Expr) -> Fault {
     let what = match expr {
-        Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) => return subquery(),
         Expr::SimilarTo { .. } => "SIMILAR TO is",
         Expr::RLike { .. } => return Fault::syntax("Postgres has no RLIKE").hint("Use the operator ~."),
         Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY is",

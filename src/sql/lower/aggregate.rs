@@ -3,13 +3,15 @@
 use super::Lowerer;
 use super::select::{Input, Item, ItemValue};
 use crate::expr::Scalar;
-use crate::plan::Rel;
+use crate::plan::{Aggregate, Equality, JoinKind, Rel, unnest};
 use crate::sql::bind::aggregate::{Aggregates, Grouping};
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::Scope;
+use crate::sql::bind::subquery::{Applied, place_applied};
 use crate::sql::error::{Bound, Fault};
+use crate::value::{Datum, Type};
 use sqlparser::ast::{Expr, Value};
 
 impl Lowerer<'_> {
@@ -21,41 +23,111 @@ impl Lowerer<'_> {
         group_by: &[Expr],
         having: Option<&Expr>,
     ) -> Bound<(Rel, Vec<Operand>)> {
-        let Input { rel, scope } = input;
+        let Input { rel, scope, .. } = input;
         let width = rel.width();
-        let mut binder = Binder::new(self.catalog, &scope, Clause::Select, width);
+        let mut binder = Binder::new(self.catalog, &scope, Clause::Select, width).with_queries(self);
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             values.push(item.value.bind(&mut binder)?);
         }
+        let mut subqueries = std::mem::take(&mut binder.applied);
         binder.clause = Clause::Having;
         let mut having = having.map(|having| binder.condition(having, "HAVING")).transpose()?;
-        let aggregates = std::mem::replace(&mut binder.aggregates, Aggregates::new(width));
+        let mut of_having = std::mem::take(&mut binder.applied);
+        let mut aggregates = std::mem::replace(&mut binder.aggregates, Aggregates::new(width));
         if group_by.is_empty() && having.is_none() && aggregates.is_empty() {
-            return Ok((rel, values));
+            return self.computed(rel, values, subqueries);
         }
 
-        let group = self.group(group_by, items, &scope, width)?;
+        let mut below = std::mem::take(&mut aggregates.applied);
+        let group = self.group(group_by, items, &scope, width, &mut below)?;
+        let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;
         let mut grouping = Grouping { scope: &scope, group, aggregates };
         for scalar in values.iter().filter_map(typed).chain(&having) {
             grouping.admit(scalar)?;
         }
-        for value in &mut values {
-            if let Operand::Typed(scalar, _) = value {
-                grouping.over_groups(scalar);
-            }
+        for scalar in subqueries.iter().chain(&of_having).flat_map(Applied::outside) {
+            grouping.admit_outside(scalar)?;
         }
-        having.iter_mut().for_each(|predicate| grouping.over_groups(predicate));
+        for scalar in values.iter_mut().filter_map(typed_mut).chain(&mut having) {
+            grouping.over_groups(scalar);
+        }
+        for scalar in subqueries.iter_mut().chain(&mut of_having).flat_map(Applied::outside_mut) {
+            grouping.over_groups(scalar);
+        }
         let (group, aggregates) = grouping.into_parts();
-        let reduced = Rel::Reduce { input: Box::new(rel), group, aggregates };
-        Ok((reduced.filter(having.into_iter().collect()), values))
+        let mut rel = self.reduced(rel, group, aggregates, group_by.is_empty());
+        if let Some(having) = having {
+            rel = self.restricted(rel, having, of_having)?;
+        }
+        self.computed(rel, values, subqueries)
+    }
+
+    /// The select list's values, those of subqueries among them.
+    fn computed(&mut self, rel: Rel, mut values: Vec<Operand>, subqueries: Vec<Applied>) -> Bound<(Rel, Vec<Operand>)> {
+        let width = rel.width();
+        for scalar in values.iter_mut().filter_map(typed_mut) {
+            place_applied(scalar, &|place| width + place);
+        }
+        Ok((self.with_values(rel, subqueries)?, values))
+    }
+
+    /// The input with the values of the subqueries that arguments and group expressions read.
+    fn with_arguments(
+        &mut self,
+        rel: Rel,
+        subqueries: Vec<Applied>,
+        mut group: Vec<Scalar>,
+        aggregates: &mut Aggregates,
+    ) -> Bound<(Rel, Vec<Scalar>)> {
+        let width = rel.width();
+        for scalar in group.iter_mut().chain(aggregates.scalars_mut()) {
+            place_applied(scalar, &|place| width + place);
+        }
+        Ok((self.with_values(rel, subqueries)?, group))
+    }
+
+    /// The groups. Without GROUP BY there is exactly one, or one for every combination of the outer query's columns that are read.
+    fn reduced(&self, rel: Rel, group: Vec<Scalar>, aggregates: Vec<Aggregate>, one: bool) -> Rel {
+        let outer = self.outer_width();
+        let groups = group.len();
+        let reduced = Rel::Reduce { input: Box::new(rel), group, aggregates: aggregates.clone() };
+        let Some(around) = self.around.as_ref().filter(|_| one && outer > 0) else { return reduced };
+        // What an outer row without rows here gets: the aggregates of no rows.
+        let columns = reduced.columns();
+        let key = |(at, ty): (usize, &Type)| {
+            let column = Scalar::Column(at, ty.clone());
+            Equality { left: column.clone(), right: column, null_safe: true }
+        };
+        let on = columns[..outer].iter().enumerate().map(key).collect();
+        let (left, right) = (Box::new(around.leaf.clone()), Box::new(reduced));
+        let complete = Rel::Join { kind: JoinKind::Left, left, right, on, residual: Vec::new() };
+        let mut expressions = unnest::columns(&columns[..outer], 0);
+        expressions.extend(unnest::columns(&columns[outer..groups], 2 * outer));
+        for (at, aggregate) in aggregates.iter().enumerate() {
+            let ty = columns[groups + at].clone();
+            let value = Scalar::Column(outer + groups + at, ty.clone());
+            expressions.push(match aggregate.function.fold(&mut std::iter::empty()) {
+                Ok(Datum::Null) | Err(_) => value,
+                Ok(of_nothing) => Scalar::Coalesce(vec![value, Scalar::Literal(of_nothing, ty.clone())], ty),
+            });
+        }
+        complete.map(expressions)
     }
 
     /// The group expressions over the input's columns.
-    fn group(&self, group_by: &[Expr], items: &[Item<'_>], scope: &Scope, width: usize) -> Bound<Vec<Scalar>> {
-        let mut group: Vec<Scalar> = Vec::new();
+    fn group(
+        &mut self,
+        group_by: &[Expr],
+        items: &[Item<'_>],
+        scope: &Scope,
+        width: usize,
+        subqueries: &mut Vec<Applied>,
+    ) -> Bound<Vec<Scalar>> {
+        let outer = self.outer().map_or_else(Vec::new, |outer| outer.types.clone());
+        let mut group: Vec<Scalar> = unnest::columns(&outer, 0);
         for expr in group_by {
-            let scalar = self.group_item(expr, items, scope, width)?;
+            let scalar = self.group_item(expr, items, scope, width, subqueries)?;
             if !group.contains(&scalar) {
                 group.push(scalar);
             }
@@ -64,8 +136,16 @@ impl Lowerer<'_> {
     }
 
     /// One item: an input column by name, else an output column by name or number, else an expression.
-    fn group_item(&self, expr: &Expr, items: &[Item<'_>], scope: &Scope, width: usize) -> Bound<Scalar> {
-        let mut binder = Binder::new(self.catalog, scope, Clause::GroupBy, width);
+    fn group_item(
+        &mut self,
+        expr: &Expr,
+        items: &[Item<'_>],
+        scope: &Scope,
+        width: usize,
+        subqueries: &mut Vec<Applied>,
+    ) -> Bound<Scalar> {
+        let mut binder = Binder::new(self.catalog, scope, Clause::GroupBy, width).with_queries(self);
+        binder.applied = std::mem::take(subqueries);
         let value = match expr {
             Expr::Value(value) => match &value.value {
                 Value::Number(digits, _) => {
@@ -78,19 +158,27 @@ impl Lowerer<'_> {
                 }
                 _ => Err(Fault::syntax("non-integer constant in GROUP BY")),
             },
-            Expr::Identifier(ident) => match (scope.column(ident), output_named(&fold(ident), items)?) {
+            Expr::Identifier(ident) => match (scope.own_column(ident), output_named(&fold(ident), items)?) {
                 (Err(fault), Some(item)) if fault.code == "42703" => item.bind(&mut binder),
                 _ => binder.bind(expr),
             },
             Expr::Tuple(exprs) if exprs.is_empty() => Err(Fault::unsupported("GROUP BY () is")),
             expr => binder.bind(expr),
         };
+        *subqueries = binder.applied;
         let settled = value.and_then(Operand::settled).and_then(|(scalar, _)| groupable(&scalar.ty()).map(|()| scalar));
         settled.map_err(|fault| fault.within(expr))
     }
 }
 
 fn typed(operand: &Operand) -> Option<&Scalar> {
+    match operand {
+        Operand::Typed(scalar, _) => Some(scalar),
+        Operand::Unknown(_) => None,
+    }
+}
+
+fn typed_mut(operand: &mut Operand) -> Option<&mut Scalar> {
     match operand {
         Operand::Typed(scalar, _) => Some(scalar),
         Operand::Unknown(_) => None,

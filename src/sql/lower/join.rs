@@ -2,16 +2,19 @@
 
 use super::query::names;
 use super::select::Input;
-use super::{Lowered, Lowerer};
+use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
-use crate::plan::{JoinKind, Rel, join_key};
+use crate::plan::{Equality, JoinKind, Rel, unnest};
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::name::{fold, parts, relation};
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
+use crate::sql::bind::subquery::{Applied, Queries, Subquery, place_applied};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{RelationName, Schema};
-use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, TableAlias, TableFactor, TableWithJoins,
+};
 use std::sync::Arc;
 
 /// How the sides of a join combine, as written.
@@ -28,47 +31,225 @@ impl Lowerer<'_> {
     pub(super) fn from(&mut self, from: &[TableWithJoins]) -> Bound<Option<Input>> {
         let mut whole: Option<Input> = None;
         for tables in from {
-            let right = self.tables(tables)?;
             whole = Some(match whole {
-                None => right,
-                Some(left) => crossed(left, right).map_err(|fault| fault.within(tables))?,
+                None => self.tables(tables)?,
+                Some(left) if is_lateral(&tables.relation) => self.lateral_tables(left, tables)?,
+                Some(left) => {
+                    let right = self.tables(tables)?;
+                    self.crossed(left, right).map_err(|fault| fault.within(tables))?
+                }
             });
         }
         Ok(whole)
     }
 
     fn tables(&mut self, tables: &TableWithJoins) -> Bound<Input> {
-        let mut left = self.factor(&tables.relation)?;
-        for join in &tables.joins {
-            left = self.join(left, join)?;
-        }
-        Ok(left)
+        let left = self.factor(&tables.relation)?;
+        tables.joins.iter().try_fold(left, |left, join| self.join(left, join))
+    }
+
+    /// `left, LATERAL (…) JOIN …`: what follows joins with `left` and the subquery's rows together.
+    fn lateral_tables(&mut self, left: Input, tables: &TableWithJoins) -> Bound<Input> {
+        let (left, right, keys) = self.right_factor(left, &tables.relation)?;
+        let first = self.combined(Side::Inner, left, right, keys, None).map_err(|fault| fault.within(tables))?;
+        tables.joins.iter().try_fold(first, |left, join| match operator(&join.join_operator) {
+            Ok((Side::Right | Side::Full, _)) => {
+                Err(Fault::unsupported("a RIGHT or FULL JOIN behind LATERAL is").within(&join.relation))
+            }
+            _ => self.join(left, join),
+        })
     }
 
     fn join(&mut self, left: Input, join: &Join) -> Bound<Input> {
         let (side, constraint) = operator(&join.join_operator).map_err(|fault| fault.within(&join.relation))?;
-        let right = self.factor(&join.relation)?;
+        let (left, right, keys) = self.right_factor(left, &join.relation)?;
+        if is_lateral(&join.relation) && matches!(side, Side::Right | Side::Full) {
+            let message = "The combining JOIN type must be INNER or LEFT for a LATERAL reference";
+            return Err(Fault::new("42P10", message).within(&join.relation));
+        }
         let joined = match constraint {
-            JoinConstraint::None => crossed(left, right),
+            JoinConstraint::None => self.combined(side, left, right, keys, None),
             JoinConstraint::On(condition) => {
-                let width = left.rel.width();
-                let scope = left.scope.join(right.scope, width).map_err(|fault| fault.within(&join.relation))?;
-                let mut binder = Binder::new(self.catalog, &scope, Clause::On, 0);
-                let condition = binder.condition(condition, "JOIN/ON")?;
-                Ok(Input { rel: combined(side, left.rel, right.rel, condition), scope })
+                return self.on(side, left, right, keys, condition).map_err(|fault| fault.within(&join.relation));
             }
             JoinConstraint::Using(columns) => {
                 let idents: Vec<Ident> = columns.iter().map(using_column).collect::<Bound<_>>()?;
-                using(side, left, right, &idents)
+                self.using(side, left, right, keys, &idents)
             }
             JoinConstraint::Natural => {
                 let shared = |c: &&ScopeColumn| !c.merged && right.scope.star(None).any(|r| r.name == c.name);
                 let idents: Vec<Ident> =
                     left.scope.star(None).filter(shared).map(|c| Ident::with_quote('"', &c.name)).collect();
-                if idents.is_empty() { crossed(left, right) } else { using(side, left, right, &idents) }
+                match idents.is_empty() {
+                    true => self.combined(side, left, right, keys, None),
+                    false => self.using(side, left, right, keys, &idents),
+                }
             }
         };
         joined.map_err(|fault| fault.within(&join.relation))
+    }
+
+    /// A join's right side, and the keys on which the rows of a lateral one belong to rows of the left.
+    fn right_factor(&mut self, left: Input, factor: &TableFactor) -> Bound<(Input, Input, Vec<Equality>)> {
+        match factor {
+            TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
+                self.count(1).map_err(|fault| fault.within(factor))?;
+                let left = self.with_outer(left);
+                let scope = Scope { outer: self.outer(), ..left.scope.clone() };
+                let subquery = self.subquery(subquery, &scope)?;
+                let (rel, keys) = self.detached(&left.rel, &subquery);
+                let right = derived(rel, subquery, alias.as_ref())?;
+                Ok((left, right, keys))
+            }
+            factor => {
+                let right = self.factor(factor)?;
+                let left = if right.outer { self.with_outer(left) } else { left };
+                let keys = if right.outer { self.outer_keys() } else { Vec::new() };
+                Ok((left, right, keys))
+            }
+        }
+    }
+
+    /// The keys on which two relations that both begin with outer columns belong to the same outer row.
+    fn outer_keys(&self) -> Vec<Equality> {
+        let types = self.outer().map_or_else(Vec::new, |outer| outer.types.clone());
+        let columns = unnest::columns(&types, 0).into_iter();
+        columns.map(|column| Equality { left: column.clone(), right: column, null_safe: true }).collect()
+    }
+
+    /// The relation, beginning with the outer query's columns that are read.
+    pub(super) fn with_outer(&self, mut input: Input) -> Input {
+        let width = self.outer_width();
+        if !input.outer && width > 0 {
+            input.rel = unnest::join(JoinKind::Inner, self.unit(), input.rel, Vec::new());
+            input.scope.shift(width);
+        }
+        input.outer = true;
+        input
+    }
+
+    fn crossed(&self, left: Input, right: Input) -> Bound<Input> {
+        let left = if right.outer { self.with_outer(left) } else { left };
+        let keys = if right.outer { self.outer_keys() } else { Vec::new() };
+        self.combined(Side::Inner, left, right, keys, None)
+    }
+
+    /// The join on keys and a condition over left columns followed by right ones.
+    fn combined(
+        &self,
+        side: Side,
+        left: Input,
+        right: Input,
+        keys: Vec<Equality>,
+        condition: Option<Scalar>,
+    ) -> Bound<Input> {
+        let outer = left.outer || right.outer;
+        if outer && self.outer_width() > 0 && matches!(side, Side::Right | Side::Full) {
+            return Err(Fault::unsupported("a RIGHT or FULL JOIN that reads an outer query's column is"));
+        }
+        let scope = left.scope.join(right.scope, left.rel.width())?;
+        Ok(Input { rel: side.of(left.rel, right.rel, keys, condition), scope, outer })
+    }
+
+    /// The join ON a condition.
+    fn on(
+        &mut self,
+        side: Side,
+        mut left: Input,
+        mut right: Input,
+        keys: Vec<Equality>,
+        written: &Expr,
+    ) -> Bound<Input> {
+        let outer = self.outer_width();
+        // Bound as if the outer columns came first, and moved back if they do not and need not.
+        let ahead = if left.outer { 0 } else { outer };
+        let mut scope = left.scope.clone().join(right.scope.clone(), left.rel.width())?;
+        scope.shift(ahead);
+        scope.outer = self.outer();
+        let mut binder = Binder::new(self.catalog, &scope, Clause::On, 0).with_queries(self);
+        let mut condition = binder.condition(written, "JOIN/ON")?;
+        let mut subqueries = binder.applied;
+        let reads_outer = |scalar: &Scalar| !unnest::reads_from(scalar, outer);
+        if ahead > 0 && (reads_outer(&condition) || subqueries.iter().flat_map(Applied::outside).any(reads_outer)) {
+            left = self.with_outer(left);
+        } else {
+            let scalars = subqueries.iter_mut().flat_map(Applied::outside_mut).chain([&mut condition]);
+            scalars.for_each(|scalar| scalar.map_columns(&mut |column| column.checked_sub(ahead).unwrap_or(column)));
+        }
+        if subqueries.is_empty() {
+            return self.combined(side, left, right, keys, Some(condition));
+        }
+        if side == Side::Inner {
+            let mut joined = self.combined(side, left, right, keys, None)?;
+            joined.rel = self.restricted(joined.rel, condition, subqueries)?;
+            return Ok(joined);
+        }
+        // Their values become columns of the right side.
+        let width = left.rel.width();
+        let of_right = |scalar: &Scalar| unnest::reads_from(scalar, width);
+        if side != Side::Left || !subqueries.iter().flat_map(Applied::outside).all(of_right) {
+            return Err(Fault::unsupported(
+                "a subquery in the condition of an outer join, other than over its right side, is",
+            ));
+        }
+        let end = width + right.rel.width();
+        let scalars = subqueries.iter_mut().flat_map(Applied::outside_mut);
+        scalars.for_each(|scalar| scalar.map_columns(&mut |column| column.checked_sub(width).unwrap_or(column)));
+        place_applied(&mut condition, &|place| end + place);
+        right.rel = self.with_values(right.rel, subqueries)?;
+        self.combined(side, left, right, keys, Some(condition))
+    }
+
+    /// A join on equally named columns, which become one.
+    fn using(&self, side: Side, left: Input, right: Input, keys: Vec<Equality>, idents: &[Ident]) -> Bound<Input> {
+        let width = left.rel.width();
+        let (mut conditions, mut merged) = (Vec::new(), Vec::new());
+        for ident in idents {
+            let from = |scope: &Scope, which: &str| {
+                scope.own_column(ident).cloned().map_err(|fault| match fault.code {
+                    "42703" => Fault {
+                        message: format!(
+                            "column \"{}\" specified in USING clause does not exist in {which} table",
+                            fold(ident)
+                        ),
+                        ..fault
+                    },
+                    _ => fault,
+                })
+            };
+            let l = from(&left.scope, "left")?;
+            let mut r = from(&right.scope, "right")?;
+            r.position += width;
+            let operand = |c: &ScopeColumn| Operand::Typed(Scalar::Column(c.position, c.ty.clone()), c.modifier);
+            let equal = crate::sql::bind::expression::operator("=", vec![operand(&l), operand(&r)]);
+            conditions
+                .push(equal.and_then(|equal| equal.condition("JOIN/USING")).map_err(|fault| fault.at(ident.span))?);
+            merged.push((l, r));
+        }
+        let Input { rel, mut scope, outer } = self.combined(side, left, right, keys, Some(Scalar::And(conditions)))?;
+        let mut columns = Vec::with_capacity(scope.columns.len() + merged.len());
+        let mut expressions: Vec<Scalar> =
+            rel.columns().into_iter().enumerate().map(|(at, ty)| Scalar::Column(at, ty)).collect();
+        for ((l, r), ident) in merged.iter().zip(idents) {
+            columns.push(one_of_two(side, l, r, &mut expressions).map_err(|fault| fault.at(ident.span))?);
+        }
+        let is_merged = |column: &ScopeColumn| {
+            merged
+                .iter()
+                .any(|(l, r)| !column.merged && (column.position == l.position || column.position == r.position))
+        };
+        for mut column in scope.columns.drain(..) {
+            // A column that an earlier USING made is replaced by the new one.
+            if is_merged(&column) {
+                if column.table.is_none() {
+                    continue;
+                }
+                column.merged = true;
+            }
+            columns.push(column);
+        }
+        scope.columns = columns;
+        Ok(Input { rel: rel.map(expressions), scope, outer })
     }
 
     fn factor(&mut self, factor: &TableFactor) -> Bound<Input> {
@@ -85,11 +266,8 @@ impl Lowerer<'_> {
                     None => self.table(name, alias.as_ref()),
                 }
             }
-            TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
-                let lowered = self.query(subquery)?;
-                settled(lowered, alias.as_ref())
-            }
-            TableFactor::Derived { lateral: true, .. } => Err(Fault::unsupported("LATERAL is").within(factor)),
+            // A lateral one without a left side has nothing to read.
+            TableFactor::Derived { subquery, alias, sample: None, .. } => self.derived(subquery, alias.as_ref()),
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.tables(table_with_joins),
             TableFactor::NestedJoin { alias: Some(alias), .. } => {
                 Err(Fault::unsupported("an alias of a parenthesised join is").at(alias.name.span))
@@ -98,6 +276,23 @@ impl Lowerer<'_> {
             TableFactor::UNNEST { .. } => Err(Fault::unsupported("unnest in FROM is").within(factor)),
             other => Err(Fault::unsupported("this form of a table in FROM is").within(other)),
         }
+    }
+
+    /// A subquery in FROM. It reads no table beside it, but may read those of outer queries.
+    fn derived(&mut self, query: &Query, alias: Option<&TableAlias>) -> Bound<Input> {
+        if self.outer_width() == 0 {
+            let lowered = self.query(query)?;
+            return named(lowered, None, alias);
+        }
+        let subquery = self.subquery(query, &Scope::within(self.outer()))?;
+        if subquery.reads.is_empty() {
+            return derived(subquery.rel.clone(), subquery, alias);
+        }
+        let leaf = self.unit();
+        let (rel, keys) = self.detached(&leaf, &subquery);
+        let mut right = derived(rel, subquery, alias)?;
+        right.scope.shift(leaf.width());
+        Ok(Input { rel: Side::Inner.of(leaf, right.rel, keys, None), scope: right.scope, outer: true })
     }
 
     fn table(&mut self, written: &ObjectName, alias: Option<&TableAlias>) -> Bound<Input> {
@@ -118,7 +313,7 @@ impl Lowerer<'_> {
         let types = schema.columns.iter().map(|column| column.ty.clone()).collect();
         let rel = Rel::Get { relation: name.clone(), columns: types };
         let table = ScopeTable { name: name.name.clone(), schema: Some(name.schema.clone()), key };
-        let mut input = Input { rel, scope: scope_of(&schema, table) };
+        let mut input = Input { rel, scope: scope_of(&schema, table), outer: false };
         if let Some(alias) = alias {
             rename(&mut input.scope, alias)?;
         }
@@ -148,6 +343,11 @@ fn operator(operator: &JoinOperator) -> Bound<(Side, &JoinConstraint)> {
     }
 }
 
+/// Whether a table of the FROM list may read those before it.
+fn is_lateral(factor: &TableFactor) -> bool {
+    matches!(factor, TableFactor::Derived { lateral: true, .. })
+}
+
 fn relations(rel: &Rel) -> usize {
     1 + rel.inputs().into_iter().map(relations).sum::<usize>()
 }
@@ -168,12 +368,22 @@ fn scope_of(schema: &Arc<Schema>, table: ScopeTable) -> Scope {
         position,
         merged: false,
     });
-    Scope { columns: columns.collect(), tables: vec![table] }
+    Scope { columns: columns.collect(), tables: vec![table], outer: None }
 }
 
-/// A subquery in FROM: open literals become text there.
-fn settled(lowered: Lowered, alias: Option<&TableAlias>) -> Bound<Input> {
-    named(lowered, None, alias)
+/// A subquery in FROM whose own columns follow those it reads.
+fn derived(rel: Rel, subquery: Subquery, alias: Option<&TableAlias>) -> Bound<Input> {
+    let Subquery { names, columns, reads, .. } = subquery;
+    let mut expressions = unnest::columns(&rel.columns()[..reads.len()], 0);
+    let mut output = Vec::with_capacity(columns.len());
+    for (name, column) in names.into_iter().zip(columns) {
+        let (scalar, modifier) = column.settled()?;
+        output.push(OutputColumn { name, ty: scalar.ty(), modifier, open: None });
+        expressions.push(scalar);
+    }
+    let mut input = named(Lowered { rel: rel.map(expressions), columns: output }, None, alias)?;
+    input.scope.shift(reads.len());
+    Ok(input)
 }
 
 fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bound<Input> {
@@ -187,11 +397,11 @@ fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bou
     });
     // An unnamed subquery has a name nobody can write.
     let table = ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None };
-    let mut scope = Scope { columns: columns.collect(), tables: vec![table] };
+    let mut scope = Scope { columns: columns.collect(), tables: vec![table], outer: None };
     if let Some(alias) = alias {
         rename(&mut scope, alias)?;
     }
-    Ok(Input { rel: lowered.rel, scope })
+    Ok(Input { rel: lowered.rel, scope, outer: false })
 }
 
 /// Gives a one-table scope its alias.
@@ -212,100 +422,31 @@ fn rename(scope: &mut Scope, alias: &TableAlias) -> Bound<()> {
     Ok(())
 }
 
-fn crossed(left: Input, right: Input) -> Bound<Input> {
-    let width = left.rel.width();
-    let rel = Rel::Join {
-        kind: JoinKind::Inner,
-        left: Box::new(left.rel),
-        right: Box::new(right.rel),
-        on: Vec::new(),
-        residual: Vec::new(),
-    };
-    Ok(Input { rel, scope: left.scope.join(right.scope, width)? })
-}
-
-/// The join on a condition over left columns followed by right ones. Its equalities between the sides become keys.
-fn combined(side: Side, left: Rel, right: Rel, condition: Scalar) -> Rel {
-    let (left_width, right_width) = (left.width(), right.width());
-    let mut conjuncts = match condition {
-        Scalar::And(operands) => operands,
-        condition => vec![condition],
-    };
-    let (kind, left, right, width) = match side {
-        Side::Inner => (JoinKind::Inner, left, right, left_width),
-        Side::Left => (JoinKind::Left, left, right, left_width),
-        Side::Full => (JoinKind::Full, left, right, left_width),
-        Side::Right => {
-            let swap = |column: usize| if column < left_width { column + right_width } else { column - left_width };
-            conjuncts.iter_mut().for_each(|conjunct| conjunct.map_columns(&mut { swap }));
-            (JoinKind::Left, right, left, right_width)
-        }
-    };
-    let (mut on, mut residual) = (Vec::new(), Vec::new());
-    for conjunct in conjuncts {
-        match join_key(conjunct, width) {
-            Ok(pair) => on.push(pair),
-            Err(conjunct) => residual.push(conjunct),
-        }
-    }
-    let join = Rel::Join { kind, left: Box::new(left), right: Box::new(right), on, residual };
-    match side {
-        Side::Inner | Side::Left | Side::Full => join,
-        Side::Right => {
-            let order: Vec<usize> = (right_width..right_width + left_width).chain(0..right_width).collect();
-            join.project(&order)
-        }
-    }
-}
-
-/// A join on equally named columns, which become one.
-fn using(side: Side, left: Input, right: Input, idents: &[Ident]) -> Bound<Input> {
-    let width = left.rel.width();
-    let (mut conditions, mut merged) = (Vec::new(), Vec::new());
-    for ident in idents {
-        let from = |scope: &Scope, which: &str| {
-            scope.column(ident).cloned().map_err(|fault| match fault.code {
-                "42703" => Fault {
-                    message: format!(
-                        "column \"{}\" specified in USING clause does not exist in {which} table",
-                        fold(ident)
-                    ),
-                    ..fault
-                },
-                _ => fault,
-            })
+impl Side {
+    /// The join on keys and a condition over left columns followed by right ones.
+    fn of(self, left: Rel, right: Rel, keys: Vec<Equality>, condition: Option<Scalar>) -> Rel {
+        let (left_width, right_width) = (left.width(), right.width());
+        let (kind, left, right) = match self {
+            Side::Inner => (JoinKind::Inner, left, right),
+            Side::Left => (JoinKind::Left, left, right),
+            Side::Full => (JoinKind::Full, left, right),
+            Side::Right => (JoinKind::Left, right, left),
         };
-        let l = from(&left.scope, "left")?;
-        let mut r = from(&right.scope, "right")?;
-        r.position += width;
-        let operand = |c: &ScopeColumn| Operand::Typed(Scalar::Column(c.position, c.ty.clone()), c.modifier);
-        let equal = crate::sql::bind::expression::operator("=", vec![operand(&l), operand(&r)]);
-        conditions.push(equal.and_then(|equal| equal.condition("JOIN/USING")).map_err(|fault| fault.at(ident.span))?);
-        merged.push((l, r));
-    }
-    let mut scope = left.scope.join(right.scope, width)?;
-    let rel = combined(side, left.rel, right.rel, Scalar::And(conditions));
-    let mut columns = Vec::with_capacity(scope.columns.len() + merged.len());
-    let mut expressions: Vec<Scalar> =
-        rel.columns().into_iter().enumerate().map(|(at, ty)| Scalar::Column(at, ty)).collect();
-    for ((l, r), ident) in merged.iter().zip(idents) {
-        columns.push(one_of_two(side, l, r, &mut expressions).map_err(|fault| fault.at(ident.span))?);
-    }
-    let is_merged = |column: &ScopeColumn| {
-        merged.iter().any(|(l, r)| !column.merged && (column.position == l.position || column.position == r.position))
-    };
-    for mut column in scope.columns.drain(..) {
-        // A column that an earlier USING made is replaced by the new one.
-        if is_merged(&column) {
-            if column.table.is_none() {
-                continue;
-            }
-            column.merged = true;
+        let mut conditions: Vec<Scalar> = condition.into_iter().collect();
+        if self == Side::Right {
+            let swap = |column: usize| if column < left_width { column + right_width } else { column - left_width };
+            conditions.iter_mut().for_each(|condition| condition.map_columns(&mut { swap }));
         }
-        columns.push(column);
+        let mut join = unnest::join(kind, left, right, conditions);
+        if let Rel::Join { on, .. } = &mut join {
+            on.splice(0..0, keys);
+        }
+        if self == Side::Right {
+            let order: Vec<usize> = (right_width..right_width + left_width).chain(0..right_width).collect();
+            join = join.project(&order);
+        }
+        join
     }
-    scope.columns = columns;
-    Ok(Input { rel: rel.map(expressions), scope })
 }
 
 /// The column that two become: of the type both meet in, and the side's that keeps all its rows; of a full join the one that is not

@@ -5,12 +5,13 @@ mod join;
 mod query;
 mod select;
 mod set_op;
+mod subquery;
 mod values;
 
 use super::catalog::Catalog;
 use super::error::{Bound, Fault};
 use crate::expr::{CastContext, Scalar};
-use crate::plan::{Rel, derive};
+use crate::plan::{Rel, derive, unnest};
 use crate::value::{Column, RelationName, Schema, Type};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use super::bind::operand::Operand;
 use super::parse::Definition;
 use sqlparser::ast::Ident;
+use subquery::Around;
 
 /// How many relations and subqueries one view may name, common table expressions counted wherever they are used.
 const MAX_RELATIONS: usize = 500;
@@ -32,7 +34,7 @@ struct OutputColumn {
     open: Option<Operand>,
 }
 
-/// A query, lowered.
+/// A query, lowered. Its relation begins with the columns it reads of the queries around it; its own follow.
 #[derive(Clone, Debug)]
 struct Lowered {
     rel: Rel,
@@ -42,12 +44,13 @@ struct Lowered {
 impl Lowered {
     /// The rows with these column types.
     fn converted(self, types: &[Type]) -> Bound<Lowered> {
-        let mut expressions = Vec::with_capacity(types.len());
+        let outer = self.rel.width() - self.columns.len();
+        let mut expressions = unnest::columns(&self.rel.columns()[..outer], 0);
         let mut columns = self.columns;
         for (position, (column, ty)) in columns.iter_mut().zip(types).enumerate() {
             let operand = match column.open.take() {
                 Some(open) => open,
-                None => Operand::Typed(Scalar::Column(position, column.ty.clone()), column.modifier),
+                None => Operand::Typed(Scalar::Column(outer + position, column.ty.clone()), column.modifier),
             };
             expressions.push(operand.cast(ty, -1, CastContext::Implicit)?.settled()?.0);
             if column.ty != *ty {
@@ -76,12 +79,18 @@ pub(super) struct Lowerer<'a> {
     pub(super) views: &'a BTreeMap<RelationName, Arc<Schema>>,
     /// Common table expressions in scope, innermost last.
     ctes: Vec<HashMap<String, Lowered>>,
+    /// What the query being lowered is inside of.
+    around: Option<Around>,
+    /// How many queries that is.
+    nesting: usize,
+    /// The relations that stand for values of outer queries' columns.
+    leaves: HashMap<RelationName, Arc<Schema>>,
     relations: usize,
 }
 
 impl<'a> Lowerer<'a> {
     pub(super) fn new(catalog: &'a Catalog, views: &'a BTreeMap<RelationName, Arc<Schema>>) -> Lowerer<'a> {
-        Lowerer { catalog, views, ctes: Vec::new(), relations: 0 }
+        Lowerer { catalog, views, ctes: Vec::new(), around: None, nesting: 0, leaves: HashMap::new(), relations: 0 }
     }
 
     /// The definition's plan and schema.
@@ -90,8 +99,9 @@ impl<'a> Lowerer<'a> {
             Fault::new("42601", "CREATE VIEW specifies more column names than columns")
         })?;
         let types: Vec<Type> = lowered.columns.iter().map(|column| column.ty.clone()).collect();
-        let Lowered { rel, columns } = lowered.converted(&types)?;
+        let Lowered { mut rel, columns } = lowered.converted(&types)?;
         refuse_duplicates(&columns)?;
+        unnest::tighten(&mut rel, &|rel| derive(rel, &|name| self.schema(name)).nullable);
         let properties = derive(&rel, &|name| self.schema(name));
         let key = properties.key();
         let columns = columns.into_iter().zip(properties.nullable).map(|(column, nullable)| Column {
@@ -105,7 +115,7 @@ impl<'a> Lowerer<'a> {
 
     /// The schema of an input or a view lowered before.
     fn schema(&self, name: &RelationName) -> Option<Arc<Schema>> {
-        self.views.get(name).or_else(|| self.catalog.get(name)).cloned()
+        self.views.get(name).or_else(|| self.catalog.get(name)).or_else(|| self.leaves.get(name)).cloned()
     }
 
     /// Counts a relation of the plan.

@@ -23,7 +23,7 @@ impl Lowerer<'_> {
         }
         for Cte { alias, query, .. } in &with.cte_tables {
             let name = fold(&alias.name);
-            let lowered = self.query(query)?;
+            let lowered = self.common(query)?;
             let lowered = lowered.renamed(&names(&alias.columns)?, |available, written| {
                 Fault::new(
                     "42P10",
@@ -37,6 +37,19 @@ impl Lowerer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The query of a common table expression, which is computed once and so reads nothing of the queries around it.
+    fn common(&mut self, query: &Query) -> Bound<Lowered> {
+        let around = self.around.take();
+        let lowered = self.query(query);
+        self.around = around;
+        match lowered {
+            Err(fault) if self.around.is_some() && matches!(fault.code, "42703" | "42P01") => {
+                Err(fault.hint("A WITH query inside a subquery cannot read the columns of the query around it yet."))
+            }
+            lowered => lowered,
+        }
     }
 
     /// The common table expression of that name.

@@ -2,14 +2,13 @@
 
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::Scalar;
-use crate::plan::Rel;
+use crate::plan::{Rel, unnest};
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::label::label;
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
-use crate::value::Row;
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, ObjectNamePart, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned,
     WildcardAdditionalOptions,
@@ -19,13 +18,8 @@ use sqlparser::ast::{
 pub(super) struct Input {
     pub(super) rel: Rel,
     pub(super) scope: Scope,
-}
-
-impl Input {
-    /// One row without columns.
-    fn nothing() -> Input {
-        Input { rel: Rel::Constant { rows: vec![Row::default()], columns: Vec::new() }, scope: Scope::default() }
-    }
+    /// Whether the relation begins with the columns of outer queries.
+    pub(super) outer: bool,
 }
 
 /// An item of the select list, stars replaced by the columns they stand for.
@@ -55,11 +49,13 @@ impl ItemValue<'_> {
 impl Lowerer<'_> {
     pub(super) fn select(&mut self, select: &Select) -> Bound<Lowered> {
         refuse_clauses(select)?;
-        let mut input = self.from(&select.from)?.unwrap_or_else(Input::nothing);
+        let mut input = match self.from(&select.from)? {
+            Some(input) => self.with_outer(input),
+            None => Input { rel: self.unit(), scope: Scope::default(), outer: true },
+        };
+        input.scope.outer = self.outer();
         if let Some(selection) = &select.selection {
-            let mut binder = Binder::new(self.catalog, &input.scope, Clause::Where, input.rel.width());
-            let predicate = binder.condition(selection, "WHERE")?;
-            input.rel = input.rel.filter(vec![predicate]);
+            input.rel = self.selected(input.rel, &input.scope, selection)?;
         }
         let items = self.items(select, &input.scope)?;
         let GroupByExpr::Expressions(group_by, modifiers) = &select.group_by else {
@@ -69,7 +65,7 @@ impl Lowerer<'_> {
             return Err(Fault::unsupported("GROUPING SETS, CUBE and ROLLUP are").within(&select.group_by));
         }
         let (rel, values) = self.projected(input, &items, group_by, select.having.as_ref())?;
-        let lowered = output(rel, &items, values)?;
+        let lowered = output(rel, self.outer_width(), &items, values)?;
         match &select.distinct {
             None | Some(Distinct::All) => Ok(lowered),
             Some(Distinct::Distinct) => distinct(lowered).map_err(|fault| fault.within(select)),
@@ -78,6 +74,14 @@ impl Lowerer<'_> {
                 Err(Fault::unsupported("DISTINCT ON is").at(place))
             }
         }
+    }
+
+    /// The rows for which WHERE is true.
+    fn selected(&mut self, rel: Rel, scope: &Scope, selection: &Expr) -> Bound<Rel> {
+        let mut binder = Binder::new(self.catalog, scope, Clause::Where, rel.width()).with_queries(self);
+        let predicate = binder.condition(selection, "WHERE")?;
+        let applied = binder.applied;
+        self.restricted(rel, predicate, applied)
     }
 
     /// The select list with stars replaced.
@@ -124,8 +128,8 @@ fn stars<'a>(scope: &Scope, table: Option<usize>) -> Bound<Vec<Item<'a>>> {
 }
 
 /// The select list as the query's columns. Open literals stay open for a set operation around it, and are text meanwhile.
-fn output(rel: Rel, items: &[Item<'_>], values: Vec<Operand>) -> Bound<Lowered> {
-    let (mut columns, mut expressions) = (Vec::new(), Vec::new());
+fn output(rel: Rel, outer: usize, items: &[Item<'_>], values: Vec<Operand>) -> Bound<Lowered> {
+    let (mut columns, mut expressions) = (Vec::new(), unnest::columns(&rel.columns()[..outer], 0));
     for (item, value) in items.iter().zip(values) {
         let open = matches!(value, Operand::Unknown(_)).then(|| value.clone());
         let (scalar, modifier) = value.settled()?;

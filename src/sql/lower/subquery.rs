@@ -1,0 +1,432 @@
+//! Subqueries in expressions, as joins with the relation around them.
+
+use super::Lowerer;
+use crate::expr::{AggregateFunction, CastContext, Scalar, cast};
+use crate::plan::unnest::{below_maps, columns, completed, join, pairs, reads_leaf, replace, without_leaf};
+use crate::plan::unnest::{reads_before, substitute};
+use crate::plan::{Aggregate, Equality, JoinKind, Rel, derive, is_nullable};
+use crate::sql::bind::expression::operator;
+use crate::sql::bind::operand::Operand;
+use crate::sql::bind::scope::{Outer, Scope};
+use crate::sql::bind::subquery::{
+    Applied, Comparison, Queries, Subquery, Test, applied, numbered, place_applied, reads_applied,
+};
+use crate::sql::error::{Bound, Fault};
+use crate::value::{Column, Datum, RelationName, Row, Schema, Type};
+use sqlparser::ast::Query;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Queries inside queries; each level is lowered twice, once to find out what it reads.
+const MAX_NESTING: usize = 8;
+
+/// What a query inside another is lowered over.
+#[derive(Clone, Debug)]
+pub(super) struct Around {
+    /// What it may name of the other query.
+    pub(super) outer: Rc<Outer>,
+    /// The relation of the values of the columns it reads, each combination once.
+    pub(super) leaf: Rel,
+}
+
+impl Queries for Lowerer<'_> {
+    fn subquery(&mut self, query: &Query, scope: &Scope) -> Bound<Subquery> {
+        if self.nesting == MAX_NESTING {
+            let message = format!("queries nest deeper than {MAX_NESTING} levels");
+            return Err(Fault::new("54001", message).within(query));
+        }
+        let visible = scope.visible();
+        let counted = self.relations;
+        let around = self.around(scope, &visible);
+        self.lowered_within(query, around.clone())?;
+        let places: Vec<usize> = visible.keys().copied().collect();
+        let read: Vec<usize> = around.outer.read().into_iter().map(|place| places[place]).collect();
+        self.relations = counted;
+
+        let reads: BTreeMap<usize, Type> = read.iter().map(|place| (*place, visible[place].clone())).collect();
+        let around = self.around(scope, &reads);
+        let lowered = self.lowered_within(query, around.clone())?;
+        if let Some(outer) = &scope.outer {
+            read.iter().filter(|place| **place < outer.width()).for_each(|place| outer.touch(*place));
+        }
+        let width = around.outer.width();
+        let Rel::Get { relation: leaf, .. } = around.leaf else { return Err(Fault::new("XX000", "no leaf")) };
+        let names = lowered.columns.iter().map(|column| column.name.clone()).collect();
+        let own = lowered.columns.into_iter().enumerate().map(|(place, column)| match column.open {
+            Some(open) => open,
+            None => Operand::Typed(Scalar::Column(width + place, column.ty), column.modifier),
+        });
+        let columns = own.collect();
+        let mut reads: Vec<Scalar> = reads.into_iter().map(|(place, ty)| Scalar::Column(place, ty)).collect();
+        // Equal values of different form (1.0 and 1.00) may give different results: which of them it is belongs to the value.
+        let forms = reads.iter().filter(|read| !read.ty().is_canonical());
+        let forms = forms.map(|read| cast(read.clone(), &Type::Text, -1, CastContext::Explicit));
+        let forms = forms.collect::<Result<Vec<Scalar>, _>>()?;
+        reads.extend(forms);
+        Ok(Subquery { rel: lowered.rel, leaf, reads, names, columns })
+    }
+}
+
+impl Lowerer<'_> {
+    fn around(&mut self, scope: &Scope, columns: &BTreeMap<usize, Type>) -> Around {
+        let name = RelationName { schema: String::new(), name: format!("outer {}", self.leaves.len()) };
+        let forms = columns.values().filter(|ty| !ty.is_canonical()).map(|_| Type::Text);
+        let types: Vec<Type> = columns.values().cloned().chain(forms).collect();
+        let schema = types.iter().map(|ty| Column::new("", ty.clone(), true)).collect();
+        self.leaves.insert(name.clone(), Arc::new(Schema::table(schema, Some((0..types.len()).collect()))));
+        let leaf = Rel::Get { relation: name, columns: types.clone() };
+        Around { outer: Rc::new(scope.around(columns, types)), leaf }
+    }
+
+    fn lowered_within(&mut self, query: &Query, around: Around) -> Bound<super::Lowered> {
+        let before = self.around.replace(around);
+        self.nesting += 1;
+        let lowered = self.query(query);
+        self.nesting -= 1;
+        self.around = before;
+        lowered
+    }
+
+    /// How many columns of outer queries the relations of the query being lowered begin with.
+    pub(super) fn outer_width(&self) -> usize {
+        self.around.as_ref().map_or(0, |around| around.outer.width())
+    }
+
+    /// What is in scope besides a query's own tables.
+    pub(super) fn outer(&self) -> Option<Rc<Outer>> {
+        self.around.as_ref().map(|around| around.outer.clone())
+    }
+
+    /// A row without columns of its own, for every combination of the outer query's.
+    pub(super) fn unit(&self) -> Rel {
+        match &self.around {
+            Some(around) if around.outer.width() > 0 => around.leaf.clone(),
+            _ => Rel::Constant { rows: vec![Row::default()], columns: Vec::new() },
+        }
+    }
+
+    /// The relation with the values of subqueries behind its own columns.
+    pub(super) fn with_values(&mut self, rel: Rel, mut subqueries: Vec<Applied>) -> Bound<Rel> {
+        let width = rel.width();
+        let base = rel.clone();
+        let mut rel = rel;
+        for subquery in &mut subqueries {
+            subquery.outside_mut().into_iter().for_each(|scalar| place_applied(scalar, &|place| width + place));
+            rel = self.with_value(rel, &base, subquery)?;
+        }
+        Ok(rel)
+    }
+
+    /// The rows for which a condition holds. Where a subquery is all of a conjunct, rows with or without a partner are what it asks for.
+    pub(super) fn restricted(&mut self, rel: Rel, condition: Scalar, subqueries: Vec<Applied>) -> Bound<Rel> {
+        let width = rel.width();
+        let (plain, queried): (Vec<Scalar>, Vec<Scalar>) =
+            conjuncts(condition).into_iter().partition(|conjunct| !reads_applied(conjunct));
+        let mut rel = rel.filter(plain);
+        let (mut rest, mut alone) = (Vec::new(), Vec::new());
+        for conjunct in queried {
+            match whole(&conjunct) {
+                Some((place, negated)) if self.is_join(&rel, &subqueries[place], negated) => {
+                    alone.push((place, negated))
+                }
+                _ => rest.push(conjunct),
+            }
+        }
+        for (place, negated) in &alone {
+            rel = self.partnered(rel, &subqueries[*place], *negated)?;
+        }
+        if rest.is_empty() {
+            return Ok(rel);
+        }
+        // What stands alone is decided; its value is not needed.
+        let needed: Vec<usize> =
+            (0..subqueries.len()).filter(|place| !alone.iter().any(|(other, _)| other == place)).collect();
+        let position = |place: usize| needed.iter().position(|needed| *needed == place).unwrap_or(usize::MAX);
+        let mut kept: Vec<Applied> = needed.iter().map(|place| subqueries[*place].clone()).collect();
+        for subquery in &mut kept {
+            subquery.outside_mut().into_iter().for_each(|scalar| renumber_applied(scalar, &position));
+        }
+        rest.iter_mut().for_each(|scalar| place_applied(scalar, &|place| width + position(place)));
+        let all: Vec<usize> = (0..width).collect();
+        Ok(self.with_values(rel, kept)?.filter(rest).project(&all))
+    }
+
+    /// Whether having a partner, or having none, is all that is asked.
+    fn is_join(&self, rel: &Rel, subquery: &Applied, negated: bool) -> bool {
+        if subquery.outside().into_iter().any(reads_applied) {
+            return false;
+        }
+        match &subquery.test {
+            Test::Exists => true,
+            Test::In(_) if !negated => true,
+            Test::In(comparisons) => {
+                let (left, right) = (self.nullable(rel), self.nullable(&subquery.subquery.rel));
+                let null =
+                    |Comparison { left: l, right: r, .. }: &Comparison| is_nullable(l, &left) || is_nullable(r, &right);
+                !comparisons.iter().any(null)
+            }
+            Test::Any(_) => !negated,
+            Test::All(_) | Test::Value(_) => false,
+        }
+    }
+
+    fn nullable(&self, rel: &Rel) -> Vec<bool> {
+        derive(rel, &|name| self.schema(name)).nullable
+    }
+
+    /// The rows that have a partner among the subquery's, or those that have none.
+    fn partnered(&mut self, rel: Rel, Applied { subquery, test }: &Applied, negated: bool) -> Bound<Rel> {
+        let kind = if negated { JoinKind::Anti } else { JoinKind::Semi };
+        let comparisons = match test {
+            Test::In(comparisons) | Test::Any(comparisons) => comparisons.as_slice(),
+            Test::Exists | Test::Value(_) | Test::All(_) => &[],
+        };
+        let width = rel.width();
+        let (base, values) = below_maps(&subquery.rel);
+        let (other, conditions, first) = match pairs(base, &subquery.leaf) {
+            Some((other, conditions)) => (other.clone(), conditions, subquery.reads.len()),
+            None if !reads_leaf(base, &subquery.leaf) => (base.clone(), Vec::new(), 0),
+            None => {
+                let (right, keys) = self.detached(&rel, subquery);
+                let mut on = keys;
+                let compared = comparisons.iter().map(|c| c.of(c.left.clone(), moved(&c.right, width))).collect();
+                let Rel::Join { left, right, on: more, residual, .. } = join(kind, rel, right, compared) else {
+                    return Err(Fault::new("XX000", "no join"));
+                };
+                on.extend(more);
+                return Ok(Rel::Join { kind, left, right, on, residual });
+            }
+        };
+        // The pairs of outer rows and the subquery's are those of the leaf's rows and the subquery's.
+        let mut sides = if first == 0 { Vec::new() } else { subquery.reads.clone() };
+        sides.extend(columns(&other.columns(), width));
+        let values: Vec<Scalar> = values.iter().map(|value| substitute(value, &sides)).collect();
+        let compared = comparisons.iter().map(|c| c.of(c.left.clone(), substitute(&c.right, &values)));
+        let conditions = conditions.iter().map(|condition| substitute(condition, &sides)).chain(compared);
+        Ok(join(kind, rel, other, conditions.collect()))
+    }
+
+    /// The subquery without its leaf, and the keys on which it is to be joined with the relation around it.
+    pub(super) fn detached(&self, rel: &Rel, subquery: &Subquery) -> (Rel, Vec<Equality>) {
+        let width = subquery.reads.len();
+        let (right, null_safe) = match without_leaf(&subquery.rel, &subquery.leaf, width) {
+            Some(right) => (right, false),
+            None => {
+                let mut right = subquery.rel.clone();
+                replace(&mut right, &subquery.leaf, &self.values_of(rel, &subquery.reads));
+                (right, true)
+            }
+        };
+        let key = |(at, read): (usize, &Scalar)| Equality {
+            left: read.clone(),
+            right: Scalar::Column(at, read.ty()),
+            null_safe,
+        };
+        let keys = subquery.reads.iter().enumerate().map(key).collect();
+        (right, keys)
+    }
+
+    /// The combinations of values that expressions have, each once.
+    fn values_of(&self, rel: &Rel, expressions: &[Scalar]) -> Rel {
+        let values = rel.clone().map(expressions.to_vec());
+        match derive(&values, &|name| self.schema(name)).keys.is_empty() {
+            true => Rel::Distinct { input: Box::new(values) },
+            false => values,
+        }
+    }
+
+    /// The relation with the value of one subquery behind its columns. Which values the subquery is to be computed for is told by
+    /// `base`, the relation before other subqueries were added, if it can tell.
+    fn with_value(&mut self, rel: Rel, base: &Rel, Applied { subquery, test }: &Applied) -> Bound<Rel> {
+        let around = match subquery.reads.iter().all(|read| reads_before(read, base.width())) {
+            true => base.clone(),
+            false => rel.clone(),
+        };
+        match test {
+            Test::Value(value) => self.with_only_value(rel, &around, subquery, value),
+            Test::Exists => self.with_existence(rel, &around, subquery),
+            Test::In(comparisons) => match comparisons.as_slice() {
+                [comparison] => self.with_membership(rel, &around, subquery, comparison),
+                _ => self.with_counts(rel, subquery, comparisons, true),
+            },
+            Test::Any(comparisons) => self.with_counts(rel, subquery, comparisons, true),
+            Test::All(comparisons) => self.with_counts(rel, subquery, comparisons, false),
+        }
+    }
+
+    fn with_only_value(&self, rel: Rel, around: &Rel, subquery: &Subquery, value: &Scalar) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let width = rel.width();
+        let (base, values) = below_maps(&subquery.rel);
+        if let Some(groups) = completed(base, &subquery.leaf) {
+            // Every outer row has its one value, of its group or of no rows.
+            let grouped = Subquery { rel: groups.clone(), ..subquery.clone() };
+            let (right, on) = self.detached(around, &grouped);
+            let sides: Vec<Scalar> = subquery.reads.iter().cloned().chain(columns(&right.columns(), width)).collect();
+            let values: Vec<Scalar> = values.iter().map(|v| substitute(v, &sides)).collect();
+            let value = substitute(value, &values);
+            return Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()));
+        }
+        let (right, on) = self.detached(around, subquery);
+        let reads = subquery.reads.len();
+        let keys = derive(&right, &|name| self.schema(name)).keys;
+        if !keys.iter().any(|key| key.iter().all(|column| *column < reads)) {
+            return Err(Fault::unsupported("a subquery as a value that may have more than one row is")
+                .hint("Make it an aggregate such as max(…), or compare its key with = in its WHERE."));
+        }
+        let value = moved(value, width);
+        Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()))
+    }
+
+    fn with_existence(&self, rel: Rel, around: &Rel, subquery: &Subquery) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let (width, reads) = (rel.width(), subquery.reads.len());
+        let (right, on) = self.detached(around, subquery);
+        let keys: Vec<usize> = (0..reads).collect();
+        let found = marked(Rel::Distinct { input: Box::new(right.project(&keys)) });
+        let exists = call("is not null", vec![Scalar::Column(width + reads, Type::Bool)])?;
+        Ok(left_join(rel, found, on).map(own.into_iter().chain([exists]).collect()))
+    }
+
+    /// Of one column: true if it is among the values, null if it is not but might be, for a null on either side.
+    fn with_membership(&self, rel: Rel, around: &Rel, subquery: &Subquery, comparison: &Comparison) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let (width, reads) = (rel.width(), subquery.reads.len());
+        let (right, on) = self.detached(around, subquery);
+        let mut projected: Vec<Scalar> = columns(&right.columns()[..reads], 0);
+        projected.push(comparison.right.clone());
+        let values = right.map(projected);
+        let (left_null, right_null) =
+            (is_nullable(&comparison.left, &self.nullable(&rel)), self.nullable(&values)[reads]);
+        let found = marked(Rel::Distinct { input: Box::new(values.clone()) });
+        let ty = comparison.right.ty();
+        let equal = comparison.of(comparison.left.clone(), Scalar::Column(width + reads, ty.clone()));
+        let matched_column = Scalar::Column(width + reads + 1, Type::Bool);
+        let Rel::Join { left, right, on: more, residual, .. } = join(JoinKind::Left, rel, found, vec![equal]) else {
+            return Err(Fault::new("XX000", "no join"));
+        };
+        let keys = on.iter().cloned().chain(more).collect();
+        let with_match = Rel::Join { kind: JoinKind::Left, left, right, on: keys, residual };
+        let matched = call("is not null", vec![matched_column])?;
+        let with_match = with_match.map(own.iter().cloned().chain([matched]).collect());
+        if !left_null && !right_null {
+            return Ok(with_match);
+        }
+        // How many rows there are to be among, and how many of them are not null.
+        let group = columns(&values.columns()[..reads], 0);
+        let aggregates = vec![count(None), count(Some(Scalar::Column(reads, ty)))];
+        let counts = Rel::Reduce { input: Box::new(values), group, aggregates };
+        let with_counts = left_join(with_match, counts, on);
+        let (matched, rows) = (Scalar::Column(width, Type::Bool), Scalar::Column(width + 1 + reads, Type::Int8));
+        let not_null = Scalar::Column(width + 2 + reads, Type::Int8);
+        let unknown =
+            Scalar::Or(vec![call("is null", vec![comparison.left.clone()])?, call("<", vec![not_null, rows.clone()])?]);
+        let none = call("=", vec![Scalar::Coalesce(vec![rows, zero()], Type::Int8), zero()])?;
+        let value = case(vec![(matched, boolean(true)), (none, boolean(false)), (unknown, null())], boolean(false));
+        Ok(with_counts.map(own.into_iter().chain([value]).collect()))
+    }
+
+    /// Any comparison with any number of columns: every value that is compared meets every row it is compared with, and the outcomes
+    /// are counted.
+    fn with_counts(&self, rel: Rel, subquery: &Subquery, comparisons: &[Comparison], any: bool) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let (width, reads) = (rel.width(), subquery.reads.len());
+        let compared = comparisons.iter().map(|comparison| comparison.left.clone());
+        let keys: Vec<Scalar> = subquery.reads.iter().cloned().chain(compared).collect();
+        let values = self.values_of(&rel, &keys);
+        let value_columns = columns(&values.columns(), 0);
+        let inner = Subquery { reads: value_columns[..reads].to_vec(), ..subquery.clone() };
+        let (right, on) = self.detached(&values, &inner);
+        let pairs = Rel::Join {
+            kind: JoinKind::Inner,
+            left: Box::new(values),
+            right: Box::new(right),
+            on,
+            residual: Vec::new(),
+        };
+        let outcomes = comparisons.iter().enumerate().map(|(at, comparison)| {
+            comparison.of(value_columns[reads + at].clone(), moved(&comparison.right, keys.len()))
+        });
+        let outcome = Scalar::And(outcomes.collect());
+        let pairs = pairs.map(value_columns.iter().cloned().chain([outcome]).collect());
+        let outcome = Scalar::Column(keys.len(), Type::Bool);
+        let (decides, unknown) = (if any { "is true" } else { "is false" }, call("is null", vec![outcome.clone()])?);
+        let counted = |filter: Scalar| Aggregate { filter: Some(filter), ..count(None) };
+        let aggregates = vec![counted(call(decides, vec![outcome])?), counted(unknown)];
+        let counts = Rel::Reduce { input: Box::new(pairs), group: value_columns, aggregates };
+        let key = |(at, left): (usize, Scalar)| {
+            let right = Scalar::Column(at, left.ty());
+            Equality { left, right, null_safe: true }
+        };
+        let on: Vec<Equality> = keys.iter().cloned().enumerate().map(key).collect();
+        let positive = |at: usize| call(">", vec![Scalar::Column(width + keys.len() + at, Type::Int8), zero()]);
+        let value = case(vec![(positive(0)?, boolean(any)), (positive(1)?, null())], boolean(!any));
+        Ok(left_join(rel, counts, on).map(own.into_iter().chain([value]).collect()))
+    }
+}
+
+fn left_join(left: Rel, right: Rel, on: Vec<Equality>) -> Rel {
+    Rel::Join { kind: JoinKind::Left, left: Box::new(left), right: Box::new(right), on, residual: Vec::new() }
+}
+
+fn call(name: &str, arguments: Vec<Scalar>) -> Bound<Scalar> {
+    operator(name, arguments.into_iter().map(Operand::new).collect())?.condition(name)
+}
+
+/// The rows with a column that is null only where an outer join finds none of them.
+fn marked(rel: Rel) -> Rel {
+    let mut all = columns(&rel.columns(), 0);
+    all.push(boolean(true));
+    rel.map(all)
+}
+
+/// An expression over a right input, over the pair of a left input of that width and it.
+fn moved(scalar: &Scalar, width: usize) -> Scalar {
+    let mut scalar = scalar.clone();
+    scalar.map_columns(&mut |column| column + width);
+    scalar
+}
+
+fn renumber_applied(scalar: &mut Scalar, position: &dyn Fn(usize) -> usize) {
+    place_applied(scalar, &|place| numbered(position(place)));
+}
+
+/// The subquery whose value, or whose value's opposite, is the whole expression.
+fn whole(scalar: &Scalar) -> Option<(usize, bool)> {
+    match scalar {
+        Scalar::Column(column, _) => applied(*column).map(|place| (place, false)),
+        Scalar::Call { function, arguments, .. } if function.name() == "not" => match arguments.as_slice() {
+            [Scalar::Column(column, _)] => applied(*column).map(|place| (place, true)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn conjuncts(condition: Scalar) -> Vec<Scalar> {
+    match condition {
+        Scalar::And(operands) => operands.into_iter().flat_map(conjuncts).collect(),
+        condition => vec![condition],
+    }
+}
+
+fn boolean(truth: bool) -> Scalar {
+    Scalar::Literal(Datum::Bool(truth), Type::Bool)
+}
+
+fn zero() -> Scalar {
+    Scalar::Literal(Datum::Int8(0), Type::Int8)
+}
+
+fn null() -> Scalar {
+    Scalar::Literal(Datum::Null, Type::Bool)
+}
+
+fn case(branches: Vec<(Scalar, Scalar)>, otherwise: Scalar) -> Scalar {
+    Scalar::Case { branches, otherwise: Box::new(otherwise), ty: Type::Bool }
+}
+
+fn count(argument: Option<Scalar>) -> Aggregate {
+    Aggregate { function: AggregateFunction::Count, argument, distinct: false, filter: None }
+}
