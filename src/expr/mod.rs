@@ -10,7 +10,9 @@ mod function;
 mod resolve;
 mod scalar;
 
-pub use aggregate::{Accumulator, AggregateFunction, ResolvedAggregate, is_aggregate, resolve_aggregate};
+pub use aggregate::{
+    Accumulator, AggregateFunction, Collect, ResolvedAggregate, Values, is_aggregate, resolve_aggregate,
+};
 pub use coercion::{Argument, CastContext, ResolveError, cast, common_type, comparable};
 pub use function::Function;
 pub use resolve::{Resolved, resolve_function, resolve_operator};

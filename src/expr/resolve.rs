@@ -255,9 +255,13 @@ impl Polymorphic {
             Kind::CommonArray => self.common.clone().map(Type::array_of),
             _ => kind.concrete(),
         };
-        let undetermined = "could not determine polymorphic type because input has type unknown";
-        ty.ok_or_else(|| ResolveError::new("42804", undetermined))
+        ty.ok_or_else(undetermined)
     }
+}
+
+/// An open literal says nothing of the type that is asked for.
+pub(super) fn undetermined() -> ResolveError {
+    ResolveError::new("42804", "could not determine polymorphic type because input has type unknown")
 }
 
 fn agree(element: &mut Option<Type>, ty: &Type) -> Result<(), ResolveError> {
@@ -318,7 +322,7 @@ fn no_operators(OpaqueType { name, as_text, .. }: &OpaqueType) -> ResolveError {
     ResolveError { code: "0A000", message, hint: as_text.then_some(hint) }
 }
 
-fn not_unique(what: &str, name: &str, arguments: &[Argument]) -> ResolveError {
+pub(super) fn not_unique(what: &str, name: &str, arguments: &[Argument]) -> ResolveError {
     let signature = signature(what, name, arguments);
     let message = match what {
         "operator" => format!("operator is not unique: {signature}"),

@@ -222,9 +222,9 @@ fn reduce(input: &Properties, group: &[Scalar], aggregates: &[Aggregate]) -> Pro
     let mut nullable: Vec<bool> = group.iter().map(|expression| is_nullable(expression, &input.nullable)).collect();
     nullable.extend(aggregates.iter().map(|aggregate| {
         let counts = aggregate.function.name() == "count";
-        let argument = aggregate.argument.as_ref().is_none_or(|a| is_nullable(a, &input.nullable));
-        let present = matches!(aggregate.function.name(), "sum" | "avg" | "min" | "max" | "bool_and" | "bool_or");
-        !(counts || (present && grouped && !argument && aggregate.filter.is_none()))
+        let argument = aggregate.arguments.first().is_none_or(|a| is_nullable(a, &input.nullable));
+        let present = aggregate.function.is_present() && (!argument || aggregate.function.keeps_nulls());
+        !(counts || (present && grouped && aggregate.filter.is_none()))
     }));
     Properties { nullable, keys: minimal(keys) }
 }

@@ -2,7 +2,7 @@
 //!
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
-use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, View};
+use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};
 use crate::expr::Scalar;
 use crate::value::{Datum, Schema, Type, text};
 use serde_json::{Value, json};
@@ -171,9 +171,21 @@ fn name(expression: &Scalar, below: &[String]) -> String {
 
 fn aggregate(call: &Aggregate, names: &[String]) -> String {
     let distinct = if call.distinct { "distinct " } else { "" };
-    let argument = call.argument.as_ref().map_or_else(|| "*".into(), |argument| scalar(argument, names));
+    let arguments = if call.arguments.is_empty() { "*".into() } else { shown(&call.arguments, names).join(", ") };
+    let keys: Vec<String> = call.order.iter().map(|key| sort_key(key, names)).collect();
+    let order = if keys.is_empty() { String::new() } else { format!(" order by {}", keys.join(", ")) };
     let filter = call.filter.as_ref().map(|filter| format!(" filter ({})", scalar(filter, names)));
-    format!("{}({distinct}{argument}){}", call.function.name(), filter.unwrap_or_default())
+    format!("{}({distinct}{arguments}{order}){}", call.function.name(), filter.unwrap_or_default())
+}
+
+fn sort_key(key: &SortKey, names: &[String]) -> String {
+    let descending = if key.descending { " desc" } else { "" };
+    let nulls = match (key.descending, key.nulls_first) {
+        (false, true) => " nulls first",
+        (true, false) => " nulls last",
+        _ => "",
+    };
+    format!("{}{descending}{nulls}", scalar(&key.expression, names))
 }
 
 /// An expression over columns of these names.

@@ -148,12 +148,28 @@ impl Equality {
 pub struct Aggregate {
     /// The function with its argument and result types.
     pub function: AggregateFunction,
-    /// The argument; `None` for `count(*)`.
-    pub argument: Option<Scalar>,
+    /// The arguments, over the input's columns; none for `count(*)`.
+    pub arguments: Vec<Scalar>,
     /// Only distinct argument values count.
     pub distinct: bool,
     /// Only rows for which this is true count.
     pub filter: Option<Scalar>,
+    /// The order in which rows are taken, where it makes a difference; what it leaves open the arguments' values decide.
+    pub order: Vec<SortKey>,
+}
+
+impl Aggregate {
+    /// Every expression of the call.
+    pub fn scalars(&self) -> impl Iterator<Item = &Scalar> {
+        let keys = self.order.iter().map(|key| &key.expression);
+        self.arguments.iter().chain(&self.filter).chain(keys)
+    }
+
+    /// As `scalars`, for rewriting.
+    pub fn scalars_mut(&mut self) -> impl Iterator<Item = &mut Scalar> {
+        let keys = self.order.iter_mut().map(|key| &mut key.expression);
+        self.arguments.iter_mut().chain(&mut self.filter).chain(keys)
+    }
 }
 
 /// One key of an ORDER BY: SQL's order of its type.
@@ -260,10 +276,7 @@ impl Rel {
             }
             Rel::Reduce { group, aggregates, .. } => {
                 let mut scalars: Vec<&mut Scalar> = group.iter_mut().collect();
-                for aggregate in aggregates {
-                    scalars.extend(aggregate.argument.as_mut());
-                    scalars.extend(aggregate.filter.as_mut());
-                }
+                scalars.extend(aggregates.iter_mut().flat_map(Aggregate::scalars_mut));
                 scalars
             }
         }

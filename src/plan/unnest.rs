@@ -127,15 +127,14 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
 /// Whether an aggregate may fail on some rows.
 fn may_fail(aggregate: &Aggregate) -> bool {
     let never = match aggregate.function.name() {
-        "count" | "min" | "max" | "bool_and" | "bool_or" => true,
+        "count" | "min" | "max" | "bool_and" | "bool_or" | "string_agg" | "json_agg" => true,
         "sum" | "avg" => aggregate
-            .argument
-            .as_ref()
+            .arguments
+            .first()
             .is_some_and(|argument| matches!(argument.ty(), Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric)),
         _ => false,
     };
-    let operands = || aggregate.argument.iter().chain(&aggregate.filter);
-    !never || operands().any(Scalar::is_fallible)
+    !never || aggregate.scalars().any(Scalar::is_fallible)
 }
 
 /// `other` with what determines the leaf's columns in front of its own, if the conditions do.

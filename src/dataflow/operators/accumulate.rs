@@ -87,13 +87,13 @@ enum Source {
     Count { slot: usize },
     /// Integers; without a slot for their number if none is null.
     Integer { count: Option<usize>, sum: usize },
-    /// Something else.
-    Other,
+    /// Something else, of so many arguments.
+    Other { arguments: usize },
 }
 
 impl Accumulation {
-    /// For these aggregates, each with its argument's nullability (`None`: no argument). `None` if one does not accumulate.
-    pub fn new(aggregates: &[(AggregateFunction, Option<bool>)]) -> Option<Accumulation> {
+    /// For these aggregates, each with its arguments' nullability. `None` if one does not accumulate.
+    pub fn new(aggregates: &[(AggregateFunction, Vec<bool>)]) -> Option<Accumulation> {
         let mut used = 0;
         let mut slot = || {
             used += 1;
@@ -102,13 +102,13 @@ impl Accumulation {
         let mut summands = Vec::new();
         for (function, nullable) in aggregates {
             let empty = function.accumulable()?;
-            let source = match (&empty, nullable) {
-                (_, None) => Source::Rows,
-                (Accumulator::Count(_), Some(_)) => Source::Count { slot: slot() },
-                (Accumulator::Integer { .. }, Some(nullable)) => {
+            let source = match (&empty, nullable.as_slice()) {
+                (_, []) => Source::Rows,
+                (Accumulator::Count(_), [_]) => Source::Count { slot: slot() },
+                (Accumulator::Integer { .. }, [nullable]) => {
                     Source::Integer { count: nullable.then(&mut slot), sum: slot() }
                 }
-                _ => Source::Other,
+                (_, arguments) => Source::Other { arguments: arguments.len() },
             };
             summands.push(Summand { function: function.clone(), source, empty });
         }
@@ -122,7 +122,7 @@ impl Accumulation {
 
     /// How many slots are needed.
     pub fn width(&self) -> Width {
-        if self.summands.iter().any(|summand| summand.source == Source::Other) {
+        if self.summands.iter().any(|summand| matches!(summand.source, Source::Other { .. })) {
             return Width::Any;
         }
         match self.used {
@@ -213,7 +213,7 @@ where
                         }
                     }
                 }
-                Source::Rows | Source::Other => {}
+                Source::Rows | Source::Other { .. } => {}
             }
         }
         slots
@@ -249,7 +249,7 @@ where
                 let count = slot.map_or(rows, count);
                 summand.function.finish(&Accumulator::Integer { count, sum: i128::from(self[sum]) })
             }
-            Source::Rows | Source::Other => Ok(Datum::Int8(rows)),
+            Source::Rows | Source::Other { .. } => Ok(Datum::Int8(rows)),
         }
     }
 }
@@ -259,10 +259,16 @@ impl Slots for Vec<Accumulator> {
         let mut slots = Vec::with_capacity(plan.summands.len());
         for summand in &plan.summands {
             let mut slot = summand.empty.clone();
-            if summand.source != Source::Rows {
+            let mut next = || {
                 let (value, length) = encoding::decode(arguments);
                 arguments = &arguments[length..];
-                slot.add(&value, 1);
+                value
+            };
+            match summand.source {
+                Source::Rows => {}
+                Source::Count { .. } | Source::Integer { .. } => slot.add(&[next()], 1),
+                Source::Other { arguments: 1 } => slot.add(&[next()], 1),
+                Source::Other { arguments } => slot.add(&(0..arguments).map(|_| next()).collect::<Vec<_>>(), 1),
             }
             slots.push(slot);
         }

@@ -3,6 +3,7 @@
 pub mod accumulate;
 pub mod distinct;
 pub mod export;
+pub mod fold;
 pub mod hold;
 pub mod join;
 pub mod linear;

@@ -2,13 +2,14 @@
 //!
 //! The aggregates that accumulate, without DISTINCT, form the base: one `tally` of sums per group, which also tells which groups
 //! exist. Each of the others is a part of its own, one row per group: the extreme of a staged `min_max`, a tally over distinct
-//! values, or a fold over all of the group's values. Where group values may differ in form while equal, the least row of them
+//! values, or a `fold` over all of the group's rows. Where group values may differ in form while equal, the least row of them
 //! is one more part. If there are parts, a last reduction puts a group's row together; a part that is absent saw no values.
 //!
 //! A group's errors (an overflowing sum) take the place of its row.
 
 use super::accumulate::{Accumulation, Slots, Sums, Wide, Width};
 use super::distinct::distinct_pairs;
+use super::fold::Fold;
 use super::min_max::{Bucketed, Extreme, ValueCode, extreme, reduce};
 use super::tally::tally;
 use crate::dataflow::arrange::arrange;
@@ -66,21 +67,19 @@ struct Grouping {
 #[derive(Clone, Debug)]
 struct Part {
     function: AggregateFunction,
-    /// The position of its argument among the arguments.
-    argument: usize,
+    /// The position of its first column among the arguments.
+    first: usize,
     way: Way,
-    code: ValueCode,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Way {
-    Extreme(Extreme),
-    /// A tally of the distinct values.
+    /// One value of a staged `min_max`.
+    Extreme(Extreme, ValueCode),
+    /// A tally of the distinct values, which have one form each.
     DistinctSum,
-    /// All values, each with how often it occurs.
-    Fold {
-        distinct: bool,
-    },
+    /// All rows in order.
+    Fold(Fold),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,22 +95,21 @@ impl Grouping {
         let mut places = Vec::new();
         let (mut base_arguments, mut part_arguments, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for aggregate in aggregates {
-            let argument = effective_argument(aggregate);
+            let arguments = guarded(aggregate, &aggregate.arguments);
             let accumulates = aggregate.function.accumulable().is_some();
-            match argument {
-                Some(argument) if aggregate.distinct || !accumulates => {
-                    places.push(Place::Part(parts.len()));
-                    parts.push(Part::new(aggregate, part_arguments.len(), &argument.ty(), accumulates));
-                    part_arguments.push(argument);
-                }
-                argument => {
-                    places.push(Place::Base(base.len()));
-                    base.push((aggregate.function.clone(), argument.as_ref().map(|a| is_nullable(a, input))));
-                    base_arguments.extend(argument);
-                }
+            if !arguments.is_empty() && (aggregate.distinct || !accumulates) {
+                places.push(Place::Part(parts.len()));
+                let part = Part::new(aggregate, part_arguments.len());
+                part_arguments.extend(part.columns(aggregate));
+                parts.push(part);
+            } else {
+                places.push(Place::Base(base.len()));
+                let nullable = arguments.iter().map(|argument| is_nullable(argument, input)).collect();
+                base.push((aggregate.function.clone(), nullable));
+                base_arguments.extend(arguments);
             }
         }
-        parts.iter_mut().for_each(|part| part.argument += base_arguments.len());
+        parts.iter_mut().for_each(|part| part.first += base_arguments.len());
         let expressions: Vec<Scalar> = group.iter().cloned().chain(base_arguments).chain(part_arguments).collect();
         let mut program = Linear::identity(input.len());
         program.map(&expressions);
@@ -134,25 +132,43 @@ impl Grouping {
     }
 }
 
-/// The argument, null where the filter is not true: all aggregates with an argument ignore nulls.
-fn effective_argument(aggregate: &Aggregate) -> Option<Scalar> {
-    let Some(filter) = &aggregate.filter else { return aggregate.argument.clone() };
-    let argument = aggregate.argument.clone().unwrap_or(Scalar::Literal(Datum::Bool(true), Type::Bool));
-    let ty = argument.ty();
-    let otherwise = Box::new(Scalar::Literal(Datum::Null, ty.clone()));
-    Some(Scalar::Case { branches: vec![(filter.clone(), argument)], otherwise, ty })
+/// The expressions, null and not evaluated where the call's filter is not true. An aggregate over rows has no argument; where
+/// these are filtered, it has one.
+fn guarded(aggregate: &Aggregate, expressions: &[Scalar]) -> Vec<Scalar> {
+    let Some(filter) = &aggregate.filter else { return expressions.to_vec() };
+    let row = [Scalar::Literal(Datum::Bool(true), Type::Bool)];
+    let expressions = if expressions.is_empty() && aggregate.arguments.is_empty() { &row } else { expressions };
+    let guard = |expression: &Scalar| {
+        let ty = expression.ty();
+        let otherwise = Box::new(Scalar::Literal(Datum::Null, ty.clone()));
+        Scalar::Case { branches: vec![(filter.clone(), expression.clone())], otherwise, ty }
+    };
+    expressions.iter().map(guard).collect()
 }
 
 impl Part {
-    fn new(aggregate: &Aggregate, argument: usize, ty: &Type, accumulates: bool) -> Part {
-        let code = ValueCode { canonical: ty.is_canonical() };
+    fn new(aggregate: &Aggregate, first: usize) -> Part {
+        let single = |argument: &Scalar| ValueCode { canonical: argument.ty().is_canonical() };
+        let code = aggregate.arguments.first().map_or(ValueCode { canonical: false }, single);
+        let accumulates = aggregate.function.accumulable().is_some();
         let way = match &aggregate.function {
-            AggregateFunction::Min(_) => Way::Extreme(Extreme::Least),
-            AggregateFunction::Max(_) => Way::Extreme(Extreme::Greatest),
-            _ if accumulates && aggregate.distinct && code.canonical => Way::DistinctSum,
-            _ => Way::Fold { distinct: aggregate.distinct },
+            AggregateFunction::Min(_) => Way::Extreme(Extreme::Least, code),
+            AggregateFunction::Max(_) => Way::Extreme(Extreme::Greatest, code),
+            _ if accumulates && aggregate.arguments.len() == 1 && code.canonical => Way::DistinctSum,
+            _ => Way::Fold(Fold::new(aggregate)),
         };
-        Part { function: aggregate.function.clone(), argument, way, code }
+        Part { function: aggregate.function.clone(), first, way }
+    }
+
+    /// What it reads of a row.
+    fn columns(&self, aggregate: &Aggregate) -> Vec<Scalar> {
+        let mut columns = guarded(aggregate, &aggregate.arguments);
+        if let Way::Fold(_) = self.way {
+            let keys: Vec<Scalar> = aggregate.order.iter().map(|key| key.expression.clone()).collect();
+            columns.extend(guarded(aggregate, &keys));
+            columns.extend(aggregate.filter.clone());
+        }
+        columns
     }
 }
 
@@ -205,8 +221,7 @@ fn groups<'s, K: Bucketed, S: Slots>(scope: Scope<'s>, rows: Rows<'s>, grouping:
         parts.push(forms::<K>(rows.clone(), grouping));
     }
     for (position, part) in grouping.parts.iter().enumerate() {
-        let values = part_values::<K>(rows.clone(), grouping, part);
-        parts.push(part_rows(values, part, FIRST_PART + position as u8, grouping));
+        parts.push(part_rows(rows.clone(), part, FIRST_PART + position as u8, grouping));
     }
     assemble(base_rows, parts, grouping)
 }
@@ -278,36 +293,53 @@ fn forms<'s, K: Key>(rows: Rows<'s>, grouping: &Grouping) -> Collection<'s, (K, 
     least.as_collection(|key, row| (K::Container::into_owned(key), Row::from_bytes(row.0)))
 }
 
-/// The not-null values of a part's argument.
-fn part_values<'s, K: Key>(rows: Rows<'s>, grouping: &Grouping, part: &Part) -> Collection<'s, (K, Row)> {
-    let (plan, columns, argument, code) = (grouping.key.clone(), grouping.columns.len(), part.argument, part.code);
+/// What a part keeps of each row, of those it keeps: `code` is given its columns.
+fn part_values<'s, K: Key>(
+    rows: Rows<'s>,
+    grouping: &Grouping,
+    part: &Part,
+    code: impl Fn(&[u8]) -> Option<Row> + 'static,
+) -> Collection<'s, (K, Row)> {
+    let (plan, columns, first) = (grouping.key.clone(), grouping.columns.len(), part.first);
     let values = rows.inner.flat_map(move |(row, time, diff)| {
         row.with_bytes(|bytes| {
             let (group, arguments) = bytes.split_at(prefix(bytes, columns));
-            let value = &arguments[prefix(arguments, argument)..];
-            let value = &value[..encoding::skip(value)];
-            (value[0] != encoding::NULL).then(|| ((K::read(&plan, group), code.encode(value)), time, diff))
+            let value = code(&arguments[prefix(arguments, first)..])?;
+            Some(((K::read(&plan, group), value), time, diff))
         })
     });
     values.as_collection()
 }
 
+/// The first column, unless it is null.
+fn present(columns: &[u8]) -> Option<&[u8]> {
+    (columns[0] != encoding::NULL).then(|| &columns[..encoding::skip(columns)])
+}
+
 fn part_rows<'s, K: Bucketed>(
-    values: Collection<'s, (K, Row)>,
+    rows: Rows<'s>,
     part: &Part,
     number: u8,
     grouping: &Grouping,
 ) -> Collection<'s, (K, Row)> {
-    match part.way {
-        Way::Extreme(which) => {
-            let code = part.code;
-            extreme(values, which, code).map(move |(key, value)| {
+    match &part.way {
+        Way::Extreme(which, code) => {
+            let code = *code;
+            let values = part_values::<K>(rows, grouping, part, move |columns| Some(code.encode(present(columns)?)));
+            extreme(values, *which, code).map(move |(key, value)| {
                 let column = value.with_bytes(|bytes| Row::from_bytes(code.split(bytes).1));
                 (key, part_row(number, Ok(column)))
             })
         }
-        Way::DistinctSum => distinct_sum(values, part, number, grouping),
-        Way::Fold { distinct } => fold(values, part, number, distinct, grouping),
+        Way::DistinctSum => {
+            let values = part_values::<K>(rows, grouping, part, |columns| present(columns).map(Row::from_bytes));
+            distinct_sum(values, part, number, grouping)
+        }
+        Way::Fold(fold) => {
+            let code = fold.clone();
+            let values = part_values::<K>(rows, grouping, part, move |columns| code.encode(columns));
+            folded(values, fold, part, number, grouping)
+        }
     }
 }
 
@@ -318,9 +350,7 @@ fn distinct_sum<'s, K: Key>(
     number: u8,
     grouping: &Grouping,
 ) -> Collection<'s, (K, Row)> {
-    let Some(sum) = Accumulation::new(&[(part.function.clone(), Some(false))]) else {
-        return fold(values, part, number, true, grouping);
-    };
+    let sum = Accumulation::new(&[(part.function.clone(), vec![false])]).unwrap_or_else(Accumulation::rows_only);
     let plan = sum.clone();
     type Builder<K> = ConsolidatingContainerBuilder<Vec<((K, Row), Time, Sums<Vec<Accumulator>>)>>;
     let sums = distinct_pairs(values).inner.unary::<Builder<K>, _, _, _>(Pipeline, "DistinctSums", move |_, _| {
@@ -346,25 +376,19 @@ fn distinct_sum<'s, K: Key>(
     })
 }
 
-/// An aggregate over all of a group's values, in key order, computed anew whenever one changes.
-fn fold<'s, K: Key>(
+/// An aggregate over all of a group's rows, in order, computed anew whenever one changes.
+fn folded<'s, K: Key>(
     values: Collection<'s, (K, Row)>,
+    fold: &Fold,
     part: &Part,
     number: u8,
-    distinct: bool,
     grouping: &Grouping,
 ) -> Collection<'s, (K, Row)> {
-    let (part, key_plan, columns) = (part.clone(), grouping.key.clone(), grouping.columns.clone());
+    let (fold, function) = (fold.clone(), part.function.clone());
+    let (key_plan, columns) = (grouping.key.clone(), grouping.columns.clone());
     let fault = Fault::new(&columns);
     let folded = reduce::<K>(arrange(values, "Fold"), "Fold", move |key, values: &[(Bytes<'_>, Diff)]| {
-        let mut previous: Option<&[u8]> = None;
-        let mut values = values.iter().filter_map(|(value, count)| {
-            let (form, column) = part.code.split(value.0);
-            let repeated = previous.replace(form) == Some(form);
-            let count = if distinct { 1 } else { *count };
-            (count > 0 && !(distinct && repeated)).then(|| (encoding::decode(column).0, count))
-        });
-        let result = part.function.fold(&mut values).map(|value| Row::pack([&value]));
+        let result = function.fold(&mut fold.rows(values)).map(|value| Row::pack([&value]));
         let result = result.map_err(|error| fault.report(error, &shown_key::<K>(&key_plan, key, &columns)));
         Some(part_row(number, result))
     });

@@ -53,7 +53,7 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("jsonb_typeof", &[Jsonb], Text, lift!(|x: &Value| Ok(kind(x)))),
     partial("json_typeof", &[Json], Text, lift!(|x: &str| Ok(kind(&parse(x)?)))),
     partial("jsonb_array_length", &[Jsonb], Int4, lift!(|x: &Value| array_length(x))),
-    partial("to_jsonb", &[Any], Jsonb, lift!(|x: &Datum| to_json(x))),
+    partial("to_jsonb", &[Any], Jsonb, lift!(|x: &Datum| to_jsonb(x))),
     total("jsonb_build_object", &[], Jsonb, |_, _| build_object(&[])),
     partial("jsonb_build_object", &[Any], Jsonb, |values, _| build_object(values)).sees_nulls().repeats_last(),
     total("jsonb_build_array", &[], Jsonb, |values, _| build_array(values)),
@@ -68,8 +68,8 @@ fn parse(json: &str) -> Result<Value> {
     Ok(Value::parse(json)?)
 }
 
-/// A value as Postgres's `to_jsonb` gives it.
-fn to_json(value: &Datum) -> Result<Value> {
+/// A value as Postgres's `to_jsonb` gives it; `null` for null.
+pub(in crate::expr) fn to_jsonb(value: &Datum) -> Result<Value> {
     let mut out = String::new();
     json::write_value(value, &mut out);
     parse(&out)
@@ -214,7 +214,7 @@ fn array_length(value: &Value) -> Result<i32> {
 }
 
 fn build_array(values: &[Datum]) -> Result<Datum> {
-    Ok(Datum::Jsonb(Arc::new(Value::Array(values.iter().map(to_json).collect::<Result<_>>()?))))
+    Ok(Datum::Jsonb(Arc::new(Value::Array(values.iter().map(to_jsonb).collect::<Result<_>>()?))))
 }
 
 fn build_object(values: &[Datum]) -> Result<Datum> {
@@ -223,18 +223,28 @@ fn build_object(values: &[Datum]) -> Result<Datum> {
     }
     let mut members = Vec::with_capacity(values.len() / 2);
     for (position, pair) in values.chunks_exact(2).enumerate() {
-        let name = match &pair[0] {
-            Datum::Null => {
-                let message = format!("argument {}: key must not be null", 2 * position + 1);
-                return Err(EvalError::new("22023", message));
-            }
-            Datum::Bool(name) => (if *name { "true" } else { "false" }).to_owned(),
-            Datum::Array(_) | Datum::Json(_) | Datum::Jsonb(_) => {
-                return Err(EvalError::new("22023", "key value must be scalar, not array, composite, or json"));
-            }
-            name => shown(name),
+        let Some(name) = key_name(&pair[0])? else {
+            let message = format!("argument {}: key must not be null", 2 * position + 1);
+            return Err(EvalError::new("22023", message));
         };
-        members.push((name.into(), to_json(&pair[1])?));
+        members.push((name.into(), to_jsonb(&pair[1])?));
     }
     Ok(Datum::Jsonb(Arc::new(Value::object(members))))
+}
+
+/// A value as the name of an object's member; `None` for null.
+pub(in crate::expr) fn key_name(value: &Datum) -> Result<Option<String>> {
+    match value {
+        Datum::Null => Ok(None),
+        Datum::Bool(truth) => Ok(Some(if *truth { "true" } else { "false" }.to_owned())),
+        Datum::Array(_) | Datum::Json(_) | Datum::Jsonb(_) => {
+            Err(EvalError::new("22023", "key value must be scalar, not array, composite, or json"))
+        }
+        Datum::Timestamp(_) | Datum::Timestamptz(_) => {
+            let mut quoted = String::new();
+            json::write_value(value, &mut quoted);
+            Ok(Some(quoted.trim_matches('"').to_owned()))
+        }
+        value => Ok(Some(shown(value))),
+    }
 }

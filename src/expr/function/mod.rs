@@ -21,6 +21,7 @@ mod zone;
 
 pub(super) use argument::{Argument, IntoDatum};
 pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, call_as_cast, cast_function};
+pub(super) use json::{key_name, to_jsonb};
 pub(super) use kind::Kind;
 pub(super) use time::divide_interval;
 

@@ -28,10 +28,6 @@ fn add<'a>(columns: &mut Columns, scalars: impl IntoIterator<Item = &'a Scalar>)
     }
 }
 
-fn of_aggregate(aggregate: &Aggregate) -> impl Iterator<Item = &Scalar> {
-    aggregate.argument.iter().chain(&aggregate.filter)
-}
-
 /// What each input of the operator must give, so that it can give `needed`.
 fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
     let mut below = Columns::new();
@@ -55,7 +51,7 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         Rel::Reduce { group, aggregates, .. } => {
             add(&mut below, group);
             let kept = aggregates.iter().enumerate().filter(|(i, _)| needed.contains(&(group.len() + i)));
-            add(&mut below, kept.flat_map(|(_, aggregate)| of_aggregate(aggregate)));
+            add(&mut below, kept.flat_map(|(_, aggregate)| aggregate.scalars()));
         }
         Rel::Distinct { input } => below = all(input),
         Rel::Union { inputs } => return vec![needed.clone(); inputs.len()],
@@ -138,9 +134,8 @@ fn reduce(input: Rel, mut group: Vec<Scalar>, aggregates: Vec<Aggregate>, needed
     let mut aggregates: Vec<Aggregate> =
         aggregates.into_iter().enumerate().filter(|(place, _)| read(*place)).map(|(_, aggregate)| aggregate).collect();
     group.iter_mut().for_each(|expression| renumber(expression, kept));
-    for Aggregate { argument, filter, .. } in &mut aggregates {
-        argument.iter_mut().chain(filter).for_each(|expression| renumber(expression, kept));
-    }
+    let scalars = aggregates.iter_mut().flat_map(Aggregate::scalars_mut);
+    scalars.for_each(|expression| renumber(expression, kept));
     let places = groups + aggregates.len();
     let rel = Rel::Reduce { input: Box::new(prune(input, kept)), group, aggregates };
     select(rel, needed.iter().copied().filter(|&column| column < groups).chain(groups..places))

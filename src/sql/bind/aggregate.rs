@@ -6,11 +6,14 @@
 use super::expression::{Binder, Clause, plain_argument};
 use super::operand::{Operand, arguments, groupable};
 use super::scope::Scope;
+use super::sort::sort_keys;
 use super::subquery::{Applied, applied};
-use crate::expr::{AggregateFunction, ResolvedAggregate, Scalar, resolve_aggregate};
-use crate::plan::Aggregate;
+use crate::expr::{ResolvedAggregate, Scalar, resolve_aggregate};
+use crate::plan::{Aggregate, SortKey};
 use crate::sql::error::{Bound, Fault};
-use sqlparser::ast::{DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{
+    DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
+};
 use sqlparser::tokenizer::Span;
 use std::collections::HashMap;
 
@@ -32,7 +35,7 @@ impl Aggregates {
 
     /// Every expression over the input.
     pub(in crate::sql) fn scalars_mut(&mut self) -> impl Iterator<Item = &mut Scalar> {
-        self.calls.iter_mut().flat_map(|call| call.argument.iter_mut().chain(&mut call.filter))
+        self.calls.iter_mut().flat_map(Aggregate::scalars_mut)
     }
 
     pub(in crate::sql) fn is_empty(&self) -> bool {
@@ -49,9 +52,7 @@ impl Aggregates {
         let FunctionArguments::List(list) = &function.args else {
             return Err(Fault::syntax(format!("{name} needs arguments")).within(&function.name));
         };
-        if !list.clauses.is_empty() {
-            return Err(Fault::unsupported("ORDER BY inside an aggregate is").within(&function.name));
-        }
+        let ordering = ordering(&list.clauses).map_err(|fault| fault.within(&function.name))?;
         let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
         let operands = match list.args.as_slice() {
             [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if name == "count" && !distinct => Vec::new(),
@@ -69,18 +70,19 @@ impl Aggregates {
         };
         let ResolvedAggregate { function: aggregate, arguments: types, result } =
             resolve_aggregate(name, &arguments(&operands))?;
-        let mut operands = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
-        let argument = operands.next().transpose()?;
-        if operands.next().is_some() {
-            return Err(Fault::unsupported("an aggregate of several arguments is").within(&function.name));
-        }
+        let written: Vec<Scalar> = operands.iter().filter_map(Operand::typed).cloned().collect();
+        let arguments = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
+        let arguments = arguments.collect::<Bound<Vec<Scalar>>>()?;
+        let order = sort_keys(inner, ordering)?;
         inner.clause = Clause::Filter;
         let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
-        if let (true, Some(argument)) = (distinct, &argument) {
-            groupable(&argument.ty()).map_err(|fault| fault.within(&function.name))?;
+        if distinct {
+            let groupable = arguments.iter().try_for_each(|argument| groupable(&argument.ty()));
+            groupable.and_then(|()| among(&order, &written)).map_err(|fault| fault.within(&function.name))?;
         }
-        let distinct = distinct && !ignores_duplicates(&aggregate);
-        let place = self.add(Aggregate { function: aggregate, argument, distinct, filter });
+        let distinct = distinct && !aggregate.ignores_duplicates();
+        let order = if aggregate.is_ordered() { order } else { Vec::new() };
+        let place = self.add(Aggregate { function: aggregate, arguments, distinct, filter, order });
         Ok(Operand::new(Scalar::Column(self.width + place, result)))
     }
 
@@ -92,12 +94,22 @@ impl Aggregates {
     }
 }
 
-/// Whether DISTINCT makes no difference.
-fn ignores_duplicates(function: &AggregateFunction) -> bool {
-    match function {
-        AggregateFunction::Min(_) | AggregateFunction::Max(_) => true,
-        AggregateFunction::BoolAnd | AggregateFunction::BoolOr => true,
-        AggregateFunction::Count | AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => false,
+/// The ORDER BY between an aggregate's parentheses.
+fn ordering(clauses: &[FunctionArgumentClause]) -> Bound<&[OrderByExpr]> {
+    match clauses {
+        [] => Ok(&[]),
+        [FunctionArgumentClause::OrderBy(keys)] => Ok(keys),
+        _ => Err(Fault::syntax("Postgres has no such clause inside an aggregate")),
+    }
+}
+
+/// With DISTINCT, what rows are sorted by must tell no equal rows apart.
+fn among(order: &[SortKey], arguments: &[Scalar]) -> Bound<()> {
+    match order.iter().all(|key| arguments.contains(&key.expression)) {
+        true => Ok(()),
+        false => {
+            Err(Fault::new("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list"))
+        }
     }
 }
 

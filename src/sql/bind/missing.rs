@@ -4,12 +4,6 @@
 use crate::sql::error::Fault;
 
 const AGGREGATES: &[&str] = &[
-    "array_agg",
-    "string_agg",
-    "json_agg",
-    "jsonb_agg",
-    "json_object_agg",
-    "jsonb_object_agg",
     "xmlagg",
     "bit_and",
     "bit_or",

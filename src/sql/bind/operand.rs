@@ -41,6 +41,14 @@ impl Operand {
         Operand::new(Scalar::Literal(value, ty))
     }
 
+    /// The expression, unless its type is open.
+    pub(in crate::sql) fn typed(&self) -> Option<&Scalar> {
+        match self {
+            Operand::Typed(scalar, _) => Some(scalar),
+            Operand::Unknown(_) => None,
+        }
+    }
+
     /// What overload resolution is told.
     pub(in crate::sql) fn argument(&self) -> Argument {
         match self {

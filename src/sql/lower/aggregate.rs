@@ -43,7 +43,7 @@ impl Lowerer<'_> {
         let group = self.group(group_by, items, &scope, width, &mut below)?;
         let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;
         let mut grouping = Grouping { scope: &scope, group, aggregates };
-        for scalar in values.iter().filter_map(typed).chain(&having) {
+        for scalar in values.iter().filter_map(Operand::typed).chain(&having) {
             grouping.admit(scalar)?;
         }
         for scalar in subqueries.iter().chain(&of_having).flat_map(Applied::outside) {
@@ -168,13 +168,6 @@ impl Lowerer<'_> {
         *subqueries = binder.applied;
         let settled = value.and_then(Operand::settled).and_then(|(scalar, _)| groupable(&scalar.ty()).map(|()| scalar));
         settled.map_err(|fault| fault.within(expr))
-    }
-}
-
-fn typed(operand: &Operand) -> Option<&Scalar> {
-    match operand {
-        Operand::Typed(scalar, _) => Some(scalar),
-        Operand::Unknown(_) => None,
     }
 }
 

@@ -428,5 +428,6 @@ fn case(branches: Vec<(Scalar, Scalar)>, otherwise: Scalar) -> Scalar {
 }
 
 fn count(argument: Option<Scalar>) -> Aggregate {
-    Aggregate { function: AggregateFunction::Count, argument, distinct: false, filter: None }
+    let arguments = argument.into_iter().collect();
+    Aggregate { function: AggregateFunction::Count, arguments, distinct: false, filter: None, order: Vec::new() }
 }

@@ -3,11 +3,13 @@
 //! Numbers are `numeric` and keep their digits; an object's names are unique and ordered by length, then bytes.
 
 mod parse;
+mod plain;
 mod write;
 
 use super::numeric::Numeric;
 use std::sync::Arc;
 
+pub use plain::write_plain;
 pub use write::{write_row, write_string, write_value};
 
 /// A `jsonb` value.

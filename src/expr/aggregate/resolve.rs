@@ -1,0 +1,125 @@
+//! Which aggregate a call means.
+
+use super::{AggregateFunction, Collect, ResolvedAggregate};
+use crate::expr::coercion::{self, Argument, ResolveError};
+use crate::expr::resolve::{not_found, not_unique, undetermined};
+use crate::value::Type;
+
+/// Finds an aggregate by name; no arguments stand for `count(*)`.
+pub fn resolve_aggregate(name: &str, arguments: &[Argument]) -> Result<ResolvedAggregate, ResolveError> {
+    let not_found = || not_found("function", name, arguments);
+    match (name, arguments) {
+        ("array_agg", [Argument::Unknown]) => return Err(not_unique("function", name, arguments)),
+        ("json_agg" | "jsonb_agg", [Argument::Unknown]) => return Err(undetermined()),
+        _ => {}
+    }
+    let (function, arguments) = match (name, arguments) {
+        ("count", []) => (AggregateFunction::Count, Vec::new()),
+        ("count", [Argument::Known(ty)]) => (AggregateFunction::Count, vec![ty.clone()]),
+        ("count", [Argument::Unknown]) => (AggregateFunction::Count, vec![Type::Text]),
+        ("sum" | "avg", [argument]) => {
+            let ty = summed(argument).ok_or_else(not_found)?;
+            let function = if name == "sum" { AggregateFunction::Sum } else { AggregateFunction::Avg };
+            (function(ty.clone()), vec![ty])
+        }
+        ("min" | "max", [argument]) => {
+            let ty = ordered(argument).ok_or_else(not_found)?;
+            let function = if name == "min" { AggregateFunction::Min } else { AggregateFunction::Max };
+            (function(ty.clone()), vec![ty])
+        }
+        ("bool_and" | "every", [argument]) if is_bool(argument) => (AggregateFunction::BoolAnd, vec![Type::Bool]),
+        ("bool_or", [argument]) if is_bool(argument) => (AggregateFunction::BoolOr, vec![Type::Bool]),
+        (name, arguments) => collecting(name, arguments).ok_or_else(not_found)?,
+    };
+    let result = function.result_type();
+    Ok(ResolvedAggregate { function, arguments, result })
+}
+
+/// The aggregates by name.
+const NAMES: &[&str] = &[
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "bool_and",
+    "bool_or",
+    "every",
+    "string_agg",
+    "array_agg",
+    "json_agg",
+    "jsonb_agg",
+    "json_object_agg",
+    "jsonb_object_agg",
+];
+
+/// Whether an aggregate of that name exists.
+pub fn is_aggregate(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
+/// An aggregate that collects its values.
+fn collecting(name: &str, arguments: &[Argument]) -> Option<(AggregateFunction, Vec<Type>)> {
+    let (collect, types) = match (name, arguments) {
+        ("string_agg", [value, delimiter]) => {
+            let takes = |ty: &Type| takes(value, ty) && takes(delimiter, ty);
+            let ty = [Type::Text, Type::Bytea].into_iter().find(takes)?;
+            (Collect::String(ty.clone()), vec![ty.clone(), ty])
+        }
+        ("array_agg", [value]) => {
+            let ty = any(value)?;
+            let of_arrays = matches!(ty, Type::Array(_));
+            let result = if of_arrays { ty.clone() } else { ty.clone().array_of() };
+            (Collect::Array { ty: result, of_arrays }, vec![ty])
+        }
+        ("json_agg", [value]) => {
+            let ty = any(value)?;
+            (Collect::JsonArray { structured: matches!(ty, Type::Array(_)) }, vec![ty])
+        }
+        ("jsonb_agg", [value]) => (Collect::JsonbArray, vec![any(value)?]),
+        ("json_object_agg", [key, value]) => (Collect::JsonObject, vec![any(key)?, any(value)?]),
+        ("jsonb_object_agg", [key, value]) => (Collect::JsonbObject, vec![any(key)?, any(value)?]),
+        _ => return None,
+    };
+    Some((AggregateFunction::Collect(collect), types))
+}
+
+/// Whether the argument is, or becomes without being asked, of that type.
+fn takes(argument: &Argument, ty: &Type) -> bool {
+    match argument {
+        Argument::Known(known) => coercion::is_implicit(known, ty),
+        Argument::Unknown => true,
+    }
+}
+
+/// The argument's own type, if it is one that is understood here.
+fn any(argument: &Argument) -> Option<Type> {
+    match argument {
+        Argument::Known(Type::Opaque(_)) => None,
+        Argument::Known(ty) => Some(ty.clone()),
+        Argument::Unknown => Some(Type::Text),
+    }
+}
+
+fn is_bool(argument: &Argument) -> bool {
+    matches!(argument, Argument::Known(Type::Bool) | Argument::Unknown)
+}
+
+/// The type `sum` and `avg` take the argument as: an unknown one as `double precision`, the preferred number.
+fn summed(argument: &Argument) -> Option<Type> {
+    match argument {
+        Argument::Known(ty) if coercion::category(ty) == coercion::Category::Numeric => Some(ty.clone()),
+        Argument::Known(Type::Interval | Type::Time) => Some(Type::Interval),
+        Argument::Unknown => Some(Type::Float8),
+        Argument::Known(_) => None,
+    }
+}
+
+/// The type `min` and `max` take the argument as.
+fn ordered(argument: &Argument) -> Option<Type> {
+    match argument {
+        Argument::Known(Type::Varchar) | Argument::Unknown => Some(Type::Text),
+        Argument::Known(Type::Bool | Type::Bytea | Type::Uuid | Type::Json | Type::Jsonb | Type::Opaque(_)) => None,
+        Argument::Known(ty) => Some(ty.clone()),
+    }
+}
