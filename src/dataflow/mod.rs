@@ -4,7 +4,7 @@
 //! it on worker threads until `shutdown`. Sources put ticks in through `Sender`s, which block while too much is on its way.
 //!
 //! Reading order: `program` (what is asked for), `blueprint` (checked and ordered), `render` and `sides` (from plans to operators),
-//! `key`, `slab`, `linear`, `arrange` and `table` (rows and keys in memory), `operators`, then `ingest` and `worker` (how it runs).
+//! `key`, `sort`, `slab`, `linear`, `arrange` and `table` (rows and keys in memory), `operators`, then `ingest` and `worker` (how it runs).
 
 mod arrange;
 mod blueprint;
@@ -24,6 +24,7 @@ mod render;
 mod shape;
 mod sides;
 mod slab;
+mod sort;
 mod state;
 mod table;
 mod types;

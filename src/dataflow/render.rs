@@ -8,7 +8,7 @@ use super::blueprint::{Blueprint, Definition};
 use super::fault::Fault;
 use super::key::KeyPlan;
 use super::linear::{Linear, Places};
-use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op};
+use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k};
 use super::program::DataflowError;
 use super::shape::columns;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
@@ -112,6 +112,13 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Rel::Distinct { input } => self.distinct(input),
             Rel::Union { inputs } => self.union(inputs),
             Rel::SetOp { kind, all, left, right } => self.set_op(base, *kind, *all, left, right),
+            Rel::TopK { input, group, order, offset, limit, ties } => {
+                let columns = columns(input, self.blueprint)?;
+                let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };
+                let (rows, errors) = top_k::top_k(self.rel(input)?, &columns, group, order, slice);
+                self.errors.extend(errors);
+                Ok(rows)
+            }
             Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } => self.rel(base),
         }
     }

@@ -25,7 +25,9 @@ pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, Dat
             Ok(known.to_vec())
         }
         Rel::Constant { columns, .. } => Ok(unnamed(columns.iter().map(|ty| (ty.clone(), true)))),
-        Rel::Filter { input, .. } | Rel::Distinct { input } => self::columns(input, relations),
+        Rel::Filter { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => {
+            self::columns(input, relations)
+        }
         Rel::Map { input, expressions } => Ok(mapped(expressions, &self::columns(input, relations)?)),
         Rel::Join { kind, left, right, .. } => {
             let mut columns = self::columns(left, relations)?;

@@ -70,7 +70,8 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::Reduce { .. }
             | Rel::Distinct { .. }
             | Rel::Union { .. }
-            | Rel::SetOp { .. } => {}
+            | Rel::SetOp { .. }
+            | Rel::TopK { .. } => {}
         }
     }
 }

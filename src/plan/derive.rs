@@ -91,6 +91,15 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
         }
         Rel::Union { inputs } => union(inputs.iter().map(|input| derive(input, schemas))),
         Rel::SetOp { kind, all, left, right } => set_op(*kind, *all, derive(left, schemas), derive(right, schemas)),
+        Rel::TopK { input, group, limit, ties, .. } => {
+            let mut properties = derive(input, schemas);
+            let position = |scalar: &Scalar| if let Scalar::Column(column, _) = scalar { Some(*column) } else { None };
+            if *limit == Some(1) && !ties {
+                properties.keys.extend(group.iter().map(position).collect::<Option<Vec<usize>>>());
+                properties.keys = minimal(properties.keys);
+            }
+            properties
+        }
     }
 }
 

@@ -153,6 +153,20 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
             };
             (operator, Vec::new(), next())
         }
+        Rel::TopK { group, order, offset, limit, ties, .. } => {
+            let names = next();
+            let mut details = Vec::new();
+            if !group.is_empty() {
+                details.push(("by", shown(group, &names)));
+            }
+            if !order.is_empty() {
+                details.push(("order", order.iter().map(|key| sort_key(key, &names)).collect()));
+            }
+            details.extend((*offset > 0).then(|| ("offset", vec![offset.to_string()])));
+            let with_ties = if *ties { " with ties" } else { "" };
+            details.extend(limit.map(|limit| ("limit", vec![format!("{limit}{with_ties}")])));
+            ("TopK", details, names)
+        }
     };
     (Node { operator, details, inputs }, names)
 }

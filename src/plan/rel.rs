@@ -82,6 +82,21 @@ pub enum Rel {
         /// Right input, of the same column types.
         right: Box<Rel>,
     },
+    /// Of each group the first rows, after some that are skipped. What the order leaves open the rest of the row decides.
+    TopK {
+        /// From.
+        input: Box<Rel>,
+        /// Over the input's columns; null agrees with null.
+        group: Vec<Scalar>,
+        /// Over the input's columns.
+        order: Vec<SortKey>,
+        /// How many are skipped.
+        offset: u64,
+        /// How many follow; all if there is none.
+        limit: Option<u64>,
+        /// Whether rows that the order puts level with the last of them follow too.
+        ties: bool,
+    },
 }
 
 /// What a set operation keeps of its left rows.
@@ -202,7 +217,7 @@ impl Rel {
     pub fn columns(&self) -> Vec<Type> {
         match self {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.clone(),
-            Rel::Filter { input, .. } | Rel::Distinct { input } => input.columns(),
+            Rel::Filter { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => input.columns(),
             Rel::Map { expressions, .. } => expressions.iter().map(Scalar::ty).collect(),
             Rel::Join { kind, left, right, .. } => {
                 let mut columns = left.columns();
@@ -224,7 +239,7 @@ impl Rel {
     pub fn width(&self) -> usize {
         match self {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.len(),
-            Rel::Filter { input, .. } | Rel::Distinct { input } => input.width(),
+            Rel::Filter { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => input.width(),
             Rel::Map { expressions, .. } => expressions.len(),
             Rel::Join { kind, left, right, .. } => left.width() + if kind.shows_right() { right.width() } else { 0 },
             Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
@@ -238,7 +253,7 @@ impl Rel {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
-            Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::Reduce { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter().collect(),
         }
@@ -249,7 +264,7 @@ impl Rel {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
-            Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::Reduce { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter_mut().collect(),
         }
@@ -269,6 +284,9 @@ impl Rel {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } => Vec::new(),
+            Rel::TopK { group, order, .. } => {
+                group.iter_mut().chain(order.iter_mut().map(|key| &mut key.expression)).collect()
+            }
             Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
             Rel::Map { expressions, .. } => expressions.iter_mut().collect(),
             Rel::Join { on, residual, .. } => {

@@ -112,6 +112,19 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
             let input = Box::new(without_leaf(input, leaf, width)?);
             Some(Rel::Reduce { input, group: group.clone(), aggregates: aggregates.clone() })
         }
+        Rel::TopK { input, group, order, offset, limit, ties } => {
+            if fails(group) || order.iter().any(|key| key.expression.is_fallible()) || !begins(group) {
+                return None;
+            }
+            let input = Box::new(without_leaf(input, leaf, width)?);
+            let (group, order) = (group.clone(), order.clone());
+            Some(Rel::TopK { input, group, order, offset: *offset, limit: *limit, ties: *ties })
+        }
+        Rel::SetOp { kind, all, left, right } => {
+            let left = Box::new(without_leaf(left, leaf, width)?);
+            let right = Box::new(without_leaf(right, leaf, width)?);
+            Some(Rel::SetOp { kind: *kind, all: *all, left, right })
+        }
         Rel::Join { kind, left, right, on, residual } if *kind != JoinKind::Full && !reads_leaf(right, leaf) => {
             if fails(residual) || on.iter().any(|key| key.left.is_fallible()) {
                 return None;

@@ -4,6 +4,7 @@
 //! arguments lie together. The arguments themselves and their length follow, for the fold to read.
 
 use crate::dataflow::slab::Bytes;
+use crate::dataflow::sort::Direction;
 use crate::plan::Aggregate;
 use crate::value::{Datum, Diff, Row, encoding, key};
 
@@ -20,20 +21,12 @@ pub struct Fold {
     canonical: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Direction {
-    descending: bool,
-    nulls_first: bool,
-}
-
 impl Fold {
     /// For the columns of a call: its arguments, its sort keys, its filter.
     pub fn new(call: &Aggregate) -> Fold {
-        let direction =
-            |key: &crate::plan::SortKey| Direction { descending: key.descending, nulls_first: key.nulls_first };
         Fold {
             arguments: call.arguments.len(),
-            order: call.order.iter().map(direction).collect(),
+            order: call.order.iter().map(Direction::of).collect(),
             filtered: call.filter.is_some(),
             distinct: call.distinct,
             keeps_nulls: call.function.keeps_nulls(),
@@ -97,22 +90,4 @@ fn values(mut columns: &[u8]) -> impl Iterator<Item = Datum> + '_ {
             value
         })
     })
-}
-
-impl Direction {
-    /// Appends a sort key. A key says where it ends, so that inverted keys are in inverted order.
-    fn encode(self, column: &[u8], out: &mut Vec<u8>) {
-        const NULLS_FIRST: u8 = 0;
-        const VALUE: u8 = 1;
-        const NULLS_LAST: u8 = 2;
-        if column[0] == encoding::NULL {
-            return out.push(if self.nulls_first { NULLS_FIRST } else { NULLS_LAST });
-        }
-        out.push(VALUE);
-        let start = out.len();
-        key::encode(&encoding::decode(column).0, out);
-        if self.descending {
-            out[start..].iter_mut().for_each(|byte| *byte = !*byte);
-        }
-    }
 }

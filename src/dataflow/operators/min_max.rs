@@ -56,20 +56,28 @@ pub fn extreme<'s, K: Bucketed>(
     extreme: Extreme,
     code: ValueCode,
 ) -> Collection<'s, (K, Row)> {
+    stage_of(in_buckets(values, |values| stage_of(values, extreme, code)), extreme, code)
+}
+
+/// What `stage` leaves of each key's buckets, and of the fewer that these fall into.
+pub fn in_buckets<'s, K: Bucketed>(
+    values: Collection<'s, (K, Row)>,
+    stage: impl Fn(Collection<'s, (K::With, Row)>) -> Collection<'s, (K::With, Row)>,
+) -> Collection<'s, (K, Row)> {
     let mut values = values.map(|(key, value)| {
         let bucket = value.spread() as u16 & ((1 << STAGES[0]) - 1);
         (key.with_bucket(bucket), value)
     });
-    for (stage, bits) in STAGES.into_iter().enumerate() {
-        if stage > 0 {
+    for (number, bits) in STAGES.into_iter().enumerate() {
+        if number > 0 {
             values = values.map(move |(key, value)| {
                 let (key, bucket) = K::without_bucket(&key);
                 (key.with_bucket(bucket & ((1 << bits) - 1)), value)
             });
         }
-        values = stage_of(values, extreme, code);
+        values = stage(values);
     }
-    stage_of(values.map(|(key, value)| (K::without_bucket(&key).0, value)), extreme, code)
+    values.map(|(key, value)| (K::without_bucket(&key).0, value))
 }
 
 fn stage_of<'s, K: Key>(

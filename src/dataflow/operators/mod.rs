@@ -11,6 +11,7 @@ pub mod min_max;
 pub mod reduce;
 pub mod set_op;
 pub mod tally;
+pub mod top_k;
 pub mod unique;
 pub mod upsert;
 pub mod watch;

@@ -37,6 +37,10 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
             let (left, right) = (Box::new(push(*left, below.clone())), Box::new(push(*right, below)));
             Rel::SetOp { kind, all, left, right }.filter(above)
         }
+        Rel::TopK { input, group, order, offset, limit, ties } => {
+            let (below, above) = of_whole_groups(&input, &group, predicates);
+            Rel::TopK { input: Box::new(push(*input, below)), group, order, offset, limit, ties }.filter(above)
+        }
     }
 }
 
@@ -104,6 +108,13 @@ fn through_distinct(input: Rel, predicates: Vec<Scalar>) -> Rel {
     let (below, above): (Vec<Scalar>, Vec<Scalar>) =
         predicates.into_iter().partition(|predicate| sees_one_form(predicate, &types));
     Rel::Distinct { input: Box::new(push(input, below)) }.filter(above)
+}
+
+/// Parts the predicates that hold for all rows of a group or for none from the others.
+fn of_whole_groups(input: &Rel, group: &[Scalar], predicates: Vec<Scalar>) -> (Vec<Scalar>, Vec<Scalar>) {
+    let types = input.columns();
+    let grouped = |column: usize| group.iter().any(|scalar| matches!(scalar, Scalar::Column(c, _) if *c == column));
+    predicates.into_iter().partition(|predicate| sees_one_form(predicate, &types) && reads_only(predicate, grouped))
 }
 
 struct Join {

@@ -23,7 +23,11 @@ pub(super) fn fold(rel: &mut Rel) {
             decided(residual);
         }
         Rel::Get { .. } | Rel::Constant { .. } | Rel::Map { .. } => {}
-        Rel::Reduce { .. } | Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } => {}
+        Rel::Reduce { .. } | Rel::Distinct { .. } | Rel::Union { .. } => {}
+        Rel::TopK { input, limit: Some(0), .. } => {
+            *rel = Rel::Constant { rows: Vec::new(), columns: input.columns() };
+        }
+        Rel::SetOp { .. } | Rel::TopK { .. } => {}
     }
 }
 

@@ -56,6 +56,8 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         Rel::Distinct { input } => below = all(input),
         Rel::Union { inputs } => return vec![needed.clone(); inputs.len()],
         Rel::SetOp { left, right, .. } => return vec![all(left), all(right)],
+        // Any column may decide which of several level rows is among the first.
+        Rel::TopK { input, .. } => below = all(input),
     }
     vec![below]
 }
@@ -124,6 +126,10 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
         Rel::SetOp { kind, all, left, right } => {
             let (left, right) = (Box::new(prune(*left, &next())), Box::new(prune(*right, &next())));
             select(Rel::SetOp { kind, all, left, right }, needed.iter().copied())
+        }
+        Rel::TopK { input, group, order, offset, limit, ties } => {
+            let input = Box::new(prune(*input, &next()));
+            select(Rel::TopK { input, group, order, offset, limit, ties }, needed.iter().copied())
         }
     }
 }

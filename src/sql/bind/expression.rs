@@ -32,6 +32,8 @@ pub(in crate::sql) enum Clause {
     Values,
     Aggregate,
     Filter,
+    Limit,
+    Offset,
 }
 
 impl Clause {
@@ -44,6 +46,8 @@ impl Clause {
             Clause::Values => Some("aggregate functions are not allowed in VALUES"),
             Clause::Aggregate => Some("aggregate function calls cannot be nested"),
             Clause::Filter => Some("aggregate functions are not allowed in FILTER"),
+            Clause::Limit => Some("aggregate functions are not allowed in LIMIT"),
+            Clause::Offset => Some("aggregate functions are not allowed in OFFSET"),
         }
     }
 }

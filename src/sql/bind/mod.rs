@@ -7,7 +7,7 @@ mod missing;
 pub(super) mod name;
 pub(super) mod operand;
 pub(super) mod scope;
-mod sort;
+pub(super) mod sort;
 pub(super) mod subquery;
 mod syntax;
 pub(super) mod types;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A column that can be named.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::sql) struct ScopeColumn {
     /// Index of its table in the scope; `None` for a column merged by USING.
     pub(in crate::sql) table: Option<usize>,

@@ -14,6 +14,12 @@ pub(super) fn sort_keys(binder: &mut Binder<'_>, items: &[OrderByExpr]) -> Bound
 fn sort_key(binder: &mut Binder<'_>, item: &OrderByExpr) -> Bound<SortKey> {
     let (expression, _) = binder.bind(&item.expr)?.settled()?;
     sortable(&expression.ty()).map_err(|fault| fault.within(&item.expr))?;
+    let (descending, nulls_first) = direction(item)?;
+    Ok(SortKey { expression, descending, nulls_first })
+}
+
+/// Whether the item sorts from the greatest down, and whether nulls come first.
+pub(in crate::sql) fn direction(item: &OrderByExpr) -> Bound<(bool, bool)> {
     let descending = match &item.options.sort {
         None | Some(OrderBySort::Asc) => false,
         Some(OrderBySort::Desc) => true,
@@ -22,11 +28,11 @@ fn sort_key(binder: &mut Binder<'_>, item: &OrderByExpr) -> Bound<SortKey> {
     if item.with_fill.is_some() {
         return Err(Fault::syntax("Postgres has no WITH FILL").within(&item.expr));
     }
-    Ok(SortKey { expression, descending, nulls_first: item.options.nulls_first.unwrap_or(descending) })
+    Ok((descending, item.options.nulls_first.unwrap_or(descending)))
 }
 
 /// A fault unless values of the type have an order.
-fn sortable(ty: &Type) -> Bound<()> {
+pub(in crate::sql) fn sortable(ty: &Type) -> Bound<()> {
     match ty {
         ty if ty.has_equality() => Ok(()),
         Type::Opaque(_) => Err(Fault::unsupported(format!("sorting by values of type {ty} is"))),

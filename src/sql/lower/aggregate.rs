@@ -150,7 +150,7 @@ impl Lowerer<'_> {
             Expr::Value(value) => match &value.value {
                 Value::Number(digits, _) => {
                     let item = digits.parse::<usize>().ok().and_then(|number| items.get(number.checked_sub(1)?));
-                    let Some(item) = item else {
+                    let Some(item) = item.filter(|item| !item.hidden) else {
                         let message = format!("GROUP BY position {digits} is not in select list");
                         return Err(Fault::new("42P10", message).within(expr));
                     };
@@ -180,7 +180,7 @@ fn typed_mut(operand: &mut Operand) -> Option<&mut Scalar> {
 
 /// The item of the select list with that name, if there is exactly one.
 fn output_named<'i, 'e>(name: &str, items: &'i [Item<'e>]) -> Bound<Option<&'i ItemValue<'e>>> {
-    let mut found = items.iter().filter(|item| item.name == name);
+    let mut found = items.iter().filter(|item| !item.hidden && item.name == name);
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Ok(None),
         (found, _) => Ok(found.map(|item| &item.value)),

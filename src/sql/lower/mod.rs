@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod join;
+mod order;
 mod query;
 mod select;
 mod set_op;

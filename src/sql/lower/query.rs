@@ -1,5 +1,6 @@
 //! A query: its common table expressions and its body.
 
+use super::order::Order;
 use super::{Lowered, Lowerer};
 use crate::sql::bind::name::fold;
 use crate::sql::error::{Bound, Fault};
@@ -10,9 +11,9 @@ impl Lowerer<'_> {
     /// Lowers a query.
     pub(super) fn query(&mut self, query: &Query) -> Bound<Lowered> {
         refuse_clauses(query)?;
-        let Some(with) = &query.with else { return self.body(&query.body) };
+        let Some(with) = &query.with else { return self.ordered(query) };
         self.ctes.push(HashMap::new());
-        let lowered = self.with(with).and_then(|()| self.body(&query.body));
+        let lowered = self.with(with).and_then(|()| self.ordered(query));
         self.ctes.pop();
         lowered
     }
@@ -61,7 +62,7 @@ impl Lowerer<'_> {
     pub(super) fn body(&mut self, body: &SetExpr) -> Bound<Lowered> {
         self.count(1).map_err(|fault| fault.within(body))?;
         match body {
-            SetExpr::Select(select) => self.select(select),
+            SetExpr::Select(select) => self.select(select, &Order::default()),
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOperation { .. } => self.set_operation(body),
             SetExpr::Values(values) => self.values(values),
@@ -82,15 +83,8 @@ pub(super) fn names(columns: &[TableAliasColumnDef]) -> Bound<Vec<Ident>> {
     columns.iter().map(name).collect()
 }
 
-fn refuse_clauses(query: &Query) -> Bound<()> {
-    if let Some(order) = &query.order_by {
-        return Err(Fault::unsupported("ORDER BY is")
-            .hint("A view's rows have no order; sort where they are read.")
-            .within(order));
-    }
+pub(super) fn refuse_clauses(query: &Query) -> Bound<()> {
     let refused = [
-        (query.limit_clause.is_some(), "LIMIT is"),
-        (query.fetch.is_some(), "FETCH FIRST is"),
         (!query.locks.is_empty() || query.for_clause.is_some(), "FOR UPDATE is"),
         (query.settings.is_some() || query.format_clause.is_some(), "SETTINGS is"),
         (!query.pipe_operators.is_empty(), "a pipe operator is"),

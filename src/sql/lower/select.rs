@@ -1,5 +1,6 @@
 //! One SELECT: FROM, WHERE, grouping, the select list, DISTINCT.
 
+use super::order::{Order, Sorting};
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::Scalar;
 use crate::plan::{Rel, unnest};
@@ -10,8 +11,7 @@ use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, ObjectNamePart, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned,
-    WildcardAdditionalOptions,
+    Expr, GroupByExpr, ObjectNamePart, Select, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
 
 /// What a SELECT reads from.
@@ -26,9 +26,12 @@ pub(super) struct Input {
 pub(super) struct Item<'a> {
     pub(super) name: String,
     pub(super) value: ItemValue<'a>,
+    /// Whether it is there for ORDER BY only.
+    pub(super) hidden: bool,
 }
 
 /// What an item gives.
+#[derive(PartialEq)]
 pub(super) enum ItemValue<'a> {
     Expr(&'a Expr),
     Column(ScopeColumn),
@@ -47,7 +50,7 @@ impl ItemValue<'_> {
 }
 
 impl Lowerer<'_> {
-    pub(super) fn select(&mut self, select: &Select) -> Bound<Lowered> {
+    pub(super) fn select(&mut self, select: &Select, order: &Order<'_>) -> Bound<Lowered> {
         refuse_clauses(select)?;
         let mut input = match self.from(&select.from)? {
             Some(input) => self.with_outer(input),
@@ -57,23 +60,18 @@ impl Lowerer<'_> {
         if let Some(selection) = &select.selection {
             input.rel = self.selected(input.rel, &input.scope, selection)?;
         }
-        let items = self.items(select, &input.scope)?;
+        let mut items = self.items(select, &input.scope)?;
+        let mut sorting = Sorting::new(&mut items, select, order)?;
         let GroupByExpr::Expressions(group_by, modifiers) = &select.group_by else {
             return Err(Fault::unsupported("GROUP BY ALL is").within(&select.group_by));
         };
         if !modifiers.is_empty() {
             return Err(Fault::unsupported("GROUPING SETS, CUBE and ROLLUP are").within(&select.group_by));
         }
-        let (rel, values) = self.projected(input, &items, group_by, select.having.as_ref())?;
+        let (rel, mut values) = self.projected(input, &items, group_by, select.having.as_ref())?;
+        sorting.settle(&mut items, &mut values, select, order)?;
         let lowered = output(rel, self.outer_width(), &items, values)?;
-        match &select.distinct {
-            None | Some(Distinct::All) => Ok(lowered),
-            Some(Distinct::Distinct) => distinct(lowered).map_err(|fault| fault.within(select)),
-            Some(Distinct::On(exprs)) => {
-                let place = exprs.first().map_or(select.span(), Spanned::span);
-                Err(Fault::unsupported("DISTINCT ON is").at(place))
-            }
-        }
+        sorting.apply(lowered, select, order)
     }
 
     /// The rows for which WHERE is true.
@@ -90,10 +88,11 @@ impl Lowerer<'_> {
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
-                    items.push(Item { name: label(expr, self.catalog), value: ItemValue::Expr(expr) });
+                    let name = label(expr, self.catalog);
+                    items.push(Item { name, value: ItemValue::Expr(expr), hidden: false });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    items.push(Item { name: fold(alias), value: ItemValue::Expr(expr) });
+                    items.push(Item { name: fold(alias), value: ItemValue::Expr(expr), hidden: false });
                 }
                 SelectItem::Wildcard(options) => {
                     refuse_options(options)?;
@@ -122,7 +121,7 @@ impl Lowerer<'_> {
 fn stars<'a>(scope: &Scope, table: Option<usize>) -> Bound<Vec<Item<'a>>> {
     let star = |column: &ScopeColumn| {
         column.readable().map_err(|fault| fault.hint("Name the other columns instead of *."))?;
-        Ok(Item { name: column.name.clone(), value: ItemValue::Column(column.clone()) })
+        Ok(Item { name: column.name.clone(), value: ItemValue::Column(column.clone()), hidden: false })
     };
     scope.star(table).map(star).collect()
 }

@@ -1,0 +1,75 @@
+-- given
+CREATE TABLE t (id int PRIMARY KEY, g text, n int, p numeric(6,2), at timestamptz, f float8);
+CREATE TABLE u (id int PRIMARY KEY, t_id int, s text);
+INSERT INTO t SELECT i, chr(97 + i % 4), nullif(i * 37 % 11, 3), i * 7 % 5 + 0.5, '2024-01-01 00:00+00'::timestamptz + i * interval '1 hour', (i * 13 % 7)::float8 - 3 FROM generate_series(1, 40) AS i;
+INSERT INTO u SELECT i, i % 13, 's' || i % 3 FROM generate_series(1, 30) AS i;
+-- views
+CREATE VIEW first_three AS SELECT id, n FROM t ORDER BY id LIMIT 3;
+CREATE VIEW last_three AS SELECT id, n FROM t ORDER BY id DESC LIMIT 3;
+CREATE VIEW by_n AS SELECT id, n FROM t ORDER BY n, id LIMIT 5;
+CREATE VIEW by_n_desc AS SELECT id, n FROM t ORDER BY n DESC, id LIMIT 7;
+CREATE VIEW nulls_first AS SELECT id, n FROM t ORDER BY n NULLS FIRST, id DESC LIMIT 6;
+CREATE VIEW nulls_last AS SELECT id, n FROM t ORDER BY n DESC NULLS LAST, id LIMIT 6;
+CREATE VIEW hidden AS SELECT g FROM t ORDER BY p DESC, n + 1, id LIMIT 4;
+CREATE VIEW by_position AS SELECT n, id FROM t ORDER BY 1 DESC NULLS LAST, 2 LIMIT 4;
+CREATE VIEW by_alias AS SELECT id, -n AS g FROM t ORDER BY g, id LIMIT 4;
+CREATE VIEW by_input AS SELECT id, n AS m FROM t ORDER BY t.n, t.id LIMIT 4;
+CREATE VIEW offset_only AS SELECT id FROM t ORDER BY id OFFSET 37;
+CREATE VIEW page AS SELECT id FROM t ORDER BY n, id LIMIT 5 OFFSET 5;
+CREATE VIEW offset_first AS SELECT id FROM t ORDER BY n, id OFFSET 2 LIMIT 2;
+CREATE VIEW beyond AS SELECT id FROM t ORDER BY id LIMIT 5 OFFSET 1000;
+CREATE VIEW none_at_all AS SELECT id FROM t ORDER BY id LIMIT 0;
+CREATE VIEW all_of_them AS SELECT id FROM t ORDER BY id LIMIT ALL;
+CREATE VIEW null_limit AS SELECT id FROM t ORDER BY id LIMIT NULL;
+CREATE VIEW computed AS SELECT id FROM t ORDER BY id LIMIT 2 * 2 - 1;
+CREATE VIEW rounded AS SELECT id FROM t ORDER BY id LIMIT 2.5;
+CREATE VIEW quoted AS SELECT id FROM t ORDER BY id LIMIT '2';
+CREATE VIEW fetch_one AS SELECT id FROM t ORDER BY id FETCH FIRST ROW ONLY;
+CREATE VIEW fetch_some AS SELECT id FROM t ORDER BY p, id OFFSET 1 ROW FETCH NEXT 3 ROWS ONLY;
+CREATE VIEW with_ties AS SELECT id, p FROM t ORDER BY p FETCH FIRST 3 ROWS WITH TIES;
+CREATE VIEW with_ties_desc AS SELECT id, n FROM t ORDER BY n DESC FETCH FIRST 1 ROWS WITH TIES;
+CREATE VIEW ties_of_two AS SELECT id FROM t ORDER BY p, n DESC OFFSET 2 ROWS FETCH FIRST 4 ROWS WITH TIES;
+CREATE VIEW floats AS SELECT id, f FROM t ORDER BY f, id LIMIT 4;
+CREATE VIEW floats_desc AS SELECT id, f FROM t ORDER BY f DESC, id DESC LIMIT 4;
+CREATE VIEW texts AS SELECT s, id FROM u ORDER BY s DESC, id LIMIT 5;
+CREATE VIEW same_rows AS SELECT g FROM t ORDER BY g LIMIT 15;
+CREATE VIEW same_rows_page AS SELECT g FROM t ORDER BY g LIMIT 15 OFFSET 7;
+CREATE VIEW distinct_rows AS SELECT DISTINCT g FROM t ORDER BY g DESC LIMIT 2;
+CREATE VIEW of_groups AS SELECT g, sum(n) AS s FROM t GROUP BY g ORDER BY sum(n) DESC NULLS LAST, g LIMIT 2;
+CREATE VIEW of_groups_hidden AS SELECT g FROM t GROUP BY g ORDER BY count(*) DESC, max(p), g LIMIT 1;
+CREATE VIEW of_having AS SELECT g, count(*) FROM t GROUP BY 1 HAVING count(*) > 2 ORDER BY 2 DESC, 1 LIMIT 3;
+CREATE VIEW of_join AS SELECT t.id, u.s, u.id AS u_id FROM t JOIN u ON u.t_id = t.id ORDER BY u.s, t.n NULLS FIRST, u.id LIMIT 5;
+CREATE VIEW of_union AS SELECT id FROM t WHERE n > 5 UNION ALL SELECT id FROM u ORDER BY id LIMIT 6;
+CREATE VIEW of_except AS SELECT id, g FROM t EXCEPT SELECT id, s FROM u ORDER BY g DESC, 1 LIMIT 3;
+CREATE VIEW of_values AS VALUES (1, 'b'), (2, 'a') ORDER BY column2 LIMIT 1;
+CREATE VIEW in_from AS SELECT x.g, count(*) AS n FROM (SELECT g FROM t ORDER BY n DESC NULLS LAST, id LIMIT 10) AS x GROUP BY x.g;
+CREATE VIEW in_common AS WITH top AS (SELECT id, n FROM t ORDER BY n DESC, id LIMIT 4) SELECT a.id, b.id AS other FROM top AS a JOIN top AS b ON a.n = b.n;
+CREATE VIEW in_union AS (SELECT id FROM t ORDER BY id LIMIT 2) UNION ALL (SELECT id FROM t ORDER BY id DESC LIMIT 2);
+CREATE VIEW of_limited AS SELECT id FROM (SELECT id FROM t ORDER BY id DESC LIMIT 10) AS x ORDER BY id LIMIT 3;
+CREATE VIEW parenthesized AS (SELECT id FROM t) ORDER BY t.n, id LIMIT 3;
+CREATE VIEW apart AS (SELECT id FROM t ORDER BY n, id) LIMIT 3;
+CREATE VIEW filtered_above AS SELECT id FROM (SELECT id, n FROM t ORDER BY n, id LIMIT 8) AS x WHERE n > 2;
+CREATE VIEW filtered_below AS SELECT id FROM t WHERE n > 2 ORDER BY n, id LIMIT 3;
+CREATE VIEW without_limit AS SELECT id, n FROM t WHERE n IS NULL ORDER BY n, t.g || 'x' DESC;
+CREATE VIEW without_limit_inside AS SELECT g, count(*) FROM (SELECT g FROM t ORDER BY id) AS x GROUP BY g ORDER BY lower(g);
+CREATE VIEW of_nothing AS SELECT id FROM t WHERE id < 0 ORDER BY id LIMIT 3;
+CREATE VIEW global_aggregate AS SELECT count(*) AS n FROM t LIMIT 1;
+CREATE VIEW literal AS SELECT 'x' AS s, id FROM t ORDER BY s, id DESC LIMIT 2;
+-- then
+INSERT INTO t VALUES (0, 'z', 0, 0.01, NULL, '-0'), (-1, NULL, NULL, NULL, NULL, 'NaN'), (100, 'a', 100, 99, '2030-01-01 00:00+00', '-infinity');
+INSERT INTO u VALUES (0, 0, NULL), (31, 0, 'a');
+-- then
+DELETE FROM t WHERE id IN (1, 2, 38, 39, 40);
+UPDATE t SET n = n + 3 WHERE id % 5 = 0;
+-- then
+UPDATE t SET p = 1.5, n = NULL WHERE id % 3 = 0;
+-- then
+DELETE FROM t WHERE n IS NULL;
+UPDATE u SET s = 'z' WHERE id < 20;
+-- then
+DELETE FROM t WHERE id > 8;
+-- then
+DELETE FROM t;
+DELETE FROM u;
+-- then
+INSERT INTO t VALUES (1, 'q', 1, 1, NULL, 1), (2, 'q', 1, 1.00, NULL, 1);
