@@ -11,7 +11,8 @@ mod resolve;
 mod scalar;
 
 pub use aggregate::{
-    Accumulator, AggregateFunction, Collect, ResolvedAggregate, Values, is_aggregate, resolve_aggregate,
+    Accumulator, AggregateFunction, Bits, Collect, PairStatistic, ResolvedAggregate, Spread, Values, Within,
+    is_aggregate, is_within_group, resolve_aggregate,
 };
 pub use coercion::{Argument, CastContext, ResolveError, cast, common_type, comparable};
 pub use function::Function;

@@ -152,7 +152,7 @@ impl Part {
         let code = aggregate.arguments.first().map_or(ValueCode { canonical: false }, single);
         let accumulates = aggregate.function.accumulable().is_some();
         let way = match &aggregate.function {
-            AggregateFunction::Min(_) => Way::Extreme(Extreme::Least, code),
+            AggregateFunction::Min(_) | AggregateFunction::AnyValue(_) => Way::Extreme(Extreme::Least, code),
             AggregateFunction::Max(_) => Way::Extreme(Extreme::Greatest, code),
             _ if accumulates && aggregate.arguments.len() == 1 && code.canonical => Way::DistinctSum,
             _ => Way::Fold(Fold::new(aggregate)),

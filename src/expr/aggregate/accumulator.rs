@@ -1,8 +1,12 @@
 //! The state of an aggregate that accumulates.
 
+use super::bits::BitCounts;
 use super::decimal::DecimalSum;
 use super::float::FloatSum;
+use super::pairs::{Moments, PairSums};
+use super::spread::DecimalSpread;
 use crate::value::Datum;
+use crate::value::numeric::Numeric;
 use serde::{Deserialize, Serialize};
 
 /// What a multiset of values comes to, exactly: adding and subtracting contributions in any order leaves no residue.
@@ -39,6 +43,14 @@ pub enum Accumulator {
         /// How many are false.
         falses: i64,
     },
+    /// Of integers' bits.
+    Bits(Box<BitCounts>),
+    /// Of integers and `numeric`, with their squares.
+    Spread(Box<DecimalSpread>),
+    /// Of floats, with their squares.
+    Moments(Box<Moments>),
+    /// Of pairs of floats.
+    Pairs(Box<PairSums>),
 }
 
 impl Accumulator {
@@ -51,14 +63,9 @@ impl Accumulator {
         match (self, values) {
             (Accumulator::Count(count), _) => *count += times,
             (Accumulator::Integer { count, sum }, [value]) => {
-                let value = match value {
-                    Datum::Int2(value) => i128::from(*value),
-                    Datum::Int4(value) => i128::from(*value),
-                    Datum::Int8(value) => i128::from(*value),
-                    _ => return,
-                };
+                let Some(value) = integer(value) else { return };
                 *count += times;
-                *sum += value * i128::from(times);
+                *sum += i128::from(value) * i128::from(times);
             }
             (Accumulator::Decimal(state), [Datum::Numeric(value)]) => state.add(value, times),
             (Accumulator::Float(state), [Datum::Float4(value)]) => state.add(f64::from(*value), times),
@@ -71,6 +78,14 @@ impl Accumulator {
             }
             (Accumulator::Bool { trues, .. }, [Datum::Bool(true)]) => *trues += times,
             (Accumulator::Bool { falses, .. }, [Datum::Bool(false)]) => *falses += times,
+            (Accumulator::Bits(state), [value]) => integer(value).into_iter().for_each(|value| state.add(value, times)),
+            (Accumulator::Spread(state), [Datum::Numeric(value)]) => state.add(value, times),
+            (Accumulator::Spread(state), [value]) => {
+                integer(value).into_iter().for_each(|value| state.add(&Numeric::from(value), times));
+            }
+            (Accumulator::Moments(state), [Datum::Float4(value)]) => state.add(f64::from(*value), times),
+            (Accumulator::Moments(state), [Datum::Float8(value)]) => state.add(*value, times),
+            (Accumulator::Pairs(state), [Datum::Float8(y), Datum::Float8(x)]) => state.add(*y, *x, times),
             _ => {}
         }
     }
@@ -98,6 +113,10 @@ impl Accumulator {
                 *a += b;
                 *x += y;
             }
+            (Accumulator::Bits(a), Accumulator::Bits(b)) => a.merge(b),
+            (Accumulator::Spread(a), Accumulator::Spread(b)) => a.merge(b),
+            (Accumulator::Moments(a), Accumulator::Moments(b)) => a.merge(b),
+            (Accumulator::Pairs(a), Accumulator::Pairs(b)) => a.merge(b),
             _ => debug_assert!(false, "accumulators of different aggregates"),
         }
     }
@@ -122,6 +141,10 @@ impl Accumulator {
                 *trues *= factor;
                 *falses *= factor;
             }
+            Accumulator::Bits(state) => state.multiply(factor),
+            Accumulator::Spread(state) => state.multiply(factor),
+            Accumulator::Moments(state) => state.multiply(factor),
+            Accumulator::Pairs(state) => state.multiply(factor),
         }
     }
 
@@ -136,6 +159,10 @@ impl Accumulator {
                 *count == 0 && *months == 0 && *days == 0 && *micros == 0
             }
             Accumulator::Bool { trues, falses } => *trues == 0 && *falses == 0,
+            Accumulator::Bits(state) => state.is_zero(),
+            Accumulator::Spread(state) => state.is_zero(),
+            Accumulator::Moments(state) => state.is_zero(),
+            Accumulator::Pairs(state) => state.is_zero(),
         }
     }
 
@@ -148,6 +175,19 @@ impl Accumulator {
             Accumulator::Decimal(state) => state.count(),
             Accumulator::Float(state) => state.count,
             Accumulator::Bool { trues, falses } => trues + falses,
+            Accumulator::Bits(state) => state.count,
+            Accumulator::Spread(state) => state.count(),
+            Accumulator::Moments(state) => state.count(),
+            Accumulator::Pairs(state) => state.count(),
         }
+    }
+}
+
+fn integer(value: &Datum) -> Option<i64> {
+    match value {
+        Datum::Int2(value) => Some(i64::from(*value)),
+        Datum::Int4(value) => Some(i64::from(*value)),
+        Datum::Int8(value) => Some(*value),
+        _ => None,
     }
 }

@@ -3,10 +3,10 @@
 //! Every finite float is an integer times a power of two, so their sum is too: it is kept exactly and rounded once, when it is
 //! shown. Postgres adds one by one and rounds each time, so its last digits depend on the order of its scan; these do not.
 
+use super::binary::{Binary, decompose, overflow};
 use super::integer::Wide;
 use crate::expr::EvalError;
 use crate::value::Datum;
-use num_bigint::Sign;
 use serde::{Deserialize, Serialize};
 
 /// `mantissa · 2^exponent`, the mantissa odd (or both zero), and how many values are no finite numbers.
@@ -21,11 +21,6 @@ pub struct FloatSum {
     /// The sum of nothing but negative zeros is one.
     negative_zeros: i64,
 }
-
-/// Bits of an `f64`'s fraction.
-const FRACTION: u32 = 52;
-/// The exponent of the least positive `f64`.
-const LEAST_EXPONENT: i32 = -1074;
 
 impl FloatSum {
     pub(super) fn add(&mut self, value: f64, times: i64) {
@@ -43,6 +38,16 @@ impl FloatSum {
             let mut mantissa = Wide::Small(mantissa);
             mantissa.multiply(times);
             self.add_scaled(&mantissa, exponent);
+        }
+    }
+
+    /// Adds the product of two finite values, exactly; only `exact` tells of it.
+    pub(super) fn add_product(&mut self, a: f64, b: f64, times: i64) {
+        let ((a, a_exponent), (b, b_exponent)) = (decompose(a), decompose(b));
+        let mut product = Wide::Small(a * b);
+        product.multiply(times);
+        if product != Wide::ZERO {
+            self.add_scaled(&product, a_exponent + b_exponent);
         }
     }
 
@@ -81,7 +86,7 @@ impl FloatSum {
     }
 
     /// The sum, rounded once to the nearest float, ties to even.
-    fn rounded(&self) -> Result<f64, EvalError> {
+    pub(super) fn rounded(&self) -> Result<f64, EvalError> {
         match (self.nans, self.positive_infinities, self.negative_infinities) {
             (0, 0, 0) => {}
             (0, 0, _) => return Ok(f64::NEG_INFINITY),
@@ -91,20 +96,17 @@ impl FloatSum {
         if self.mantissa == Wide::ZERO {
             return Ok(if self.negative_zeros == self.count { -0.0 } else { 0.0 });
         }
-        let (sign, magnitude) = self.mantissa.to_big().into_parts();
-        let excess = magnitude.bits().saturating_sub(u64::from(FRACTION) + 1);
-        let mut digits = (&magnitude >> excess).iter_u64_digits().next().unwrap_or(0);
-        if excess > 0 {
-            let half = magnitude.bit(excess - 1);
-            let beyond_half = magnitude.trailing_zeros().is_some_and(|zeros| zeros < excess - 1);
-            digits += u64::from(half && (beyond_half || digits & 1 == 1));
-        }
-        let exponent = i64::from(self.exponent) + excess as i64;
-        let value = digits as f64 * power_of_two(exponent).ok_or_else(overflow)?;
-        if value.is_infinite() {
-            return Err(overflow());
-        }
-        Ok(if sign == Sign::Minus { -value } else { value })
+        self.exact().rounded()
+    }
+
+    /// The sum of the finite values.
+    pub(super) fn exact(&self) -> Binary {
+        Binary { mantissa: self.mantissa.to_big(), exponent: i64::from(self.exponent) }
+    }
+
+    /// Whether all values are finite.
+    pub(super) fn is_finite(&self) -> bool {
+        self.nans == 0 && self.positive_infinities == 0 && self.negative_infinities == 0
     }
 
     pub(super) fn sum_float8(&self) -> Result<Datum, EvalError> {
@@ -124,31 +126,6 @@ impl FloatSum {
         let sum = self.rounded()?;
         let sum = if sum == 0.0 { 0.0 } else { sum };
         Ok(Datum::Float8(sum / self.count as f64))
-    }
-}
-
-fn overflow() -> EvalError {
-    EvalError::new("22003", "value out of range: overflow")
-}
-
-/// A finite float as `mantissa · 2^exponent`.
-fn decompose(value: f64) -> (i128, i32) {
-    let bits = value.to_bits();
-    let fraction = i128::from(bits & ((1 << FRACTION) - 1));
-    let biased = ((bits >> FRACTION) & 0x7FF) as i32;
-    let (magnitude, exponent) = match biased {
-        0 => (fraction, LEAST_EXPONENT),
-        _ => (fraction | 1 << FRACTION, LEAST_EXPONENT + biased - 1),
-    };
-    (if value.is_sign_negative() { -magnitude } else { magnitude }, exponent)
-}
-
-/// `2^exponent`, if an `f64` can hold it.
-fn power_of_two(exponent: i64) -> Option<f64> {
-    match exponent {
-        -1074..=-1023 => Some(f64::from_bits(1 << (exponent + 1074))),
-        -1022..=1023 => Some(f64::from_bits(((exponent + 1023) as u64) << FRACTION)),
-        _ => None,
     }
 }
 

@@ -5,21 +5,34 @@
 //! else of the values.
 
 mod accumulator;
+mod binary;
+mod bits;
 mod collect;
 mod decimal;
 mod float;
 mod integer;
+mod pairs;
 mod resolve;
+mod spread;
+mod within;
+
+#[cfg(test)]
+mod tests;
 
 use super::EvalError;
 use super::function::divide_interval;
 use crate::value::numeric::Numeric;
 use crate::value::{Datum, Interval, Type};
 pub use accumulator::Accumulator;
+use bits::BitCounts;
+pub use bits::Bits;
 pub use collect::Collect;
 use decimal::DecimalSum;
-pub use resolve::{is_aggregate, resolve_aggregate};
+pub use pairs::PairStatistic;
+pub use resolve::{is_aggregate, is_within_group, resolve_aggregate};
+pub use spread::Spread;
 use std::cmp::Ordering;
+pub use within::Within;
 
 /// An aggregate function with its argument's type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +51,18 @@ pub enum AggregateFunction {
     BoolAnd,
     /// Whether any is true.
     BoolOr,
+    /// Any value: the least.
+    AnyValue(Type),
+    /// The bits of integers, combined.
+    Bits(Bits, Type),
+    /// Variance or standard deviation.
+    Spread(Spread, Type),
+    /// A statistic of pairs of `double precision`.
+    Pairs(PairStatistic),
     /// All values in order, as one.
     Collect(Collect),
+    /// What stands at a place of the sorted values.
+    Within(Within),
 }
 
 /// A group's rows for a fold: the arguments' values, with how often they occur.
@@ -67,7 +90,12 @@ impl AggregateFunction {
             AggregateFunction::Max(_) => "max",
             AggregateFunction::BoolAnd => "bool_and",
             AggregateFunction::BoolOr => "bool_or",
+            AggregateFunction::AnyValue(_) => "any_value",
+            AggregateFunction::Bits(bits, _) => bits.name(),
+            AggregateFunction::Spread(spread, _) => spread.name(),
+            AggregateFunction::Pairs(statistic) => statistic.name(),
             AggregateFunction::Collect(collect) => collect.name(),
+            AggregateFunction::Within(within) => within.name(),
         }
     }
 
@@ -82,13 +110,19 @@ impl AggregateFunction {
             AggregateFunction::Sum(ty) | AggregateFunction::Avg(ty) => ty.clone(),
             AggregateFunction::Min(ty) | AggregateFunction::Max(ty) => ty.clone(),
             AggregateFunction::BoolAnd | AggregateFunction::BoolOr => Type::Bool,
+            AggregateFunction::AnyValue(ty) | AggregateFunction::Bits(_, ty) => ty.clone(),
+            AggregateFunction::Spread(_, Type::Float4 | Type::Float8) => Type::Float8,
+            AggregateFunction::Spread(..) => Type::Numeric,
+            AggregateFunction::Pairs(PairStatistic::Count) => Type::Int8,
+            AggregateFunction::Pairs(_) => Type::Float8,
             AggregateFunction::Collect(collect) => collect.result_type(),
+            AggregateFunction::Within(within) => within.result_type(),
         }
     }
 
     /// Whether the order of the rows makes a difference.
     pub fn is_ordered(&self) -> bool {
-        matches!(self, AggregateFunction::Collect(_))
+        matches!(self, AggregateFunction::Collect(_) | AggregateFunction::Within(_))
     }
 
     /// Whether a row counts although its first argument is null.
@@ -100,18 +134,23 @@ impl AggregateFunction {
     pub fn is_present(&self) -> bool {
         match self {
             AggregateFunction::Count | AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => true,
-            AggregateFunction::Min(_) | AggregateFunction::Max(_) => true,
-            AggregateFunction::BoolAnd | AggregateFunction::BoolOr | AggregateFunction::Collect(_) => true,
+            AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::AnyValue(_) => true,
+            AggregateFunction::BoolAnd | AggregateFunction::BoolOr | AggregateFunction::Bits(..) => true,
+            AggregateFunction::Collect(_) => true,
+            AggregateFunction::Within(within) => matches!(within, Within::Mode(_)),
+            AggregateFunction::Spread(..) | AggregateFunction::Pairs(_) => false,
         }
     }
 
     /// Whether DISTINCT makes no difference.
     pub fn ignores_duplicates(&self) -> bool {
         match self {
-            AggregateFunction::Min(_) | AggregateFunction::Max(_) => true,
+            AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::AnyValue(_) => true,
             AggregateFunction::BoolAnd | AggregateFunction::BoolOr => true,
+            AggregateFunction::Bits(bits, _) => *bits != Bits::Xor,
             AggregateFunction::Count | AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => false,
-            AggregateFunction::Collect(_) => false,
+            AggregateFunction::Spread(..) | AggregateFunction::Pairs(_) => false,
+            AggregateFunction::Collect(_) | AggregateFunction::Within(_) => false,
         }
     }
 
@@ -127,7 +166,12 @@ impl AggregateFunction {
                 _ => None,
             },
             AggregateFunction::BoolAnd | AggregateFunction::BoolOr => Some(Accumulator::Bool { trues: 0, falses: 0 }),
-            AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::Collect(_) => None,
+            AggregateFunction::Bits(_, ty) => Some(Accumulator::Bits(Box::new(BitCounts::of(ty)))),
+            AggregateFunction::Spread(_, Type::Float4 | Type::Float8) => Some(Accumulator::Moments(Box::default())),
+            AggregateFunction::Spread(..) => Some(Accumulator::Spread(Box::default())),
+            AggregateFunction::Pairs(_) => Some(Accumulator::Pairs(Box::default())),
+            AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::AnyValue(_) => None,
+            AggregateFunction::Collect(_) | AggregateFunction::Within(_) => None,
         }
     }
 
@@ -135,7 +179,8 @@ impl AggregateFunction {
     pub fn fold(&self, rows: Values<'_>) -> Result<Datum, EvalError> {
         match self {
             AggregateFunction::Collect(collect) => collect.fold(rows),
-            AggregateFunction::Min(_) => Ok(best(rows, Ordering::Less)),
+            AggregateFunction::Within(within) => within.fold(rows),
+            AggregateFunction::Min(_) | AggregateFunction::AnyValue(_) => Ok(best(rows, Ordering::Less)),
             AggregateFunction::Max(_) => Ok(best(rows, Ordering::Greater)),
             _ => {
                 let Some(mut accumulator) = self.accumulable() else { return Ok(Datum::Null) };
@@ -152,7 +197,14 @@ impl AggregateFunction {
         let average = matches!(self, AggregateFunction::Avg(_));
         match (accumulator, self) {
             (Accumulator::Count(count), _) => Ok(Datum::Int8(*count)),
+            (Accumulator::Pairs(sums), AggregateFunction::Pairs(statistic)) => sums.finish(*statistic),
             (_, _) if accumulator.count() == 0 => Ok(Datum::Null),
+            (Accumulator::Bits(counts), AggregateFunction::Bits(bits, ty)) => counts.finish(*bits, ty),
+            (Accumulator::Spread(state), AggregateFunction::Spread(spread, _)) => state.finish(*spread),
+            (Accumulator::Moments(moments), AggregateFunction::Spread(spread, _)) => spread.of_floats(moments),
+            (Accumulator::Bits(_) | Accumulator::Spread(_) | Accumulator::Moments(_) | Accumulator::Pairs(_), _) => {
+                Err(EvalError::mistyped())
+            }
             (Accumulator::Bool { falses, .. }, AggregateFunction::BoolAnd) => Ok(Datum::Bool(*falses == 0)),
             (Accumulator::Bool { trues, .. }, _) => Ok(Datum::Bool(*trues != 0)),
             (Accumulator::Integer { count, sum }, _) if average => integer::average(*sum, *count),

@@ -8,7 +8,7 @@ use super::operand::{Operand, arguments, groupable};
 use super::scope::Scope;
 use super::sort::sort_keys;
 use super::subquery::{Applied, applied};
-use crate::expr::{ResolvedAggregate, Scalar, resolve_aggregate};
+use crate::expr::{ResolvedAggregate, Scalar, is_within_group, resolve_aggregate};
 use crate::plan::{Aggregate, SortKey};
 use crate::sql::error::{Bound, Fault};
 use sqlparser::ast::{
@@ -54,6 +54,8 @@ impl Aggregates {
         };
         let ordering = ordering(&list.clauses).map_err(|fault| fault.within(&function.name))?;
         let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+        refuse_unlike(name, function, distinct || !ordering.is_empty())
+            .map_err(|fault| fault.within(&function.name))?;
         let operands = match list.args.as_slice() {
             [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if name == "count" && !distinct => Vec::new(),
             [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => {
@@ -68,12 +70,15 @@ impl Aggregates {
                 inner.bind_all(exprs)?
             }
         };
+        let (operands, order) = match is_within_group(name) {
+            true => within_group(inner, function, operands)?,
+            false => (operands, sort_keys(inner, ordering)?),
+        };
         let ResolvedAggregate { function: aggregate, arguments: types, result } =
             resolve_aggregate(name, &arguments(&operands))?;
         let written: Vec<Scalar> = operands.iter().filter_map(Operand::typed).cloned().collect();
         let arguments = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
         let arguments = arguments.collect::<Bound<Vec<Scalar>>>()?;
-        let order = sort_keys(inner, ordering)?;
         inner.clause = Clause::Filter;
         let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
         if distinct {
@@ -101,6 +106,39 @@ fn ordering(clauses: &[FunctionArgumentClause]) -> Bound<&[OrderByExpr]> {
         [FunctionArgumentClause::OrderBy(keys)] => Ok(keys),
         _ => Err(Fault::syntax("Postgres has no such clause inside an aggregate")),
     }
+}
+
+/// What belongs to aggregates `WITHIN GROUP`, and what does not.
+fn refuse_unlike(name: &str, function: &Function, arranged: bool) -> Bound<()> {
+    let message = match (is_within_group(name), function.within_group.is_empty()) {
+        (false, false) => format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP"),
+        (true, true) => format!("WITHIN GROUP is required for ordered-set aggregate {name}"),
+        (true, false) if arranged => return Err(Fault::syntax("cannot use DISTINCT or ORDER BY with WITHIN GROUP")),
+        _ => return Ok(()),
+    };
+    Err(Fault::new("42809", message))
+}
+
+/// The operands of an aggregate `WITHIN GROUP`: what is sorted by, then the direct arguments, the same for all rows; and how it
+/// is sorted.
+fn within_group(
+    inner: &mut Binder<'_>,
+    function: &Function,
+    direct: Vec<Operand>,
+) -> Bound<(Vec<Operand>, Vec<SortKey>)> {
+    let mut reads = false;
+    direct.iter().filter_map(Operand::typed).for_each(|scalar| scalar.columns(&mut |_| reads = true));
+    if reads {
+        let fault = Fault::unsupported("a direct argument that reads columns is");
+        return Err(fault.within(&function.name));
+    }
+    let mut operands = Vec::new();
+    for item in &function.within_group {
+        operands.push(inner.bind(&item.expr)?);
+    }
+    let order = sort_keys(inner, &function.within_group)?;
+    operands.extend(direct);
+    Ok((operands, order))
 }
 
 /// With DISTINCT, what rows are sorted by must tell no equal rows apart.

@@ -298,6 +298,10 @@ impl<'a> Binder<'a> {
         if is_aggregate(&name) {
             return self.aggregate(&name, function);
         }
+        if !function.within_group.is_empty() {
+            let message = format!("WITHIN GROUP specified, but {name} is not an aggregate function");
+            return Err(Fault::new("42809", message).within(&function.name));
+        }
         if function.filter.is_some() {
             let message = format!("FILTER specified, but {name} is not an aggregate function");
             return Err(Fault::new("42809", message).within(&function.name));
@@ -421,7 +425,6 @@ pub(super) fn plain_argument(argument: &FunctionArg) -> Bound<&Expr> {
 fn refuse_decorations(function: &Function) -> Bound<()> {
     let refused = [
         (function.over.is_some(), "a window function (OVER) is"),
-        (!function.within_group.is_empty(), "WITHIN GROUP is"),
         (function.null_treatment.is_some(), "IGNORE NULLS is"),
         (function.parameters != FunctionArguments::None || function.uses_odbc_syntax, "this form of a call is"),
     ];

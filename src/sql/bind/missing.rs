@@ -3,28 +3,7 @@
 
 use crate::sql::error::Fault;
 
-const AGGREGATES: &[&str] = &[
-    "xmlagg",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "variance",
-    "var_pop",
-    "var_samp",
-    "corr",
-    "covar_pop",
-    "covar_samp",
-    "regr_slope",
-    "regr_intercept",
-    "mode",
-    "percentile_cont",
-    "percentile_disc",
-    "range_agg",
-    "any_value",
-];
+const AGGREGATES: &[&str] = &["xmlagg", "range_agg", "range_intersect_agg"];
 
 const OF_ROWS: &[&str] = &[
     "unnest",

@@ -40,7 +40,11 @@ impl Numeric {
             _ if self.signum() < 0 => return Err(no_power("cannot take square root of a negative number")),
             _ => (),
         }
-        let scale = result_scale((self.leading().weight + 1) * DIGIT_WIDTH / 2 - 1, &[self]);
+        self.sqrt_at(result_scale((self.leading().weight + 1) * DIGIT_WIDTH / 2 - 1, &[self]))
+    }
+
+    /// The root of a number that is not negative, with so many digits after the point.
+    pub fn sqrt_at(&self, scale: i32) -> Result<Numeric, ValueError> {
         // One digit more than shown decides the rounding: a root is never exactly between two decimals unless it ends there.
         let shift = 2 * (scale + 1) - i32::from(self.scale());
         let square = match shift {
