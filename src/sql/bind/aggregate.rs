@@ -1,28 +1,50 @@
-//! Aggregate calls, and what an expression over groups may contain.
-//!
-//! An expression of a grouped query is bound over the input's columns followed by one column per aggregate call. `Grouping::over_groups`
-//! then rewrites it to the columns a `Reduce` gives: the group expressions, then the aggregates.
+//! Aggregate calls. An expression of a grouped query is bound over the input's columns followed by one column per call.
 
 use super::expression::{Binder, Clause, plain_argument};
 use super::operand::{Operand, arguments, groupable};
-use super::scope::Scope;
 use super::sort::sort_keys;
-use super::subquery::{Applied, applied};
+use super::subquery::Applied;
 use crate::expr::{ResolvedAggregate, Scalar, is_within_group, resolve_aggregate};
 use crate::plan::{Aggregate, SortKey};
 use crate::sql::error::{Bound, Fault};
+use crate::value::Type;
 use sqlparser::ast::{
     DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
 };
 use sqlparser::tokenizer::Span;
 use std::collections::HashMap;
 
+/// What has one value per group.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::sql) enum Call {
+    Aggregate(Aggregate),
+    /// `grouping(…)`: which of these group expressions a row is not grouped by.
+    Grouping(Vec<Scalar>),
+}
+
+impl Call {
+    /// The arguments of `grouping(…)`.
+    pub(super) fn grouping(&self) -> Option<&Vec<Scalar>> {
+        match self {
+            Call::Grouping(arguments) => Some(arguments),
+            Call::Aggregate(_) => None,
+        }
+    }
+
+    fn scalars_mut(&mut self) -> Vec<&mut Scalar> {
+        match self {
+            Call::Aggregate(aggregate) => aggregate.scalars_mut().collect(),
+            Call::Grouping(arguments) => arguments.iter_mut().collect(),
+        }
+    }
+}
+
 /// The aggregate calls of a query, and where its columns were first named.
 #[derive(Default)]
 pub(in crate::sql) struct Aggregates {
-    width: usize,
-    calls: Vec<Aggregate>,
-    seen: HashMap<usize, Span>,
+    pub(super) width: usize,
+    pub(super) calls: Vec<Call>,
+    pub(super) seen: HashMap<usize, Span>,
     /// The subqueries that arguments read.
     pub(in crate::sql) applied: Vec<Applied>,
 }
@@ -35,7 +57,7 @@ impl Aggregates {
 
     /// Every expression over the input.
     pub(in crate::sql) fn scalars_mut(&mut self) -> impl Iterator<Item = &mut Scalar> {
-        self.calls.iter_mut().flat_map(Aggregate::scalars_mut)
+        self.calls.iter_mut().flat_map(Call::scalars_mut)
     }
 
     pub(in crate::sql) fn is_empty(&self) -> bool {
@@ -87,15 +109,16 @@ impl Aggregates {
         }
         let distinct = distinct && !aggregate.ignores_duplicates();
         let order = if aggregate.is_ordered() { order } else { Vec::new() };
-        let place = self.add(Aggregate { function: aggregate, arguments, distinct, filter, order });
-        Ok(Operand::new(Scalar::Column(self.width + place, result)))
+        Ok(self.add(Call::Aggregate(Aggregate { function: aggregate, arguments, distinct, filter, order }), result))
     }
 
-    fn add(&mut self, aggregate: Aggregate) -> usize {
-        self.calls.iter().position(|known| *known == aggregate).unwrap_or_else(|| {
-            self.calls.push(aggregate);
+    /// The column of a call.
+    pub(super) fn add(&mut self, call: Call, result: Type) -> Operand {
+        let place = self.calls.iter().position(|known| *known == call).unwrap_or_else(|| {
+            self.calls.push(call);
             self.calls.len() - 1
-        })
+        });
+        Operand::new(Scalar::Column(self.width + place, result))
     }
 }
 
@@ -148,82 +171,5 @@ fn among(order: &[SortKey], arguments: &[Scalar]) -> Bound<()> {
         false => {
             Err(Fault::new("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list"))
         }
-    }
-}
-
-/// How a query groups its input.
-pub(in crate::sql) struct Grouping<'a> {
-    pub(in crate::sql) scope: &'a Scope,
-    /// Over the input's columns. Columns that depend on a grouped primary key are added as they are met.
-    pub(in crate::sql) group: Vec<Scalar>,
-    pub(in crate::sql) aggregates: Aggregates,
-}
-
-impl Grouping<'_> {
-    /// What the reduction is given.
-    pub(in crate::sql) fn into_parts(self) -> (Vec<Scalar>, Vec<Aggregate>) {
-        (self.group, self.aggregates.calls)
-    }
-
-    /// Adds the columns an expression needs beyond the group's, which must be determined by it. This comes before `over_groups`.
-    pub(in crate::sql) fn admit(&mut self, scalar: &Scalar) -> Bound<()> {
-        self.admit_or(scalar, &|name| {
-            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function")
-        })
-    }
-
-    /// As `admit`, for what a subquery reads.
-    pub(in crate::sql) fn admit_outside(&mut self, scalar: &Scalar) -> Bound<()> {
-        self.admit_or(scalar, &|name| format!("subquery uses ungrouped column \"{name}\" from outer query"))
-    }
-
-    fn admit_or(&mut self, scalar: &Scalar, message: &dyn Fn(&str) -> String) -> Bound<()> {
-        if self.place(scalar).is_some() {
-            return Ok(());
-        }
-        if let Scalar::Column(column, _) = scalar {
-            return match *column < self.aggregates.width {
-                true => self.admit_column(scalar, *column, message),
-                false => Ok(()),
-            };
-        }
-        let mut operands = Vec::new();
-        scalar.for_each_operand(&mut |operand| operands.push(operand));
-        operands.into_iter().try_for_each(|operand| self.admit_or(operand, message))
-    }
-
-    fn admit_column(&mut self, scalar: &Scalar, column: usize, message: &dyn Fn(&str) -> String) -> Bound<()> {
-        let grouped: Vec<usize> =
-            self.group.iter().filter_map(|g| if let Scalar::Column(c, _) = g { Some(*c) } else { None }).collect();
-        if self.scope.depends_on(column, &grouped) {
-            self.group.push(scalar.clone());
-            return Ok(());
-        }
-        let name = self.scope.shown(column);
-        let span = self.aggregates.seen.get(&column).copied().unwrap_or(Span::empty());
-        Err(Fault::new("42803", message(&name)).at(span))
-    }
-
-    /// The group expression that this is; a column may be read under another type of the same representation.
-    fn place(&self, scalar: &Scalar) -> Option<usize> {
-        self.group.iter().position(|group| match (group, scalar) {
-            (Scalar::Column(group, _), Scalar::Column(column, _)) => group == column,
-            (group, scalar) => group == scalar,
-        })
-    }
-
-    /// The expression over the columns the reduction gives.
-    pub(in crate::sql) fn over_groups(&self, scalar: &mut Scalar) {
-        if let Some(place) = self.place(scalar) {
-            *scalar = Scalar::Column(place, scalar.ty());
-            return;
-        }
-        if let Scalar::Column(column, _) = scalar {
-            if applied(*column).is_none() {
-                *column = self.group.len() + (*column - self.aggregates.width);
-            }
-            return;
-        }
-        scalar.for_each_operand_mut(&mut |operand| self.over_groups(operand));
     }
 }

@@ -37,7 +37,7 @@ pub(in crate::sql) enum Clause {
 }
 
 impl Clause {
-    fn no_aggregates(self) -> Option<&'static str> {
+    pub(super) fn no_aggregates(self) -> Option<&'static str> {
         match self {
             Clause::Select | Clause::Having => None,
             Clause::Where => Some("aggregate functions are not allowed in WHERE"),
@@ -297,6 +297,9 @@ impl<'a> Binder<'a> {
         refuse_decorations(function)?;
         if is_aggregate(&name) {
             return self.aggregate(&name, function);
+        }
+        if name == "grouping" {
+            return self.grouping(function);
         }
         if !function.within_group.is_empty() {
             let message = format!("WITHIN GROUP specified, but {name} is not an aggregate function");

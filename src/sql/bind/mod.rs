@@ -2,6 +2,7 @@
 
 pub(super) mod aggregate;
 pub(super) mod expression;
+pub(super) mod grouping;
 pub(super) mod label;
 mod missing;
 pub(super) mod name;

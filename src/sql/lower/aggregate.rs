@@ -1,11 +1,13 @@
 //! GROUP BY, aggregates and HAVING.
 
 use super::Lowerer;
+use super::grouping;
 use super::select::{Input, Item, ItemValue};
 use crate::expr::Scalar;
 use crate::plan::{Aggregate, Equality, JoinKind, Rel, unnest};
-use crate::sql::bind::aggregate::{Aggregates, Grouping};
+use crate::sql::bind::aggregate::Aggregates;
 use crate::sql::bind::expression::{Binder, Clause};
+use crate::sql::bind::grouping::{Group, Grouping};
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::Scope;
@@ -42,21 +44,30 @@ impl Lowerer<'_> {
         let mut below = std::mem::take(&mut aggregates.applied);
         let group = self.group(group_by, items, &scope, width, &mut below)?;
         let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;
-        let mut grouping = Grouping { scope: &scope, group, aggregates };
+        let mut over = Grouping { scope: &scope, group, aggregates };
+        over.check_calls()?;
         for scalar in values.iter().filter_map(Operand::typed).chain(&having) {
-            grouping.admit(scalar)?;
+            over.admit(scalar)?;
         }
         for scalar in subqueries.iter().chain(&of_having).flat_map(Applied::outside) {
-            grouping.admit_outside(scalar)?;
+            over.admit_outside(scalar)?;
         }
         for scalar in values.iter_mut().filter_map(typed_mut).chain(&mut having) {
-            grouping.over_groups(scalar);
+            over.over_groups(scalar);
         }
         for scalar in subqueries.iter_mut().chain(&mut of_having).flat_map(Applied::outside_mut) {
-            grouping.over_groups(scalar);
+            over.over_groups(scalar);
         }
-        let (group, aggregates) = grouping.into_parts();
-        let mut rel = self.reduced(rel, group, aggregates, group_by.is_empty());
+        let (group, calls) = over.into_parts();
+        let sets = grouping::grouping_sets(group_by)?;
+        let mut parts = group.sets.iter().zip(&sets).map(|(set, written)| {
+            let reduce = |group, aggregates| self.reduced(rel.clone(), group, aggregates, written.is_empty());
+            grouping::groups(&group, set, &calls, reduce)
+        });
+        let mut rel = match (parts.next(), parts.len()) {
+            (Some(only), 0) => only,
+            (first, _) => Rel::Union { inputs: first.into_iter().chain(parts).collect() },
+        };
         if let Some(having) = having {
             rel = self.restricted(rel, having, of_having)?;
         }
@@ -77,11 +88,11 @@ impl Lowerer<'_> {
         &mut self,
         rel: Rel,
         subqueries: Vec<Applied>,
-        mut group: Vec<Scalar>,
+        mut group: Group,
         aggregates: &mut Aggregates,
-    ) -> Bound<(Rel, Vec<Scalar>)> {
+    ) -> Bound<(Rel, Group)> {
         let width = rel.width();
-        for scalar in group.iter_mut().chain(aggregates.scalars_mut()) {
+        for scalar in group.expressions.iter_mut().chain(aggregates.scalars_mut()) {
             place_applied(scalar, &|place| width + place);
         }
         Ok((self.with_values(rel, subqueries)?, group))
@@ -115,7 +126,7 @@ impl Lowerer<'_> {
         complete.map(expressions)
     }
 
-    /// The group expressions over the input's columns.
+    /// The group expressions over the input's columns, and the sets of them.
     fn group(
         &mut self,
         group_by: &[Expr],
@@ -123,14 +134,31 @@ impl Lowerer<'_> {
         scope: &Scope,
         width: usize,
         subqueries: &mut Vec<Applied>,
-    ) -> Bound<Vec<Scalar>> {
+    ) -> Bound<Group> {
         let outer = self.outer().map_or_else(Vec::new, |outer| outer.types.clone());
-        let mut group: Vec<Scalar> = unnest::columns(&outer, 0);
-        for expr in group_by {
-            let scalar = self.group_item(expr, items, scope, width, subqueries)?;
-            if !group.contains(&scalar) {
-                group.push(scalar);
+        let mut group = Group { expressions: unnest::columns(&outer, 0), sets: Vec::new() };
+        // An item that stands in several sets is bound once.
+        let mut bound: Vec<(&Expr, usize)> = Vec::new();
+        for exprs in grouping::grouping_sets(group_by)? {
+            let mut set: Vec<usize> = (0..outer.len()).collect();
+            for expr in exprs {
+                let place = match bound.iter().find(|(known, _)| std::ptr::eq(*known, expr)) {
+                    Some((_, place)) => *place,
+                    None => {
+                        let scalar = self.group_item(expr, items, scope, width, subqueries)?;
+                        let known = group.expressions.iter().position(|known| *known == scalar);
+                        known.unwrap_or_else(|| {
+                            group.expressions.push(scalar);
+                            group.expressions.len() - 1
+                        })
+                    }
+                };
+                bound.push((expr, place));
+                if !set.contains(&place) {
+                    set.push(place);
+                }
             }
+            group.sets.push(set);
         }
         Ok(group)
     }
@@ -162,7 +190,6 @@ impl Lowerer<'_> {
                 (Err(fault), Some(item)) if fault.code == "42703" => item.bind(&mut binder),
                 _ => binder.bind(expr),
             },
-            Expr::Tuple(exprs) if exprs.is_empty() => Err(Fault::unsupported("GROUP BY () is")),
             expr => binder.bind(expr),
         };
         *subqueries = binder.applied;

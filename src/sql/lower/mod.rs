@@ -1,6 +1,7 @@
 //! Queries to [`Rel`].
 
 mod aggregate;
+mod grouping;
 mod join;
 mod order;
 mod query;

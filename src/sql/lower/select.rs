@@ -66,7 +66,7 @@ impl Lowerer<'_> {
             return Err(Fault::unsupported("GROUP BY ALL is").within(&select.group_by));
         };
         if !modifiers.is_empty() {
-            return Err(Fault::unsupported("GROUPING SETS, CUBE and ROLLUP are").within(&select.group_by));
+            return Err(Fault::syntax("Postgres has no WITH behind GROUP BY").within(&select.group_by));
         }
         let (rel, mut values) = self.projected(input, &items, group_by, select.having.as_ref())?;
         sorting.settle(&mut items, &mut values, select, order)?;
