@@ -129,7 +129,7 @@ impl Scalar {
 
     /// Whether a row may exist for which this gives an error.
     pub fn is_fallible(&self) -> bool {
-        let mut fallible = matches!(self, Scalar::Call { function, .. } if function.is_fallible());
+        let mut fallible = matches!(self, Scalar::Call { function, arguments, .. } if may_fail(*function, arguments));
         self.for_each_operand(&mut |operand| fallible |= operand.is_fallible());
         fallible
     }
@@ -168,6 +168,14 @@ impl Scalar {
                 visit(otherwise);
             }
         }
+    }
+}
+
+/// Whether a call may fail on values that its arguments give. LIKE fails only for a pattern that ends in an escape character.
+fn may_fail(function: Function, arguments: &[Scalar]) -> bool {
+    match (function.name(), arguments) {
+        ("~~" | "!~~" | "~~*" | "!~~*", [_, Scalar::Literal(Datum::Text(pattern), _)]) => pattern.ends_with('\\'),
+        _ => function.is_fallible(),
     }
 }
 

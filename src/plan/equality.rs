@@ -10,6 +10,12 @@ pub(super) fn reads_only(scalar: &Scalar, holds: impl Fn(usize) -> bool) -> bool
     all
 }
 
+fn reads_any(scalar: &Scalar) -> bool {
+    let mut any = false;
+    scalar.columns(&mut |_| any = true);
+    any
+}
+
 /// The expression over the right input alone, whose columns followed `width` left ones.
 pub(super) fn rebased(mut scalar: Scalar, width: usize) -> Scalar {
     scalar.map_columns(&mut |column| column - width);
@@ -25,12 +31,12 @@ pub fn join_key(predicate: Scalar, width: usize) -> Result<Equality, Scalar> {
         ("is not distinct from", [a, b]) => (a, b, true),
         _ => return Err(predicate),
     };
-    let is_left = |scalar: &Scalar| reads_only(scalar, |column| column < width);
-    let is_right = |scalar: &Scalar| reads_only(scalar, |column| column >= width);
+    // Neither side may be a constant: that is a filter.
+    let is_left = |scalar: &Scalar| reads_any(scalar) && reads_only(scalar, |column| column < width);
+    let is_right = |scalar: &Scalar| reads_any(scalar) && reads_only(scalar, |column| column >= width);
     let (left, right) = match (is_left(a) && is_right(b), is_right(a) && is_left(b)) {
         (true, false) => (a, b),
         (false, true) => (b, a),
-        // Neither side may be a constant: that is a filter.
         _ => return Err(predicate),
     };
     match one_type(left, right) {

@@ -6,6 +6,7 @@
 mod refusals;
 mod robust;
 mod script;
+mod tpch;
 
 use script::Script;
 use std::path::{Path, PathBuf};

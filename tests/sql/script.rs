@@ -55,6 +55,11 @@ impl Script {
         Script { name, given, views, changes }
     }
 
+    /// A script of given parts.
+    pub fn new(name: &str, given: String, views: String, changes: Vec<String>) -> Script {
+        Script { name: name.to_owned(), given, views, changes }
+    }
+
     /// Makes the tables in a database, and a catalog of them.
     pub fn catalog(&self) -> Catalog {
         let database = Postgres::shared().create_database();
@@ -64,6 +69,11 @@ impl Script {
 
     /// What differs, readable.
     pub fn differences(&self) -> Vec<String> {
+        self.differences_under(&[(1, true), (2, true), (1, false)])
+    }
+
+    /// As `differences`, under these numbers of workers, with and without rewrites.
+    pub fn differences_under(&self, schedules: &[(usize, bool)]) -> Vec<String> {
         let database = Postgres::shared().create_unicode_database();
         database.execute("SET datestyle TO 'ISO, YMD'");
         database.execute(&self.given);
@@ -80,7 +90,7 @@ impl Script {
             database.execute(change);
             moments.push(Moment::of(&database, &tables, &views));
         }
-        for (workers, rewritten) in [(1, true), (2, true), (1, false)] {
+        for &(workers, rewritten) in schedules {
             let mut views = views.clone();
             if rewritten {
                 rewrite::optimize(&mut views);

@@ -72,7 +72,7 @@ pub(super) fn fold_scalar(scalar: &mut Scalar) {
             }
         }
         Scalar::And(operands) => connective(operands, false),
-        Scalar::Or(operands) => connective(operands, true),
+        Scalar::Or(operands) => connective(operands, true).or_else(|| factored(operands)),
         Scalar::Case { branches, otherwise, .. } => case(branches, otherwise),
         Scalar::Coalesce(operands, _) => coalesce(operands),
     };
@@ -103,6 +103,32 @@ fn connective(operands: &mut Vec<Scalar>, decides: bool) -> Option<Scalar> {
         0 => Some(boolean(!decides)),
         1 => operands.pop(),
         _ => None,
+    }
+}
+
+/// `(a AND b) OR (a AND c)` as `a AND (b OR c)`: what all alternatives ask for may be a join's key.
+fn factored(alternatives: &[Scalar]) -> Option<Scalar> {
+    let parts: Vec<&[Scalar]> = alternatives.iter().map(parts).collect();
+    let shared = |part: &&Scalar| !part.is_fallible() && parts.iter().all(|others| others.contains(part));
+    let common: Vec<Scalar> = parts.first()?.iter().filter(shared).cloned().collect();
+    if common.is_empty() {
+        return None;
+    }
+    let rest = |part: &&[Scalar]| {
+        let rest: Vec<Scalar> = part.iter().filter(|part| !common.contains(part)).cloned().collect();
+        Scalar::And(rest)
+    };
+    let mut either = Scalar::Or(parts.iter().map(rest).collect());
+    fold_scalar(&mut either);
+    let mut whole = Scalar::And(common.iter().cloned().chain([either]).collect());
+    fold_scalar(&mut whole);
+    Some(whole)
+}
+
+fn parts(scalar: &Scalar) -> &[Scalar] {
+    match scalar {
+        Scalar::And(operands) => operands,
+        scalar => std::slice::from_ref(scalar),
     }
 }
 

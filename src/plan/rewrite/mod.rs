@@ -6,6 +6,7 @@
 mod filter;
 mod fold;
 mod fuse;
+mod order;
 mod prune;
 
 #[cfg(test)]
@@ -25,10 +26,10 @@ pub fn optimize(views: &mut [View]) {
     }
 }
 
-/// Rewrites one relation: constants are computed, filters pushed down, columns nobody reads dropped, neighbours merged.
+/// Rewrites one relation: constants are computed, inner joins ordered, filters pushed down, columns nobody reads dropped, neighbours merged.
 pub fn rewrite(mut rel: Rel) -> Rel {
     fold::fold(&mut rel);
-    let rel = filter::push(rel, Vec::new());
+    let rel = filter::push(order::order(rel), Vec::new());
     let rel = fuse::fuse(prune::prune_all(rel));
     // Substitution may have brought constants together, and a map next to a filter it blocked.
     let mut rel = rel;
