@@ -9,8 +9,8 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// `TIDEGATE_TEST_TPCH_ROUNDS` sets how many rounds of changes there are, `TIDEGATE_TEST_TPCH_SCALE` how many rows. The plans are rewritten: the products of all tables that
-/// they are otherwise would not end.
+/// `TIDEGATE_TEST_TPCH_ROUNDS` sets how many rounds of changes there are, `TIDEGATE_TEST_TPCH_SCALE` how many rows. The plans are
+/// rewritten: without that they are products of all tables, which would not end.
 #[test]
 fn the_queries_of_tpch_are_what_postgres_says() {
     let rounds = setting("TIDEGATE_TEST_TPCH_ROUNDS", 10) as usize;
@@ -18,6 +18,6 @@ fn the_queries_of_tpch_are_what_postgres_says() {
     let (schema, load) = (text("database/schema.sql"), text("database/load.sql"));
     let given = format!("{schema}\nSET tpch.scale = '{scale}';\n{load}\nANALYZE;");
     let script = Script::new("tpch", given, text("queries.sql"), vec![text("database/refresh.sql"); rounds]);
-    let differences = script.differences_under(&[(1, true), (2, true)]);
+    let differences = script.differences_under(&[(2, true)]);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

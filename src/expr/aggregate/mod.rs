@@ -63,6 +63,8 @@ pub enum AggregateFunction {
     Collect(Collect),
     /// What stands at a place of the sorted values.
     Within(Within),
+    /// The value of the only row, null or not; an error if there are more. What a subquery gives that stands for a value.
+    Only(Type),
 }
 
 /// A group's rows for a fold: the arguments' values, with how often they occur.
@@ -96,6 +98,7 @@ impl AggregateFunction {
             AggregateFunction::Pairs(statistic) => statistic.name(),
             AggregateFunction::Collect(collect) => collect.name(),
             AggregateFunction::Within(within) => within.name(),
+            AggregateFunction::Only(_) => "only",
         }
     }
 
@@ -117,6 +120,7 @@ impl AggregateFunction {
             AggregateFunction::Pairs(_) => Type::Float8,
             AggregateFunction::Collect(collect) => collect.result_type(),
             AggregateFunction::Within(within) => within.result_type(),
+            AggregateFunction::Only(ty) => ty.clone(),
         }
     }
 
@@ -127,7 +131,11 @@ impl AggregateFunction {
 
     /// Whether a row counts although its first argument is null.
     pub fn keeps_nulls(&self) -> bool {
-        matches!(self, AggregateFunction::Collect(collect) if collect.keeps_nulls())
+        match self {
+            AggregateFunction::Collect(collect) => collect.keeps_nulls(),
+            AggregateFunction::Only(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether the result is not null if at least one row counts.
@@ -138,7 +146,7 @@ impl AggregateFunction {
             AggregateFunction::BoolAnd | AggregateFunction::BoolOr | AggregateFunction::Bits(..) => true,
             AggregateFunction::Collect(_) => true,
             AggregateFunction::Within(within) => matches!(within, Within::Mode(_)),
-            AggregateFunction::Spread(..) | AggregateFunction::Pairs(_) => false,
+            AggregateFunction::Spread(..) | AggregateFunction::Pairs(_) | AggregateFunction::Only(_) => false,
         }
     }
 
@@ -150,7 +158,7 @@ impl AggregateFunction {
             AggregateFunction::Bits(bits, _) => *bits != Bits::Xor,
             AggregateFunction::Count | AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => false,
             AggregateFunction::Spread(..) | AggregateFunction::Pairs(_) => false,
-            AggregateFunction::Collect(_) | AggregateFunction::Within(_) => false,
+            AggregateFunction::Collect(_) | AggregateFunction::Within(_) | AggregateFunction::Only(_) => false,
         }
     }
 
@@ -171,7 +179,7 @@ impl AggregateFunction {
             AggregateFunction::Spread(..) => Some(Accumulator::Spread(Box::default())),
             AggregateFunction::Pairs(_) => Some(Accumulator::Pairs(Box::default())),
             AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::AnyValue(_) => None,
-            AggregateFunction::Collect(_) | AggregateFunction::Within(_) => None,
+            AggregateFunction::Collect(_) | AggregateFunction::Within(_) | AggregateFunction::Only(_) => None,
         }
     }
 
@@ -180,6 +188,7 @@ impl AggregateFunction {
         match self {
             AggregateFunction::Collect(collect) => collect.fold(rows),
             AggregateFunction::Within(within) => within.fold(rows),
+            AggregateFunction::Only(_) => only(rows),
             AggregateFunction::Min(_) | AggregateFunction::AnyValue(_) => Ok(best(rows, Ordering::Less)),
             AggregateFunction::Max(_) => Ok(best(rows, Ordering::Greater)),
             _ => {
@@ -223,6 +232,18 @@ impl AggregateFunction {
                 Ok(Datum::Interval(result))
             }
         }
+    }
+}
+
+fn only(rows: Values<'_>) -> Result<Datum, EvalError> {
+    let (mut only, mut count) = (Datum::Null, 0);
+    for (mut values, times) in rows {
+        only = values.pop().unwrap_or(Datum::Null);
+        count += times;
+    }
+    match count {
+        0 | 1 => Ok(only),
+        _ => Err(EvalError::new("21000", "more than one row returned by a subquery used as an expression")),
     }
 }
 

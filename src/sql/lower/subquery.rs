@@ -209,22 +209,21 @@ impl Lowerer<'_> {
 
     /// The subquery without its leaf, and the keys on which it is to be joined with the relation around it.
     pub(super) fn detached(&self, rel: &Rel, subquery: &Subquery) -> (Rel, Vec<Equality>) {
-        let width = subquery.reads.len();
-        let (right, null_safe) = match without_leaf(&subquery.rel, &subquery.leaf, width) {
-            Some(right) => (right, false),
-            None => {
-                let mut right = subquery.rel.clone();
-                replace(&mut right, &subquery.leaf, &self.values_of(rel, &subquery.reads));
-                (right, true)
-            }
-        };
-        let key = |(at, read): (usize, &Scalar)| Equality {
-            left: read.clone(),
-            right: Scalar::Column(at, read.ty()),
-            null_safe,
-        };
-        let keys = subquery.reads.iter().enumerate().map(key).collect();
-        (right, keys)
+        match without_leaf(&subquery.rel, &subquery.leaf, subquery.reads.len()) {
+            Some(right) => (right, read_keys(subquery, false)),
+            None => self.detached_exactly(rel, subquery),
+        }
+    }
+
+    /// As `detached`, with rows for the values that the relation around it has, and for no others.
+    fn detached_exactly(&self, rel: &Rel, subquery: &Subquery) -> (Rel, Vec<Equality>) {
+        let mut right = subquery.rel.clone();
+        let values = self.values_of(rel, &subquery.reads);
+        match subquery.reads.is_empty() {
+            true => right = join(JoinKind::Inner, values, right, Vec::new()),
+            false => replace(&mut right, &subquery.leaf, &values),
+        }
+        (right, read_keys(subquery, true))
     }
 
     /// The combinations of values that expressions have, each once.
@@ -272,8 +271,13 @@ impl Lowerer<'_> {
         let reads = subquery.reads.len();
         let keys = derive(&right, &|name| self.schema(name)).keys;
         if !keys.iter().any(|key| key.iter().all(|column| *column < reads)) {
-            return Err(Fault::unsupported("a subquery as a value that may have more than one row is")
-                .hint("Make it an aggregate such as max(…), or compare its key with = in its WHERE."));
+            // More than one row for one outer row is an error, once there are.
+            let (right, on) = self.detached_exactly(around, subquery);
+            let group = columns(&right.columns()[..reads], 0);
+            let only = call_of(AggregateFunction::Only(value.ty()), Some(value.clone()));
+            let right = Rel::Reduce { input: Box::new(right), group, aggregates: vec![only] };
+            let value = Scalar::Column(width + reads, value.ty());
+            return Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()));
         }
         let value = moved(value, width);
         Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()))
@@ -366,6 +370,15 @@ impl Lowerer<'_> {
     }
 }
 
+/// The keys on which a subquery's rows belong to those of the relation around it.
+fn read_keys(subquery: &Subquery, null_safe: bool) -> Vec<Equality> {
+    let key = |(at, read): (usize, &Scalar)| {
+        let right = Scalar::Column(at, read.ty());
+        Equality { left: read.clone(), right, null_safe }
+    };
+    subquery.reads.iter().enumerate().map(key).collect()
+}
+
 fn left_join(left: Rel, right: Rel, on: Vec<Equality>) -> Rel {
     Rel::Join { kind: JoinKind::Left, left: Box::new(left), right: Box::new(right), on, residual: Vec::new() }
 }
@@ -428,6 +441,10 @@ fn case(branches: Vec<(Scalar, Scalar)>, otherwise: Scalar) -> Scalar {
 }
 
 fn count(argument: Option<Scalar>) -> Aggregate {
+    call_of(AggregateFunction::Count, argument)
+}
+
+fn call_of(function: AggregateFunction, argument: Option<Scalar>) -> Aggregate {
     let arguments = argument.into_iter().collect();
-    Aggregate { function: AggregateFunction::Count, arguments, distinct: false, filter: None, order: Vec::new() }
+    Aggregate { function, arguments, distinct: false, filter: None, order: Vec::new() }
 }
