@@ -109,7 +109,12 @@ impl Aggregates {
         }
         let distinct = distinct && !aggregate.ignores_duplicates();
         let order = if aggregate.is_ordered() { order } else { Vec::new() };
-        Ok(self.add(Call::Aggregate(Aggregate { function: aggregate, arguments, distinct, filter, order }), result))
+        let call = Aggregate { function: aggregate, arguments, distinct, filter, order };
+        if reads_only_outer(&call, inner.scope.outer_width()) {
+            // In Postgres it would be an aggregate of the outer query.
+            return Err(Fault::unsupported("an aggregate of an outer query's columns alone is").within(&function.name));
+        }
+        Ok(self.add(Call::Aggregate(call), result))
     }
 
     /// The column of a call.
@@ -172,4 +177,11 @@ fn among(order: &[SortKey], arguments: &[Scalar]) -> Bound<()> {
             Err(Fault::new("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list"))
         }
     }
+}
+
+/// Whether the call reads columns, and all of outer queries.
+fn reads_only_outer(call: &Aggregate, outer_width: usize) -> bool {
+    let mut columns = Vec::new();
+    call.scalars().for_each(|scalar| scalar.columns(&mut |column| columns.push(column)));
+    !columns.is_empty() && columns.into_iter().all(|column| column < outer_width)
 }
