@@ -111,6 +111,14 @@ fn filter(mut properties: Properties, predicates: &[Scalar]) -> Properties {
         if let Some(column) = pinned(predicate) {
             properties.keys.iter_mut().for_each(|key| key.retain(|&c| c != column));
         }
+        if let Some((a, b)) = equated(predicate) {
+            let with = |of: usize, other: usize| {
+                move |key: &Vec<usize>| -> Vec<usize> { key.iter().map(|&c| if c == of { other } else { c }).collect() }
+            };
+            let known = properties.keys.clone();
+            properties.keys.extend(known.iter().map(with(a, b)).chain(known.iter().map(with(b, a))));
+            properties.keys = minimal(properties.keys);
+        }
     }
     properties.keys = minimal(properties.keys);
     properties
@@ -145,6 +153,17 @@ fn pinned(predicate: &Scalar) -> Option<usize> {
             [Scalar::Column(column, _), Scalar::Literal(..)] | [Scalar::Literal(..), Scalar::Column(column, _)] => {
                 Some(*column)
             }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The columns that the predicate holds equal.
+fn equated(predicate: &Scalar) -> Option<(usize, usize)> {
+    match predicate {
+        Scalar::Call { function, arguments, .. } if function.name() == "=" => match arguments.as_slice() {
+            [Scalar::Column(a, _), Scalar::Column(b, _)] => Some((*a, *b)),
             _ => None,
         },
         _ => None,

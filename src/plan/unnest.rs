@@ -139,15 +139,8 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
 
 /// Whether an aggregate may fail on some rows.
 fn may_fail(aggregate: &Aggregate) -> bool {
-    let never = match aggregate.function.name() {
-        "count" | "min" | "max" | "bool_and" | "bool_or" | "string_agg" | "json_agg" => true,
-        "sum" | "avg" => aggregate
-            .arguments
-            .first()
-            .is_some_and(|argument| matches!(argument.ty(), Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric)),
-        _ => false,
-    };
-    !never || aggregate.scalars().any(Scalar::is_fallible)
+    let types: Vec<Type> = aggregate.arguments.iter().map(Scalar::ty).collect();
+    aggregate.function.is_fallible(&types) || aggregate.scalars().any(Scalar::is_fallible)
 }
 
 /// `other` with what determines the leaf's columns in front of its own, if the conditions do.

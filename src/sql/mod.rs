@@ -136,7 +136,7 @@ pub fn compile_expression(text: &str, columns: &[Column], catalog: &Catalog) -> 
     let bound = || -> Bound<Scalar> {
         let expr = parse::parse_expression(text)?;
         let scope = Scope {
-            tables: vec![ScopeTable { name: String::new(), schema: None, key: None }],
+            tables: vec![ScopeTable { name: String::new(), schema: None, key: None, absent: false }],
             columns: columns.iter().enumerate().map(scope_column).collect(),
             outer: None,
         };

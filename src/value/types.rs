@@ -97,6 +97,15 @@ impl Type {
         }
     }
 
+    /// Whether values hold `json`, of which some text is no `jsonb`.
+    pub fn holds_json(&self) -> bool {
+        match self {
+            Type::Json => true,
+            Type::Array(element) => element.holds_json(),
+            _ => false,
+        }
+    }
+
     /// Whether SQL can read a value at all.
     pub fn is_readable(&self) -> bool {
         !matches!(self, Type::Opaque(opaque) if !opaque.readable)

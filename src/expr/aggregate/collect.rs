@@ -56,6 +56,15 @@ impl Collect {
         !matches!(self, Collect::String(_))
     }
 
+    pub(super) fn is_fallible(&self, arguments: &[Type]) -> bool {
+        match self {
+            Collect::Array { of_arrays, .. } => *of_arrays,
+            Collect::String(_) | Collect::JsonArray { .. } => false,
+            Collect::JsonbArray => arguments.iter().any(Type::holds_json),
+            Collect::JsonObject | Collect::JsonbObject => true,
+        }
+    }
+
     /// The values in order as one; null of nothing.
     pub(super) fn fold(&self, rows: Values<'_>) -> Result<Datum, EvalError> {
         let mut rows = rows.flat_map(|(values, count)| (0..count).map(move |_| values.clone())).peekable();

@@ -150,6 +150,21 @@ impl AggregateFunction {
         }
     }
 
+    /// Whether it may fail on some values of these types.
+    pub fn is_fallible(&self, arguments: &[Type]) -> bool {
+        let is_exact = |ty: &Type| matches!(ty, Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric);
+        match self {
+            AggregateFunction::Count | AggregateFunction::Min(_) | AggregateFunction::Max(_) => false,
+            AggregateFunction::BoolAnd | AggregateFunction::BoolOr | AggregateFunction::Bits(..) => false,
+            AggregateFunction::AnyValue(_) => false,
+            AggregateFunction::Sum(ty) | AggregateFunction::Avg(ty) => !is_exact(ty),
+            AggregateFunction::Spread(..) | AggregateFunction::Only(_) => true,
+            AggregateFunction::Pairs(statistic) => *statistic != PairStatistic::Count,
+            AggregateFunction::Collect(collect) => collect.is_fallible(arguments),
+            AggregateFunction::Within(within) => !matches!(within, Within::Mode(_)),
+        }
+    }
+
     /// Whether DISTINCT makes no difference.
     pub fn ignores_duplicates(&self) -> bool {
         match self {

@@ -54,6 +54,18 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("json_typeof", &[Json], Text, lift!(|x: &str| Ok(kind(&parse(x)?)))),
     partial("jsonb_array_length", &[Jsonb], Int4, lift!(|x: &Value| array_length(x))),
     partial("to_jsonb", &[Any], Jsonb, lift!(|x: &Datum| to_jsonb(x))),
+    total("to_json", &[Any], Json, lift!(|x: &Datum| Ok(as_json(&plain(x))))),
+    total("array_to_json", &[Array], Json, |values, _| Ok(as_json(&values.iter().map(plain).collect::<String>()))),
+    total("json_build_object", &[], Json, |_, _| Ok(as_json("{}"))),
+    partial("json_build_object", &[Any], Json, |values, _| build_text(values)).sees_nulls().repeats_last(),
+    total("json_build_array", &[], Json, |_, _| Ok(as_json("[]"))),
+    total("json_build_array", &[Any], Json, |values, _| Ok(text_array(values))).sees_nulls().repeats_last(),
+    // What the binder takes where no name can be missing, and no value is json, of which some text is no jsonb.
+    total("object as json", &[Any], Json, |values, _| build_text(values)).sees_nulls().repeats_last(),
+    total("object as jsonb", &[Any], Jsonb, |values, _| build_object(values)).sees_nulls().repeats_last(),
+    total("row as json", &[Any], Json, |values, _| row_text(values)).sees_nulls().repeats_last(),
+    total("row as jsonb", &[Any], Jsonb, |values, _| build_object(values)).sees_nulls().repeats_last(),
+    partial("row as jsonb, perhaps", &[Any], Jsonb, |values, _| build_object(values)).sees_nulls().repeats_last(),
     total("jsonb_build_object", &[], Jsonb, |_, _| build_object(&[])),
     partial("jsonb_build_object", &[Any], Jsonb, |values, _| build_object(values)).sees_nulls().repeats_last(),
     total("jsonb_build_array", &[], Jsonb, |values, _| build_array(values)),
@@ -218,18 +230,52 @@ fn build_array(values: &[Datum]) -> Result<Datum> {
 }
 
 fn build_object(values: &[Datum]) -> Result<Datum> {
+    let members = members(values)?.into_iter().map(|(name, value)| Ok((name.into(), to_jsonb(value)?)));
+    Ok(Datum::Jsonb(Arc::new(Value::object(members.collect::<Result<_>>()?))))
+}
+
+/// `to_json(value)::text`
+fn plain(value: &Datum) -> String {
+    let mut out = String::new();
+    json::write_plain(value, &mut out);
+    out
+}
+
+fn text_array(values: &[Datum]) -> Datum {
+    as_json(&format!("[{}]", values.iter().map(plain).collect::<Vec<_>>().join(", ")))
+}
+
+fn build_text(values: &[Datum]) -> Result<Datum> {
+    text_object(&members(values)?, " : ", ", ")
+}
+
+fn row_text(values: &[Datum]) -> Result<Datum> {
+    text_object(&members(values)?, ":", ",")
+}
+
+/// An object as text, with what stands between names and values and between members.
+fn text_object(members: &[(String, &Datum)], colon: &str, comma: &str) -> Result<Datum> {
+    let shown = members.iter().map(|(name, value)| {
+        let mut out = String::new();
+        json::write_string(name, &mut out);
+        out.push_str(colon);
+        json::write_plain(value, &mut out);
+        out
+    });
+    Ok(as_json(&format!("{{{}}}", shown.collect::<Vec<_>>().join(comma))))
+}
+
+/// Names and values, as they alternate.
+fn members(values: &[Datum]) -> Result<Vec<(String, &Datum)>> {
     if !values.len().is_multiple_of(2) {
         return Err(EvalError::new("22023", "argument list must have even number of elements"));
     }
-    let mut members = Vec::with_capacity(values.len() / 2);
-    for (position, pair) in values.chunks_exact(2).enumerate() {
-        let Some(name) = key_name(&pair[0])? else {
-            let message = format!("argument {}: key must not be null", 2 * position + 1);
-            return Err(EvalError::new("22023", message));
-        };
-        members.push((name.into(), to_jsonb(&pair[1])?));
-    }
-    Ok(Datum::Jsonb(Arc::new(Value::object(members))))
+    let member = |(position, pair): (usize, &'_ [Datum])| {
+        key_name(&pair[0])?
+            .ok_or_else(|| EvalError::new("22023", format!("argument {}: key must not be null", 2 * position + 1)))
+    };
+    let names = values.chunks_exact(2).enumerate().map(member).collect::<Result<Vec<_>>>()?;
+    Ok(names.into_iter().zip(values.iter().skip(1).step_by(2)).collect())
 }
 
 /// A value as the name of an object's member; `None` for null.

@@ -1,10 +1,11 @@
 //! Aggregate calls. An expression of a grouped query is bound over the input's columns followed by one column per call.
 
-use super::expression::{Binder, Clause, plain_argument};
+use super::expression::{Binder, Clause};
 use super::operand::{Operand, arguments, groupable};
+use super::row::is_row;
 use super::sort::sort_keys;
 use super::subquery::Applied;
-use crate::expr::{ResolvedAggregate, Scalar, is_within_group, resolve_aggregate};
+use crate::expr::{AggregateFunction, Collect, ResolvedAggregate, Scalar, is_within_group, resolve_aggregate};
 use crate::plan::{Aggregate, SortKey};
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
@@ -87,17 +88,21 @@ impl Aggregates {
                 let message = "count(*) must be used to call a parameterless aggregate function";
                 return Err(Fault::new("42809", message).within(&function.name));
             }
-            args => {
-                let exprs = args.iter().map(plain_argument).collect::<Bound<Vec<_>>>()?;
-                inner.bind_all(exprs)?
-            }
+            args => inner.arguments(name, args)?,
         };
         let (operands, order) = match is_within_group(name) {
             true => within_group(inner, function, operands)?,
             false => (operands, sort_keys(inner, ordering)?),
         };
-        let ResolvedAggregate { function: aggregate, arguments: types, result } =
+        let ResolvedAggregate { function: mut aggregate, arguments: types, result } =
             resolve_aggregate(name, &arguments(&operands))?;
+        let rows = operands.iter().filter_map(Operand::typed).any(is_row);
+        if let (AggregateFunction::Collect(Collect::JsonArray { structured }), true) = (&mut aggregate, rows) {
+            *structured = true;
+        }
+        if distinct && rows {
+            return Err(Fault::unsupported("DISTINCT over whole rows is").within(&function.name));
+        }
         let written: Vec<Scalar> = operands.iter().filter_map(Operand::typed).cloned().collect();
         let arguments = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
         let arguments = arguments.collect::<Bound<Vec<Scalar>>>()?;

@@ -4,6 +4,7 @@ use super::aggregate::Aggregates;
 use super::missing;
 use super::name;
 use super::operand::{Operand, arguments, call, unified};
+use super::row::{is_row, surest};
 use super::scope::Scope;
 use super::subquery::{Applied, Queries};
 use super::types;
@@ -312,8 +313,7 @@ impl<'a> Binder<'a> {
         let operands = match &function.args {
             FunctionArguments::None => Vec::new(),
             FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
-                let exprs: Vec<&Expr> = list.args.iter().map(plain_argument).collect::<Bound<_>>()?;
-                self.bind_all(exprs)?
+                self.arguments(&name, &list.args)?
             }
             FunctionArguments::List(list) => {
                 let what = if list.duplicate_treatment.is_some() { "DISTINCT" } else { "ORDER BY" };
@@ -328,7 +328,12 @@ impl<'a> Binder<'a> {
             let (scalars, ty) = unified("COALESCE", operands)?;
             return Ok(Operand::new(Scalar::Coalesce(scalars, ty)));
         }
-        call_function(&name, operands)
+        match (name.as_str(), operands.as_slice()) {
+            ("row_to_json" | "to_json" | "to_jsonb", [Operand::Typed(row, _)]) if is_row(row) => {
+                Ok(Operand::new(row.clone()))
+            }
+            (name, _) => call_function(surest(name, &operands), operands),
+        }
     }
 
     fn aggregate(&mut self, name: &str, function: &Function) -> Bound<Operand> {

@@ -7,6 +7,7 @@ pub(super) mod label;
 mod missing;
 pub(super) mod name;
 pub(super) mod operand;
+mod row;
 pub(super) mod scope;
 pub(super) mod sort;
 pub(super) mod subquery;

@@ -44,6 +44,8 @@ pub(in crate::sql) struct ScopeTable {
     pub(in crate::sql) schema: Option<String>,
     /// Its primary key as positions in the relation below, if it is a table with one.
     pub(in crate::sql) key: Option<Vec<usize>>,
+    /// Whether an outer join may leave it without a row.
+    pub(in crate::sql) absent: bool,
 }
 
 /// What a FROM list offers.
@@ -126,6 +128,12 @@ impl Scope {
         self.columns.iter_mut().for_each(|column| column.position += by);
         let keys = self.tables.iter_mut().filter_map(|table| table.key.as_mut());
         keys.for_each(|key| key.iter_mut().for_each(|position| *position += by));
+    }
+
+    /// The scope of a join's side whose rows may be missing, if they may.
+    pub(in crate::sql) fn or_absent(mut self, may_be: bool) -> Scope {
+        self.tables.iter_mut().for_each(|table| table.absent |= may_be);
+        self
     }
 
     /// The scope of a join's two sides: the right side's positions follow the left's.

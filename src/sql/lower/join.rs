@@ -147,7 +147,8 @@ impl Lowerer<'_> {
         if outer && self.outer_width() > 0 && matches!(side, Side::Right | Side::Full) {
             return Err(Fault::unsupported("a RIGHT or FULL JOIN that reads an outer query's column is"));
         }
-        let scope = left.scope.join(right.scope, left.rel.width())?;
+        let (absent_left, absent_right) = side.absent();
+        let scope = left.scope.or_absent(absent_left).join(right.scope.or_absent(absent_right), left.rel.width())?;
         Ok(Input { rel: side.of(left.rel, right.rel, keys, condition), scope, outer })
     }
 
@@ -312,7 +313,7 @@ impl Lowerer<'_> {
         };
         let types = schema.columns.iter().map(|column| column.ty.clone()).collect();
         let rel = Rel::Get { relation: name.clone(), columns: types };
-        let table = ScopeTable { name: name.name.clone(), schema: Some(name.schema.clone()), key };
+        let table = ScopeTable { name: name.name.clone(), schema: Some(name.schema.clone()), key, absent: false };
         let mut input = Input { rel, scope: scope_of(&schema, table), outer: false };
         if let Some(alias) = alias {
             rename(&mut input.scope, alias)?;
@@ -396,7 +397,7 @@ fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bou
         merged: false,
     });
     // An unnamed subquery has a name nobody can write.
-    let table = ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None };
+    let table = ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None, absent: false };
     let mut scope = Scope { columns: columns.collect(), tables: vec![table], outer: None };
     if let Some(alias) = alias {
         rename(&mut scope, alias)?;
@@ -423,6 +424,11 @@ fn rename(scope: &mut Scope, alias: &TableAlias) -> Bound<()> {
 }
 
 impl Side {
+    /// Whether rows of the left side may be missing, and of the right.
+    fn absent(self) -> (bool, bool) {
+        (matches!(self, Side::Right | Side::Full), matches!(self, Side::Left | Side::Full))
+    }
+
     /// The join on keys and a condition over left columns followed by right ones.
     fn of(self, left: Rel, right: Rel, keys: Vec<Equality>, condition: Option<Scalar>) -> Rel {
         let (left_width, right_width) = (left.width(), right.width());

@@ -1,0 +1,159 @@
+//! Whole rows where JSON is made of them: `to_jsonb(t)`, `json_agg(t.*)`, `row_to_json(ROW(a, b))`.
+//!
+//! There is no type for a row here: it becomes the JSON document at once, as the function around it would make it.
+
+use super::expression::{Binder, call_function, operator, plain_argument, rows_of};
+use super::name::parts;
+use super::operand::Operand;
+use crate::expr::Scalar;
+use crate::sql::error::Bound;
+use crate::value::{Datum, Type};
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
+};
+
+/// The functions that take a row, and whether what they make of it is `jsonb`.
+const TAKE_ROWS: [(&str, bool); 11] = [
+    ("to_jsonb", true),
+    ("jsonb_agg", true),
+    ("jsonb_object_agg", true),
+    ("jsonb_build_object", true),
+    ("jsonb_build_array", true),
+    ("to_json", false),
+    ("row_to_json", false),
+    ("json_agg", false),
+    ("json_object_agg", false),
+    ("json_build_object", false),
+    ("json_build_array", false),
+];
+
+/// Whether the expression is a row's document.
+pub(super) fn is_row(scalar: &Scalar) -> bool {
+    match scalar {
+        Scalar::Call { function, .. } => function.name().starts_with("row as "),
+        Scalar::Case { otherwise, .. } => is_row(otherwise),
+        _ => false,
+    }
+}
+
+/// The function to call: of those that build objects one that cannot fail, if all names are given as they are.
+pub(super) fn surest<'n>(name: &'n str, operands: &[Operand]) -> &'n str {
+    let sure = match name {
+        "jsonb_build_object" if !operands.iter().filter_map(Operand::typed).any(|o| o.ty().holds_json()) => {
+            "object as jsonb"
+        }
+        "json_build_object" => "object as json",
+        name => return name,
+    };
+    let is_name = |operand: &Operand| match operand {
+        Operand::Unknown(text) => text.is_some(),
+        Operand::Typed(Scalar::Literal(value, Type::Text), _) => !value.is_null(),
+        Operand::Typed(..) => false,
+    };
+    let built = !operands.is_empty() && operands.len().is_multiple_of(2);
+    if built && operands.iter().step_by(2).all(is_name) { sure } else { name }
+}
+
+impl Binder<'_> {
+    /// The arguments of a call: expressions, and rows where the function takes them.
+    pub(super) fn arguments(&mut self, name: &str, arguments: &[FunctionArg]) -> Bound<Vec<Operand>> {
+        arguments.iter().map(|argument| self.argument(name, argument)).collect()
+    }
+
+    fn argument(&mut self, name: &str, argument: &FunctionArg) -> Bound<Operand> {
+        let form = TAKE_ROWS.iter().find(|(known, _)| *known == name);
+        let row = match form {
+            Some((_, binary)) => self.row(argument, *binary).map_err(|fault| fault.within(argument))?,
+            None => None,
+        };
+        row.map_or_else(|| self.bind(plain_argument(argument)?), Ok)
+    }
+
+    /// The row that the argument is, if it is one.
+    fn row(&mut self, argument: &FunctionArg, binary: bool) -> Bound<Option<Operand>> {
+        match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) => {
+                let idents: Vec<Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).cloned().collect();
+                let table = self.scope.table(&idents)?;
+                self.table_row(table, binary).map(Some)
+            }
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident))) => {
+                match (self.scope.column(ident), self.scope.table(std::slice::from_ref(ident))) {
+                    (Err(fault), Ok(table)) if fault.code == "42703" => {
+                        let row = self.table_row(table, binary)?;
+                        let Operand::Typed(scalar, _) = &row else { return Ok(None) };
+                        scalar.columns(&mut |column| self.aggregates.saw(column, ident.span));
+                        Ok(Some(row))
+                    }
+                    _ => Ok(None),
+                }
+            }
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => match constructed(expr)? {
+                Some(exprs) => {
+                    let names = (1..=exprs.len()).map(|number| format!("f{number}"));
+                    let values = self.bind_all(exprs)?;
+                    document(names.zip(values).collect(), binary).map(Some)
+                }
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// A table's row; null where an outer join found none.
+    fn table_row(&mut self, table: usize, binary: bool) -> Bound<Operand> {
+        let columns: Vec<_> = self.scope.star(Some(table)).cloned().collect();
+        columns.iter().try_for_each(|column| column.readable())?;
+        let value = |position: usize, ty: &Type| Operand::new(Scalar::Column(position, ty.clone()));
+        let members = columns.iter().map(|column| (column.name.clone(), value(column.position, &column.ty)));
+        let row = document(members.collect(), binary)?;
+        if !self.scope.tables[table].absent {
+            return Ok(row);
+        }
+        let key = self.scope.tables[table].key.clone().unwrap_or_default();
+        let tells = |position: usize| key.is_empty() || key.contains(&position);
+        let tests = columns.iter().filter(|column| tells(column.position));
+        let tests =
+            tests.map(|column| operator("is null", vec![value(column.position, &column.ty)])?.condition("CASE/WHEN"));
+        let absent = Scalar::And(tests.collect::<Bound<_>>()?);
+        let (row, _) = row.settled()?;
+        let null = Scalar::Literal(Datum::Null, row.ty());
+        let ty = row.ty();
+        Ok(Operand::new(Scalar::Case { branches: vec![(absent, null)], otherwise: Box::new(row), ty }))
+    }
+}
+
+/// The members as one document.
+fn document(members: Vec<(String, Operand)>, binary: bool) -> Bound<Operand> {
+    let mut operands = Vec::with_capacity(2 * members.len());
+    let mut raw = false;
+    for (name, value) in members {
+        raw |= value.typed().is_some_and(|value| value.ty().holds_json());
+        operands.extend([Operand::literal(Datum::text(name), Type::Text), value]);
+    }
+    // Only text that is kept as written may turn out not to be jsonb.
+    let name = match (binary, raw) {
+        (false, _) => "row as json",
+        (true, false) => "row as jsonb",
+        (true, true) => "row as jsonb, perhaps",
+    };
+    call_function(name, operands)
+}
+
+/// The elements of `ROW(…)` or `(a, b)`.
+fn constructed(expr: &Expr) -> Bound<Option<Vec<&Expr>>> {
+    if let Some(exprs) = rows_of(expr) {
+        return Ok(Some(exprs.iter().collect()));
+    }
+    match expr {
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) if is_row_constructor(name) => {
+            list.args.iter().map(plain_argument).collect::<Bound<_>>().map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn is_row_constructor(name: &ObjectName) -> bool {
+    let is_row = |ident: &Ident| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("row");
+    matches!(parts(name).as_deref(), Ok([ident]) if is_row(ident))
+}
