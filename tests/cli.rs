@@ -107,6 +107,30 @@ fn every_end_has_its_exit_code_and_its_words() {
             code: 65,
             says: &["`v`", "division by zero", "22012", "on_error", "`v_errors`"],
         },
+        Case {
+            verb: &["run"],
+            config: &stop,
+            views: "CREATE VIEW v AS SELECT id, nth_value(id, n::int) OVER (PARTITION BY id) AS nth FROM events;",
+            code: 65,
+            says: &["`v`", "argument of nth_value must be greater than zero", "22016"],
+        },
+        Case {
+            verb: &["explain"],
+            config: STREAM,
+            views:
+                "CREATE VIEW v AS SELECT * FROM (SELECT id, row_number() OVER (PARTITION BY n ORDER BY id DESC) AS place
+                    FROM events) AS x WHERE place <= 3;
+                    CREATE VIEW w AS SELECT id, sum(n) OVER (ORDER BY id ROWS 2 PRECEDING) AS s FROM events;
+                    CREATE VIEW x AS SELECT DISTINCT ON (n) n, id FROM events ORDER BY n, id DESC NULLS LAST LIMIT 5;",
+            code: 0,
+            says: &[
+                "TopK by [n] order [id desc] limit [3]",
+                "Window by [n] order [id desc] give [row_number()]",
+                "Window order [id] give [sum(n) rows 2 preceding to current row]",
+                "TopK by [n] order [n, id desc nulls last] limit [1]",
+                "TopK order [n, id desc nulls last] limit [5]",
+            ],
+        },
         // Without a word about it a run to the end stops too.
         Case {
             verb: &["run", "--once"],

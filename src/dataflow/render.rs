@@ -8,7 +8,9 @@ use super::blueprint::{Blueprint, Definition};
 use super::fault::Fault;
 use super::key::KeyPlan;
 use super::linear::{Linear, Places};
-use super::operators::{distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k};
+use super::operators::{
+    distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k, window::window,
+};
 use super::program::DataflowError;
 use super::shape::columns;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
@@ -112,6 +114,12 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Rel::Distinct { input } => self.distinct(input),
             Rel::Union { inputs } => self.union(inputs),
             Rel::SetOp { kind, all, left, right } => self.set_op(base, *kind, *all, left, right),
+            Rel::Window { input, partition, order, calls } => {
+                let columns = columns(input, self.blueprint)?;
+                let (rows, errors) = window(self.rel(input)?, &columns, partition, order, calls);
+                self.errors.extend(errors);
+                Ok(rows)
+            }
             Rel::TopK { input, group, order, offset, limit, ties } => {
                 let columns = columns(input, self.blueprint)?;
                 let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };

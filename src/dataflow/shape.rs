@@ -62,6 +62,14 @@ pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, Dat
             }
             Ok(columns)
         }
+        Rel::Window { input, calls, .. } => {
+            let mut columns = self::columns(input, relations)?;
+            for call in calls {
+                let name = format!("column{}", columns.len() + 1);
+                columns.push(Column::new(name, call.function.result_type(), call.function.is_nullable()));
+            }
+            Ok(columns)
+        }
         Rel::SetOp { left, right, .. } => {
             let mut columns = self::columns(left, relations)?;
             for (column, other) in columns.iter_mut().zip(self::columns(right, relations)?) {

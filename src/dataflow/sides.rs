@@ -71,7 +71,8 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::Distinct { .. }
             | Rel::Union { .. }
             | Rel::SetOp { .. }
-            | Rel::TopK { .. } => {}
+            | Rel::TopK { .. }
+            | Rel::Window { .. } => {}
         }
     }
 }

@@ -9,6 +9,7 @@ mod coercion;
 mod function;
 mod resolve;
 mod scalar;
+mod window;
 
 pub use aggregate::{
     Accumulator, AggregateFunction, Bits, Collect, PairStatistic, ResolvedAggregate, Spread, Values, Within,
@@ -18,3 +19,4 @@ pub use coercion::{Argument, CastContext, ResolveError, cast, common_type, compa
 pub use function::Function;
 pub use resolve::{Resolved, resolve_function, resolve_operator};
 pub use scalar::{EvalError, Scalar};
+pub use window::{ResolvedWindow, WindowFunction, is_window, resolve_window};

@@ -2,8 +2,8 @@
 //!
 //! A key here is a set of columns on which no two rows agree, nulls agreeing with nulls. Keys are kept minimal, and only a few of them.
 
-use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind};
-use crate::expr::Scalar;
+use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, WindowCall};
+use crate::expr::{Scalar, WindowFunction};
 use crate::value::{Datum, Schema};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -93,13 +93,13 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
         Rel::SetOp { kind, all, left, right } => set_op(*kind, *all, derive(left, schemas), derive(right, schemas)),
         Rel::TopK { input, group, limit, ties, .. } => {
             let mut properties = derive(input, schemas);
-            let position = |scalar: &Scalar| if let Scalar::Column(column, _) = scalar { Some(*column) } else { None };
             if *limit == Some(1) && !ties {
-                properties.keys.extend(group.iter().map(position).collect::<Option<Vec<usize>>>());
+                properties.keys.extend(positions(group));
                 properties.keys = minimal(properties.keys);
             }
             properties
         }
+        Rel::Window { input, partition, calls, .. } => window(derive(input, schemas), partition, calls),
     }
 }
 
@@ -264,6 +264,23 @@ fn union(mut inputs: impl Iterator<Item = Properties>) -> Properties {
         all.nullable.iter_mut().zip(next.nullable).for_each(|(nullable, other)| *nullable |= other);
         all
     })
+}
+
+fn window(mut properties: Properties, partition: &[Scalar], calls: &[WindowCall]) -> Properties {
+    let width = properties.nullable.len();
+    if let Some(partition) = positions(partition) {
+        let numbers = calls.iter().enumerate().filter(|(_, call)| call.function == WindowFunction::RowNumber);
+        let keys = numbers.map(|(place, _)| partition.iter().copied().chain([width + place]).collect());
+        properties.keys.extend(keys);
+        properties.keys = minimal(properties.keys);
+    }
+    properties.nullable.extend(calls.iter().map(|call| call.function.is_nullable()));
+    properties
+}
+
+/// The columns that the expressions are, if they all are columns.
+fn positions(scalars: &[Scalar]) -> Option<Vec<usize>> {
+    scalars.iter().map(|scalar| if let Scalar::Column(column, _) = scalar { Some(*column) } else { None }).collect()
 }
 
 /// What is left of the left rows.

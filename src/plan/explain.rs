@@ -2,7 +2,9 @@
 //!
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
-use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};
+use super::{
+    Aggregate, Bound, Equality, Frame, FrameUnits, JoinKind, Rel, RelId, SetOpKind, SortKey, View, WindowCall,
+};
 use crate::expr::Scalar;
 use crate::value::{Datum, Schema, Type, text};
 use serde_json::{Value, json};
@@ -167,6 +169,19 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
             details.extend(limit.map(|limit| ("limit", vec![format!("{limit}{with_ties}")])));
             ("TopK", details, names)
         }
+        Rel::Window { partition, order, calls, .. } => {
+            let mut names = next();
+            let mut details = Vec::new();
+            if !partition.is_empty() {
+                details.push(("by", shown(partition, &names)));
+            }
+            if !order.is_empty() {
+                details.push(("order", order.iter().map(|key| sort_key(key, &names)).collect()));
+            }
+            details.push(("give", calls.iter().map(|call| window_call(call, &names)).collect()));
+            names.extend(calls.iter().map(|call| call.function.name().to_string()));
+            ("Window", details, names)
+        }
     };
     (Node { operator, details, inputs }, names)
 }
@@ -200,6 +215,35 @@ fn sort_key(key: &SortKey, names: &[String]) -> String {
         _ => "",
     };
     format!("{}{descending}{nulls}", scalar(&key.expression, names))
+}
+
+fn window_call(call: &WindowCall, names: &[String]) -> String {
+    let name = call.function.name();
+    let arguments = if name == "count" && call.arguments.is_empty() {
+        "*".into()
+    } else {
+        shown(&call.arguments, names).join(", ")
+    };
+    let filter = call.filter.as_ref().map(|filter| format!(" filter ({})", scalar(filter, names)));
+    let framed = call.function.is_framed() && call.frame != Frame::default();
+    let frame = if framed { frame(&call.frame, names) } else { String::new() };
+    format!("{name}({arguments}){}{frame}", filter.unwrap_or_default())
+}
+
+fn frame(frame: &Frame, names: &[String]) -> String {
+    let units = match frame.units {
+        FrameUnits::Rows => "rows",
+        FrameUnits::Groups => "groups",
+        FrameUnits::Range => "range",
+    };
+    let bound = |bound: &Bound, unbounded: &str| match bound {
+        Bound::Unbounded => format!("unbounded {unbounded}"),
+        Bound::Current => "current row".into(),
+        Bound::Steps(steps) if *steps < 0 => format!("{} preceding", steps.unsigned_abs()),
+        Bound::Steps(steps) => format!("{steps} following"),
+        Bound::Value(value) => scalar(value, names),
+    };
+    format!(" {units} {} to {}", bound(&frame.start, "preceding"), bound(&frame.end, "following"))
 }
 
 /// An expression over columns of these names.

@@ -6,8 +6,10 @@ mod explain;
 mod rel;
 pub mod rewrite;
 pub mod unnest;
+mod window;
 
 pub use derive::{Properties, derive, is_nullable};
 pub use equality::join_key;
 pub use explain::{Schemas, explain, explain_json};
 pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};
+pub use window::{Bound, Frame, FrameUnits, WindowCall};

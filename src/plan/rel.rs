@@ -1,5 +1,6 @@
 //! `Rel`: collection operators, by position, with types.
 
+use super::WindowCall;
 use crate::expr::{AggregateFunction, Scalar};
 use crate::value::{RelationName, Row, Schema, Type};
 use std::collections::BTreeSet;
@@ -96,6 +97,17 @@ pub enum Rel {
         limit: Option<u64>,
         /// Whether rows that the order puts level with the last of them follow too.
         ties: bool,
+    },
+    /// The columns of each row, and what window functions give it. What the order leaves open the rest of the row decides.
+    Window {
+        /// From.
+        input: Box<Rel>,
+        /// Over the input's columns; null agrees with null.
+        partition: Vec<Scalar>,
+        /// Over the input's columns.
+        order: Vec<SortKey>,
+        /// Over the input's columns.
+        calls: Vec<WindowCall>,
     },
 }
 
@@ -232,6 +244,10 @@ impl Rel {
             }
             Rel::Union { inputs } => inputs.first().map_or_else(Vec::new, Rel::columns),
             Rel::SetOp { left, .. } => left.columns(),
+            Rel::Window { input, calls, .. } => {
+                let results = calls.iter().map(|call| call.function.result_type());
+                input.columns().into_iter().chain(results).collect()
+            }
         }
     }
 
@@ -245,6 +261,7 @@ impl Rel {
             Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
             Rel::Union { inputs } => inputs.first().map_or(0, Rel::width),
             Rel::SetOp { left, .. } => left.width(),
+            Rel::Window { input, calls, .. } => input.width() + calls.len(),
         }
     }
 
@@ -253,7 +270,8 @@ impl Rel {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
-            Rel::Reduce { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => vec![input],
+            Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::TopK { input, .. } | Rel::Window { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter().collect(),
         }
@@ -264,7 +282,8 @@ impl Rel {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
-            Rel::Reduce { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => vec![input],
+            Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::TopK { input, .. } | Rel::Window { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter_mut().collect(),
         }
@@ -286,6 +305,10 @@ impl Rel {
             Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } => Vec::new(),
             Rel::TopK { group, order, .. } => {
                 group.iter_mut().chain(order.iter_mut().map(|key| &mut key.expression)).collect()
+            }
+            Rel::Window { partition, order, calls, .. } => {
+                let keys = partition.iter_mut().chain(order.iter_mut().map(|key| &mut key.expression));
+                keys.chain(calls.iter_mut().flat_map(WindowCall::scalars_mut)).collect()
             }
             Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
             Rel::Map { expressions, .. } => expressions.iter_mut().collect(),

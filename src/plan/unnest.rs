@@ -8,7 +8,7 @@
 use super::equality::{join_key, reads_only};
 use super::rewrite::conjuncts;
 pub use super::rewrite::substitute;
-use super::{Aggregate, Equality, JoinKind, Rel, RelId};
+use super::{Aggregate, Equality, JoinKind, Rel, RelId, WindowCall};
 use crate::expr::Scalar;
 use crate::value::Type;
 
@@ -119,6 +119,14 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
             let input = Box::new(without_leaf(input, leaf, width)?);
             let (group, order) = (group.clone(), order.clone());
             Some(Rel::TopK { input, group, order, offset: *offset, limit: *limit, ties: *ties })
+        }
+        Rel::Window { input, partition, order, calls } => {
+            let keys = fails(partition) || order.iter().any(|key| key.expression.is_fallible());
+            if keys || calls.iter().any(WindowCall::is_fallible) || !begins(partition) {
+                return None;
+            }
+            let input = Box::new(without_leaf(input, leaf, width)?);
+            Some(Rel::Window { input, partition: partition.clone(), order: order.clone(), calls: calls.clone() })
         }
         Rel::SetOp { kind, all, left, right } => {
             let left = Box::new(without_leaf(left, leaf, width)?);

@@ -6,7 +6,7 @@
 use crate::expr::Scalar;
 use crate::plan::derive::required;
 use crate::plan::equality::{join_key, reads_only, rebased};
-use crate::plan::{Aggregate, Equality, JoinKind, Rel};
+use crate::plan::{Aggregate, Equality, JoinKind, Rel, SortKey, WindowCall};
 use crate::value::Type;
 use std::collections::BTreeSet;
 
@@ -40,6 +40,11 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
         Rel::TopK { input, group, order, offset, limit, ties } => {
             let (below, above) = of_whole_groups(&input, &group, predicates);
             Rel::TopK { input: Box::new(push(*input, below)), group, order, offset, limit, ties }.filter(above)
+        }
+        Rel::Window { input, partition, order, calls } => {
+            let (below, above) = of_whole_groups(&input, &partition, predicates);
+            let input = Box::new(push(*input, below));
+            super::number::filtered(Window { input, partition, order, calls }, above)
         }
     }
 }
@@ -108,6 +113,14 @@ fn through_distinct(input: Rel, predicates: Vec<Scalar>) -> Rel {
     let (below, above): (Vec<Scalar>, Vec<Scalar>) =
         predicates.into_iter().partition(|predicate| sees_one_form(predicate, &types));
     Rel::Distinct { input: Box::new(push(input, below)) }.filter(above)
+}
+
+/// A `Rel::Window`.
+pub(super) struct Window {
+    pub(super) input: Box<Rel>,
+    pub(super) partition: Vec<Scalar>,
+    pub(super) order: Vec<SortKey>,
+    pub(super) calls: Vec<WindowCall>,
 }
 
 /// Parts the predicates that hold for all rows of a group or for none from the others.

@@ -6,6 +6,7 @@
 mod filter;
 mod fold;
 mod fuse;
+mod number;
 mod order;
 mod prune;
 

@@ -1,7 +1,7 @@
 //! Drops columns that nobody reads, down to the inputs, and reports which of an input's columns are read.
 
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, Rel, RelId, View};
+use crate::plan::{Aggregate, Rel, RelId, View, WindowCall};
 use crate::value::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,8 +58,25 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         Rel::SetOp { left, right, .. } => return vec![all(left), all(right)],
         // Any column may decide which of several level rows is among the first.
         Rel::TopK { input, .. } => below = all(input),
+        Rel::Window { input, partition, order, calls } => {
+            let width = input.width();
+            below = needed.range(..width).copied().collect();
+            let kept: Vec<&WindowCall> = read_of(calls, width, needed).collect();
+            if kept.iter().any(|call| call.tells_peers_apart()) {
+                below = all(input);
+            }
+            if !kept.is_empty() {
+                add(&mut below, partition.iter().chain(order.iter().map(|key| &key.expression)));
+                add(&mut below, kept.into_iter().flat_map(WindowCall::scalars));
+            }
+        }
     }
     vec![below]
+}
+
+/// The calls whose results are read.
+fn read_of<'c>(calls: &'c [WindowCall], width: usize, needed: &Columns) -> impl Iterator<Item = &'c WindowCall> {
+    calls.iter().enumerate().filter(move |(place, _)| needed.contains(&(width + place))).map(|(_, call)| call)
 }
 
 fn demand(rel: &Rel, needed: Columns, reads: &mut BTreeMap<RelId, Columns>) {
@@ -130,6 +147,22 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
         Rel::TopK { input, group, order, offset, limit, ties } => {
             let input = Box::new(prune(*input, &next()));
             select(Rel::TopK { input, group, order, offset, limit, ties }, needed.iter().copied())
+        }
+        Rel::Window { input, partition, order, calls } => {
+            let (width, kept) = (input.width(), next());
+            let calls: Vec<WindowCall> = read_of(&calls, width, needed).cloned().collect();
+            if calls.is_empty() {
+                return prune(*input, needed);
+            }
+            let read = kept.len()..kept.len() + calls.len();
+            let columns: Vec<usize> = needed.range(..width).map(|column| rank(&kept, *column)).chain(read).collect();
+            let mut window = Rel::Window { input, partition, order, calls };
+            window.scalars_mut().into_iter().for_each(|scalar| renumber(scalar, &kept));
+            window.inputs_mut().into_iter().for_each(|input| {
+                let taken = std::mem::replace(input, Rel::Union { inputs: Vec::new() });
+                *input = prune(taken, &kept);
+            });
+            select(window, columns.into_iter())
         }
     }
 }

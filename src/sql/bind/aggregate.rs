@@ -79,17 +79,7 @@ impl Aggregates {
         let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
         refuse_unlike(name, function, distinct || !ordering.is_empty())
             .map_err(|fault| fault.within(&function.name))?;
-        let operands = match list.args.as_slice() {
-            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if name == "count" && !distinct => Vec::new(),
-            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => {
-                return Err(Fault::new("42883", format!("function {name}(*) does not exist")).within(&function.name));
-            }
-            [] if name == "count" => {
-                let message = "count(*) must be used to call a parameterless aggregate function";
-                return Err(Fault::new("42809", message).within(&function.name));
-            }
-            args => inner.arguments(name, args)?,
-        };
+        let operands = operands(name, function, inner)?;
         let (operands, order) = match is_within_group(name) {
             true => within_group(inner, function, operands)?,
             false => (operands, sort_keys(inner, ordering)?),
@@ -132,6 +122,26 @@ impl Aggregates {
     }
 }
 
+/// What an aggregate or a window function is called with; nothing stands for `*`.
+pub(super) fn operands(name: &str, function: &Function, inner: &mut Binder<'_>) -> Bound<Vec<Operand>> {
+    let FunctionArguments::List(list) = &function.args else {
+        return Err(Fault::syntax(format!("{name} needs arguments")).within(&function.name));
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if name == "count" && list.duplicate_treatment.is_none() => {
+            Ok(Vec::new())
+        }
+        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => {
+            Err(Fault::new("42883", format!("function {name}(*) does not exist")).within(&function.name))
+        }
+        [] if name == "count" => {
+            let message = "count(*) must be used to call a parameterless aggregate function";
+            Err(Fault::new("42809", message).within(&function.name))
+        }
+        args => inner.arguments(name, args),
+    }
+}
+
 /// The ORDER BY between an aggregate's parentheses.
 fn ordering(clauses: &[FunctionArgumentClause]) -> Bound<&[OrderByExpr]> {
     match clauses {
@@ -142,7 +152,7 @@ fn ordering(clauses: &[FunctionArgumentClause]) -> Bound<&[OrderByExpr]> {
 }
 
 /// What belongs to aggregates `WITHIN GROUP`, and what does not.
-fn refuse_unlike(name: &str, function: &Function, arranged: bool) -> Bound<()> {
+pub(super) fn refuse_unlike(name: &str, function: &Function, arranged: bool) -> Bound<()> {
     let message = match (is_within_group(name), function.within_group.is_empty()) {
         (false, false) => format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP"),
         (true, true) => format!("WITHIN GROUP is required for ordered-set aggregate {name}"),

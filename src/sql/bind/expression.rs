@@ -8,13 +8,14 @@ use super::row::{is_row, surest};
 use super::scope::Scope;
 use super::subquery::{Applied, Queries};
 use super::types;
-use crate::expr::{CastContext, Scalar, is_aggregate, resolve_function, resolve_operator};
+use super::window::Windows;
+use crate::expr::{CastContext, Scalar, is_aggregate, is_window, resolve_function, resolve_operator};
 use crate::sql::catalog::Catalog;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
 use sqlparser::ast::{
     Array, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, UnaryOperator, Value,
+    FunctionArguments, Ident, NamedWindowDefinition, UnaryOperator, Value,
 };
 
 /// Recursion stops here.
@@ -35,12 +36,20 @@ pub(in crate::sql) enum Clause {
     Filter,
     Limit,
     Offset,
+    /// An argument of a window function.
+    Window,
+    /// PARTITION BY and ORDER BY of a window.
+    WindowDefinition,
+    /// The offset of a frame of rows.
+    Rows,
+    Range,
+    Groups,
 }
 
 impl Clause {
     pub(super) fn no_aggregates(self) -> Option<&'static str> {
         match self {
-            Clause::Select | Clause::Having => None,
+            Clause::Select | Clause::Having | Clause::Window | Clause::WindowDefinition => None,
             Clause::Where => Some("aggregate functions are not allowed in WHERE"),
             Clause::On => Some("aggregate functions are not allowed in JOIN conditions"),
             Clause::GroupBy => Some("aggregate functions are not allowed in GROUP BY"),
@@ -49,7 +58,33 @@ impl Clause {
             Clause::Filter => Some("aggregate functions are not allowed in FILTER"),
             Clause::Limit => Some("aggregate functions are not allowed in LIMIT"),
             Clause::Offset => Some("aggregate functions are not allowed in OFFSET"),
+            Clause::Rows => Some("aggregate functions are not allowed in window ROWS"),
+            Clause::Range => Some("aggregate functions are not allowed in window RANGE"),
+            Clause::Groups => Some("aggregate functions are not allowed in window GROUPS"),
         }
+    }
+
+    /// What is said of a window function there.
+    pub(super) fn no_windows(self) -> Option<Fault> {
+        let message = match self {
+            Clause::Select => return None,
+            Clause::Aggregate => {
+                return Some(Fault::new("42803", "aggregate function calls cannot contain window function calls"));
+            }
+            Clause::Where => "window functions are not allowed in WHERE",
+            Clause::On => "window functions are not allowed in JOIN conditions",
+            Clause::GroupBy => "window functions are not allowed in GROUP BY",
+            Clause::Having => "window functions are not allowed in HAVING",
+            Clause::Values => "window functions are not allowed in VALUES",
+            Clause::Filter => "window functions are not allowed in FILTER",
+            Clause::Limit => "window functions are not allowed in LIMIT",
+            Clause::Offset => "window functions are not allowed in OFFSET",
+            Clause::Window => "window function calls cannot be nested",
+            Clause::WindowDefinition | Clause::Rows | Clause::Range | Clause::Groups => {
+                "window functions are not allowed in window definitions"
+            }
+        };
+        Some(Fault::new("42P20", message))
     }
 }
 
@@ -64,13 +99,17 @@ pub(in crate::sql) struct Binder<'a> {
     pub(in crate::sql) queries: Option<&'a mut dyn Queries>,
     /// The subqueries met so far.
     pub(in crate::sql) applied: Vec<Applied>,
+    /// What the WINDOW clause defines.
+    pub(super) named_windows: &'a [NamedWindowDefinition],
+    /// The window calls met so far.
+    pub(in crate::sql) windows: Windows,
     depth: usize,
 }
 
 impl<'a> Binder<'a> {
     pub(in crate::sql) fn new(catalog: &'a Catalog, scope: &'a Scope, clause: Clause, width: usize) -> Binder<'a> {
-        let (aggregates, applied) = (Aggregates::new(width), Vec::new());
-        Binder { catalog, scope, clause, aggregates, queries: None, applied, depth: 0 }
+        let (aggregates, applied, windows) = (Aggregates::new(width), Vec::new(), Windows::default());
+        Binder { catalog, scope, clause, aggregates, queries: None, applied, named_windows: &[], windows, depth: 0 }
     }
 
     /// The binder, with somebody who lowers subqueries.
@@ -296,10 +335,20 @@ impl<'a> Binder<'a> {
             return Err(fault.within(&function.name));
         }
         refuse_decorations(function)?;
+        match (&function.over, is_window(&name)) {
+            (Some(over), is_window) if is_window || is_aggregate(&name) => {
+                return self.window_call(&name, function, over);
+            }
+            (None, true) => {
+                let message = format!("window function {name} requires an OVER clause");
+                return Err(Fault::new("42809", message).within(&function.name));
+            }
+            (_, false) | (Some(_), true) => {}
+        }
         if is_aggregate(&name) {
             return self.aggregate(&name, function);
         }
-        if name == "grouping" {
+        if name == "grouping" && function.over.is_none() {
             return self.grouping(function);
         }
         if !function.within_group.is_empty() {
@@ -324,6 +373,11 @@ impl<'a> Binder<'a> {
                 return Err(Fault::unsupported("a subquery as the argument of a function is").within(&function.name));
             }
         };
+        if function.over.is_some() {
+            call_function(&name, operands)?;
+            let message = format!("OVER specified, but {name} is not a window function nor an aggregate function");
+            return Err(Fault::new("42809", message).within(&function.name));
+        }
         if name == "coalesce" && !operands.is_empty() {
             let (scalars, ty) = unified("COALESCE", operands)?;
             return Ok(Operand::new(Scalar::Coalesce(scalars, ty)));
@@ -432,7 +486,6 @@ pub(super) fn plain_argument(argument: &FunctionArg) -> Bound<&Expr> {
 
 fn refuse_decorations(function: &Function) -> Bound<()> {
     let refused = [
-        (function.over.is_some(), "a window function (OVER) is"),
         (function.null_treatment.is_some(), "IGNORE NULLS is"),
         (function.parameters != FunctionArguments::None || function.uses_odbc_syntax, "this form of a call is"),
     ];

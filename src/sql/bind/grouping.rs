@@ -8,6 +8,7 @@ use super::expression::{Binder, Clause, plain_argument};
 use super::operand::Operand;
 use super::scope::Scope;
 use super::subquery::applied;
+use super::window::windowed;
 use crate::expr::Scalar;
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
@@ -122,7 +123,7 @@ impl Grouping<'_> {
             return;
         }
         if let Scalar::Column(column, _) = scalar {
-            if applied(*column).is_none() {
+            if applied(*column).or(windowed(*column)).is_none() {
                 *column = self.group.expressions.len() + (*column - self.aggregates.width);
             }
             return;

@@ -2,6 +2,7 @@
 
 pub(super) mod aggregate;
 pub(super) mod expression;
+mod frame;
 pub(super) mod grouping;
 pub(super) mod label;
 mod missing;
@@ -13,3 +14,4 @@ pub(super) mod sort;
 pub(super) mod subquery;
 mod syntax;
 pub(super) mod types;
+pub(super) mod window;

@@ -12,9 +12,10 @@ use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::Scope;
 use crate::sql::bind::subquery::{Applied, place_applied};
+use crate::sql::bind::window::{Windows, reads_windowed};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
-use sqlparser::ast::{Expr, Value};
+use sqlparser::ast::{Expr, Select, Value};
 
 impl Lowerer<'_> {
     /// The select list's values, and the relation they are computed over: the input, or its groups.
@@ -23,22 +24,24 @@ impl Lowerer<'_> {
         input: Input,
         items: &[Item<'_>],
         group_by: &[Expr],
-        having: Option<&Expr>,
+        select: &Select,
     ) -> Bound<(Rel, Vec<Operand>)> {
         let Input { rel, scope, .. } = input;
         let width = rel.width();
         let mut binder = Binder::new(self.catalog, &scope, Clause::Select, width).with_queries(self);
+        binder.define_windows(&select.named_window)?;
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             values.push(item.value.bind(&mut binder)?);
         }
         let mut subqueries = std::mem::take(&mut binder.applied);
         binder.clause = Clause::Having;
-        let mut having = having.map(|having| binder.condition(having, "HAVING")).transpose()?;
+        let mut having = select.having.as_ref().map(|having| binder.condition(having, "HAVING")).transpose()?;
         let mut of_having = std::mem::take(&mut binder.applied);
         let mut aggregates = std::mem::replace(&mut binder.aggregates, Aggregates::new(width));
+        let mut windows = std::mem::take(&mut binder.windows);
         if group_by.is_empty() && having.is_none() && aggregates.is_empty() {
-            return self.computed(rel, values, subqueries);
+            return self.computed(rel, values, subqueries, windows).map_err(|fault| fault.within(select));
         }
 
         let mut below = std::mem::take(&mut aggregates.applied);
@@ -46,13 +49,13 @@ impl Lowerer<'_> {
         let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;
         let mut over = Grouping { scope: &scope, group, aggregates };
         over.check_calls()?;
-        for scalar in values.iter().filter_map(Operand::typed).chain(&having) {
+        for scalar in values.iter().filter_map(Operand::typed).chain(&having).chain(windows.scalars()) {
             over.admit(scalar)?;
         }
         for scalar in subqueries.iter().chain(&of_having).flat_map(Applied::outside) {
             over.admit_outside(scalar)?;
         }
-        for scalar in values.iter_mut().filter_map(typed_mut).chain(&mut having) {
+        for scalar in values.iter_mut().filter_map(typed_mut).chain(&mut having).chain(windows.scalars_mut()) {
             over.over_groups(scalar);
         }
         for scalar in subqueries.iter_mut().chain(&mut of_having).flat_map(Applied::outside_mut) {
@@ -71,16 +74,28 @@ impl Lowerer<'_> {
         if let Some(having) = having {
             rel = self.restricted(rel, having, of_having)?;
         }
-        self.computed(rel, values, subqueries)
+        self.computed(rel, values, subqueries, windows).map_err(|fault| fault.within(select))
     }
 
-    /// The select list's values, those of subqueries among them.
-    fn computed(&mut self, rel: Rel, mut values: Vec<Operand>, subqueries: Vec<Applied>) -> Bound<(Rel, Vec<Operand>)> {
+    /// The select list's values, those of subqueries and window functions among them.
+    fn computed(
+        &mut self,
+        rel: Rel,
+        mut values: Vec<Operand>,
+        subqueries: Vec<Applied>,
+        mut windows: Windows,
+    ) -> Bound<(Rel, Vec<Operand>)> {
         let width = rel.width();
-        for scalar in values.iter_mut().filter_map(typed_mut) {
+        if subqueries.iter().flat_map(Applied::outside).any(reads_windowed) {
+            return Err(Fault::unsupported("a window function compared with a subquery is")
+                .hint("Compute it in a subquery in FROM."));
+        }
+        for scalar in values.iter_mut().filter_map(typed_mut).chain(windows.scalars_mut()) {
             place_applied(scalar, &|place| width + place);
         }
-        Ok((self.with_values(rel, subqueries)?, values))
+        let rel = self.with_values(rel, subqueries)?;
+        let rel = self.with_windows(rel, values.iter_mut().filter_map(typed_mut).collect(), windows);
+        Ok((rel, values))
     }
 
     /// The input with the values of the subqueries that arguments and group expressions read.

@@ -9,6 +9,7 @@ mod select;
 mod set_op;
 mod subquery;
 mod values;
+mod window;
 
 use super::catalog::Catalog;
 use super::error::{Bound, Fault};

@@ -68,7 +68,7 @@ impl Lowerer<'_> {
         if !modifiers.is_empty() {
             return Err(Fault::syntax("Postgres has no WITH behind GROUP BY").within(&select.group_by));
         }
-        let (rel, mut values) = self.projected(input, &items, group_by, select.having.as_ref())?;
+        let (rel, mut values) = self.projected(input, &items, group_by, select)?;
         sorting.settle(&mut items, &mut values, select, order)?;
         let lowered = output(rel, self.outer_width(), &items, values)?;
         sorting.apply(lowered, select, order)
@@ -165,7 +165,6 @@ fn refuse_clauses(select: &Select) -> Bound<()> {
         (!select.connect_by.is_empty(), "CONNECT BY is"),
         (!select.cluster_by.is_empty() || !select.distribute_by.is_empty(), "CLUSTER BY is"),
         (!select.sort_by.is_empty(), "SORT BY is"),
-        (!select.named_window.is_empty(), "WINDOW is"),
         (select.qualify.is_some(), "QUALIFY is"),
         (select.value_table_mode.is_some() || select.select_modifiers.is_some(), "a modifier of SELECT is"),
     ];
