@@ -1,9 +1,11 @@
 //! Queries to [`Rel`].
 
 mod aggregate;
+mod from;
 mod grouping;
 mod join;
 mod order;
+mod outcome;
 mod query;
 mod select;
 mod set_op;

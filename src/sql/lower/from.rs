@@ -1,0 +1,221 @@
+//! FROM: tables, views, subqueries, and what they read of each other.
+
+use super::join::{Side, operator};
+use super::query::names;
+use super::select::Input;
+use super::{Lowered, Lowerer, OutputColumn};
+use crate::plan::{Equality, Rel, unnest};
+use crate::sql::bind::name::{fold, parts, relation};
+use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
+use crate::sql::bind::subquery::{Queries, Subquery};
+use crate::sql::error::{Bound, Fault};
+use crate::value::{RelationName, Schema};
+use sqlparser::ast::{ObjectName, Query, TableAlias, TableFactor, TableWithJoins};
+use std::sync::Arc;
+
+impl Lowerer<'_> {
+    /// The whole FROM list; `None` if there is none.
+    pub(super) fn from(&mut self, from: &[TableWithJoins]) -> Bound<Option<Input>> {
+        let mut whole: Option<Input> = None;
+        for tables in from {
+            whole = Some(match whole {
+                None => self.tables(tables)?,
+                Some(left) if is_lateral(&tables.relation) => self.lateral_tables(left, tables)?,
+                Some(left) => {
+                    let right = self.tables(tables)?;
+                    self.crossed(left, right).map_err(|fault| fault.within(tables))?
+                }
+            });
+        }
+        Ok(whole)
+    }
+
+    fn tables(&mut self, tables: &TableWithJoins) -> Bound<Input> {
+        let left = self.factor(&tables.relation)?;
+        tables.joins.iter().try_fold(left, |left, join| self.join(left, join))
+    }
+
+    /// `left, LATERAL (…) JOIN …`: what follows joins with `left` and the subquery's rows together.
+    fn lateral_tables(&mut self, left: Input, tables: &TableWithJoins) -> Bound<Input> {
+        let (left, right, keys) = self.right_factor(left, &tables.relation)?;
+        let first = self.combined(Side::Inner, left, right, keys, None).map_err(|fault| fault.within(tables))?;
+        tables.joins.iter().try_fold(first, |left, join| match operator(&join.join_operator) {
+            Ok((Side::Right | Side::Full, _)) => {
+                Err(Fault::unsupported("a RIGHT or FULL JOIN behind LATERAL is").within(&join.relation))
+            }
+            _ => self.join(left, join),
+        })
+    }
+
+    /// A join's right side, and the keys on which the rows of a lateral one belong to rows of the left.
+    pub(super) fn right_factor(&mut self, left: Input, factor: &TableFactor) -> Bound<(Input, Input, Vec<Equality>)> {
+        match factor {
+            TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
+                self.count(1).map_err(|fault| fault.within(factor))?;
+                let left = self.with_outer(left);
+                let scope = Scope { outer: self.outer(), ..left.scope.clone() };
+                let subquery = self.subquery(subquery, &scope)?;
+                let (rel, keys) = self.detached(&left.rel, &subquery);
+                let right = derived(rel, subquery, alias.as_ref())?;
+                Ok((left, right, keys))
+            }
+            factor => {
+                let right = self.factor(factor)?;
+                let left = if right.outer { self.with_outer(left) } else { left };
+                let keys = if right.outer { self.outer_keys() } else { Vec::new() };
+                Ok((left, right, keys))
+            }
+        }
+    }
+
+    fn factor(&mut self, factor: &TableFactor) -> Bound<Input> {
+        self.count(1).map_err(|fault| fault.within(factor))?;
+        match factor {
+            TableFactor::Table { name, alias, args, version, with_ordinality, sample, .. } => {
+                let refused = [
+                    (args.is_some() || *with_ordinality, "a table function is"),
+                    (version.is_some(), "FOR SYSTEM_TIME AS OF is"),
+                    (sample.is_some(), "TABLESAMPLE is"),
+                ];
+                match refused.into_iter().find(|(present, _)| *present) {
+                    Some((_, what)) => Err(Fault::unsupported(what).within(name)),
+                    None => self.table(name, alias.as_ref()),
+                }
+            }
+            // A lateral one without a left side has nothing to read.
+            TableFactor::Derived { subquery, alias, sample: None, .. } => self.derived(subquery, alias.as_ref()),
+            TableFactor::NestedJoin { table_with_joins, alias: None } => self.tables(table_with_joins),
+            TableFactor::NestedJoin { alias: Some(alias), .. } => {
+                Err(Fault::unsupported("an alias of a parenthesised join is").at(alias.name.span))
+            }
+            TableFactor::Function { name, .. } => Err(Fault::unsupported("a table function is").within(name)),
+            TableFactor::UNNEST { .. } => Err(Fault::unsupported("unnest in FROM is").within(factor)),
+            other => Err(Fault::unsupported("this form of a table in FROM is").within(other)),
+        }
+    }
+
+    /// A subquery in FROM. It reads no table beside it, but may read those of outer queries.
+    fn derived(&mut self, query: &Query, alias: Option<&TableAlias>) -> Bound<Input> {
+        if self.outer_width() == 0 {
+            let lowered = self.query(query)?;
+            return named(lowered, None, alias);
+        }
+        let subquery = self.subquery(query, &Scope::within(self.outer()))?;
+        if subquery.reads.is_empty() {
+            return derived(subquery.rel.clone(), subquery, alias);
+        }
+        let leaf = self.unit();
+        let (rel, keys) = self.detached(&leaf, &subquery);
+        let mut right = derived(rel, subquery, alias)?;
+        right.scope.shift(leaf.width());
+        Ok(Input { rel: Side::Inner.of(leaf, right.rel, keys, None), scope: right.scope, outer: true })
+    }
+
+    fn table(&mut self, written: &ObjectName, alias: Option<&TableAlias>) -> Bound<Input> {
+        if let [ident] = parts(written)?.as_slice()
+            && let Some(lowered) = self.cte(&fold(ident)).cloned()
+        {
+            self.count(relations(&lowered.rel)).map_err(|fault| fault.within(written))?;
+            let name = fold(ident);
+            return named(lowered, Some(&name), alias).map_err(|fault| fault.within(written));
+        }
+        let name = relation(written)?;
+        let Some(schema) = self.schema(&name) else { return Err(self.unknown(&name).within(written)) };
+        let key = match self.views.contains_key(&name) {
+            // Only a table's primary key lets ungrouped columns through, as in Postgres.
+            true => None,
+            false => schema.key.clone(),
+        };
+        let types = schema.columns.iter().map(|column| column.ty.clone()).collect();
+        let rel = Rel::Get { relation: name.clone(), columns: types };
+        let table = ScopeTable { name: name.name.clone(), schema: Some(name.schema.clone()), key, absent: false };
+        let mut input = Input { rel, scope: scope_of(&schema, table), outer: false };
+        if let Some(alias) = alias {
+            rename(&mut input.scope, alias)?;
+        }
+        Ok(input)
+    }
+
+    fn unknown(&self, name: &RelationName) -> Fault {
+        let known: Vec<String> = self.catalog.names().chain(self.views.keys()).map(RelationName::to_string).collect();
+        let written = name.to_string();
+        let fault = Fault::new("42P01", format!("relation \"{written}\" does not exist"));
+        let elsewhere = self.catalog.names().find(|known| known.name == name.name);
+        match elsewhere {
+            Some(known) => fault.hint(format!("There is \"{known}\".")),
+            None => fault.suggest(&written, known.iter().map(String::as_str)),
+        }
+    }
+}
+
+/// Whether a table of the FROM list may read those before it.
+pub(super) fn is_lateral(factor: &TableFactor) -> bool {
+    matches!(factor, TableFactor::Derived { lateral: true, .. })
+}
+
+fn relations(rel: &Rel) -> usize {
+    1 + rel.inputs().into_iter().map(relations).sum::<usize>()
+}
+
+fn scope_of(schema: &Arc<Schema>, table: ScopeTable) -> Scope {
+    let columns = schema.columns.iter().enumerate().map(|(position, column)| ScopeColumn {
+        table: Some(0),
+        name: column.name.clone(),
+        ty: column.ty.clone(),
+        modifier: column.modifier,
+        position,
+        merged: false,
+    });
+    Scope { columns: columns.collect(), tables: vec![table], outer: None }
+}
+
+/// A subquery in FROM whose own columns follow those it reads.
+fn derived(rel: Rel, subquery: Subquery, alias: Option<&TableAlias>) -> Bound<Input> {
+    let Subquery { names, columns, reads, .. } = subquery;
+    let mut expressions = unnest::columns(&rel.columns()[..reads.len()], 0);
+    let mut output = Vec::with_capacity(columns.len());
+    for (name, column) in names.into_iter().zip(columns) {
+        let (scalar, modifier) = column.settled()?;
+        output.push(OutputColumn { name, ty: scalar.ty(), modifier, open: None });
+        expressions.push(scalar);
+    }
+    let mut input = named(Lowered { rel: rel.map(expressions), columns: output }, None, alias)?;
+    input.scope.shift(reads.len());
+    Ok(input)
+}
+
+fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bound<Input> {
+    let columns = lowered.columns.into_iter().enumerate().map(|(position, column)| ScopeColumn {
+        table: Some(0),
+        name: column.name,
+        ty: column.ty,
+        modifier: column.modifier,
+        position,
+        merged: false,
+    });
+    // An unnamed subquery has a name nobody can write.
+    let table = ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None, absent: false };
+    let mut scope = Scope { columns: columns.collect(), tables: vec![table], outer: None };
+    if let Some(alias) = alias {
+        rename(&mut scope, alias)?;
+    }
+    Ok(Input { rel: lowered.rel, scope, outer: false })
+}
+
+/// Gives a one-table scope its alias.
+fn rename(scope: &mut Scope, alias: &TableAlias) -> Bound<()> {
+    let columns = names(&alias.columns)?;
+    let name = fold(&alias.name);
+    if let Some(extra) = columns.get(scope.columns.len()) {
+        let (available, written) = (scope.columns.len(), columns.len());
+        let message = format!("table \"{name}\" has {available} columns available but {written} columns specified");
+        return Err(Fault::new("42P10", message).at(extra.span));
+    }
+    for (column, ident) in scope.columns.iter_mut().zip(&columns) {
+        column.name = fold(ident);
+    }
+    for table in &mut scope.tables {
+        (table.name, table.schema) = (name.clone(), None);
+    }
+    Ok(())
+}

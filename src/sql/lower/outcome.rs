@@ -1,0 +1,194 @@
+//! What a subquery comes to, as a column of the relation around it.
+
+use super::Lowerer;
+use crate::expr::{AggregateFunction, Scalar};
+use crate::plan::unnest::{below_maps, columns, completed, join, reads_before, substitute};
+use crate::plan::{Aggregate, Equality, JoinKind, Rel, derive, is_nullable};
+use crate::sql::bind::expression::operator;
+use crate::sql::bind::operand::Operand;
+use crate::sql::bind::subquery::{Applied, Comparison, Subquery, Test};
+use crate::sql::error::{Bound, Fault};
+use crate::value::{Datum, Type};
+
+impl Lowerer<'_> {
+    /// The relation with the value of one subquery behind its columns. Which values the subquery is to be computed for is told by
+    /// `base`, the relation before other subqueries were added, if it can tell.
+    pub(super) fn with_value(&mut self, rel: Rel, base: &Rel, Applied { subquery, test }: &Applied) -> Bound<Rel> {
+        let around = match subquery.reads.iter().all(|read| reads_before(read, base.width())) {
+            true => base.clone(),
+            false => rel.clone(),
+        };
+        match test {
+            Test::Value(value) => self.with_only_value(rel, &around, subquery, value),
+            Test::Exists => self.with_existence(rel, &around, subquery),
+            Test::In(comparisons) => match comparisons.as_slice() {
+                [comparison] => self.with_membership(rel, &around, subquery, comparison),
+                _ => self.with_counts(rel, subquery, comparisons, true),
+            },
+            Test::Any(comparisons) => self.with_counts(rel, subquery, comparisons, true),
+            Test::All(comparisons) => self.with_counts(rel, subquery, comparisons, false),
+        }
+    }
+
+    fn with_only_value(&self, rel: Rel, around: &Rel, subquery: &Subquery, value: &Scalar) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let width = rel.width();
+        let (base, values) = below_maps(&subquery.rel);
+        if let Some(groups) = completed(base, &subquery.leaf) {
+            // Every outer row has its one value, of its group or of no rows.
+            let grouped = Subquery { rel: groups.clone(), ..subquery.clone() };
+            let (right, on) = self.detached(around, &grouped);
+            let sides: Vec<Scalar> = subquery.reads.iter().cloned().chain(columns(&right.columns(), width)).collect();
+            let values: Vec<Scalar> = values.iter().map(|v| substitute(v, &sides)).collect();
+            let value = substitute(value, &values);
+            return Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()));
+        }
+        let (right, on) = self.detached(around, subquery);
+        let reads = subquery.reads.len();
+        let keys = derive(&right, &|name| self.schema(name)).keys;
+        if !keys.iter().any(|key| key.iter().all(|column| *column < reads)) {
+            // More than one row for one outer row is an error, once there are.
+            let (right, on) = self.detached_exactly(around, subquery);
+            let group = columns(&right.columns()[..reads], 0);
+            let only = call_of(AggregateFunction::Only(value.ty()), Some(value.clone()));
+            let right = Rel::Reduce { input: Box::new(right), group, aggregates: vec![only] };
+            let value = Scalar::Column(width + reads, value.ty());
+            return Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()));
+        }
+        let value = moved(value, width);
+        Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()))
+    }
+
+    fn with_existence(&self, rel: Rel, around: &Rel, subquery: &Subquery) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let (width, reads) = (rel.width(), subquery.reads.len());
+        let (right, on) = self.detached(around, subquery);
+        let keys: Vec<usize> = (0..reads).collect();
+        let found = marked(Rel::Distinct { input: Box::new(right.project(&keys)) });
+        let exists = call("is not null", vec![Scalar::Column(width + reads, Type::Bool)])?;
+        Ok(left_join(rel, found, on).map(own.into_iter().chain([exists]).collect()))
+    }
+
+    /// Of one column: true if it is among the values, null if it is not but might be, for a null on either side.
+    fn with_membership(&self, rel: Rel, around: &Rel, subquery: &Subquery, comparison: &Comparison) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let (width, reads) = (rel.width(), subquery.reads.len());
+        let (right, on) = self.detached(around, subquery);
+        let mut projected: Vec<Scalar> = columns(&right.columns()[..reads], 0);
+        projected.push(comparison.right.clone());
+        let values = right.map(projected);
+        let (left_null, right_null) =
+            (is_nullable(&comparison.left, &self.nullable(&rel)), self.nullable(&values)[reads]);
+        let found = marked(Rel::Distinct { input: Box::new(values.clone()) });
+        let ty = comparison.right.ty();
+        let equal = comparison.of(comparison.left.clone(), Scalar::Column(width + reads, ty.clone()));
+        let matched_column = Scalar::Column(width + reads + 1, Type::Bool);
+        let Rel::Join { left, right, on: more, residual, .. } = join(JoinKind::Left, rel, found, vec![equal]) else {
+            return Err(Fault::new("XX000", "no join"));
+        };
+        let keys = on.iter().cloned().chain(more).collect();
+        let with_match = Rel::Join { kind: JoinKind::Left, left, right, on: keys, residual };
+        let matched = call("is not null", vec![matched_column])?;
+        let with_match = with_match.map(own.iter().cloned().chain([matched]).collect());
+        if !left_null && !right_null {
+            return Ok(with_match);
+        }
+        // How many rows there are to be among, and how many of them are not null.
+        let group = columns(&values.columns()[..reads], 0);
+        let aggregates = vec![count(None), count(Some(Scalar::Column(reads, ty)))];
+        let counts = Rel::Reduce { input: Box::new(values), group, aggregates };
+        let with_counts = left_join(with_match, counts, on);
+        let (matched, rows) = (Scalar::Column(width, Type::Bool), Scalar::Column(width + 1 + reads, Type::Int8));
+        let not_null = Scalar::Column(width + 2 + reads, Type::Int8);
+        let unknown =
+            Scalar::Or(vec![call("is null", vec![comparison.left.clone()])?, call("<", vec![not_null, rows.clone()])?]);
+        let none = call("=", vec![Scalar::Coalesce(vec![rows, zero()], Type::Int8), zero()])?;
+        let value = case(vec![(matched, boolean(true)), (none, boolean(false)), (unknown, null())], boolean(false));
+        Ok(with_counts.map(own.into_iter().chain([value]).collect()))
+    }
+
+    /// Any comparison with any number of columns: every value that is compared meets every row it is compared with, and the outcomes
+    /// are counted.
+    fn with_counts(&self, rel: Rel, subquery: &Subquery, comparisons: &[Comparison], any: bool) -> Bound<Rel> {
+        let own = columns(&rel.columns(), 0);
+        let (width, reads) = (rel.width(), subquery.reads.len());
+        let compared = comparisons.iter().map(|comparison| comparison.left.clone());
+        let keys: Vec<Scalar> = subquery.reads.iter().cloned().chain(compared).collect();
+        let values = self.values_of(&rel, &keys);
+        let value_columns = columns(&values.columns(), 0);
+        let inner = Subquery { reads: value_columns[..reads].to_vec(), ..subquery.clone() };
+        let (right, on) = self.detached(&values, &inner);
+        let pairs = Rel::Join {
+            kind: JoinKind::Inner,
+            left: Box::new(values),
+            right: Box::new(right),
+            on,
+            residual: Vec::new(),
+        };
+        let outcomes = comparisons.iter().enumerate().map(|(at, comparison)| {
+            comparison.of(value_columns[reads + at].clone(), moved(&comparison.right, keys.len()))
+        });
+        let outcome = Scalar::And(outcomes.collect());
+        let pairs = pairs.map(value_columns.iter().cloned().chain([outcome]).collect());
+        let outcome = Scalar::Column(keys.len(), Type::Bool);
+        let (decides, unknown) = (if any { "is true" } else { "is false" }, call("is null", vec![outcome.clone()])?);
+        let counted = |filter: Scalar| Aggregate { filter: Some(filter), ..count(None) };
+        let aggregates = vec![counted(call(decides, vec![outcome])?), counted(unknown)];
+        let counts = Rel::Reduce { input: Box::new(pairs), group: value_columns, aggregates };
+        let key = |(at, left): (usize, Scalar)| {
+            let right = Scalar::Column(at, left.ty());
+            Equality { left, right, null_safe: true }
+        };
+        let on: Vec<Equality> = keys.iter().cloned().enumerate().map(key).collect();
+        let positive = |at: usize| call(">", vec![Scalar::Column(width + keys.len() + at, Type::Int8), zero()]);
+        let value = case(vec![(positive(0)?, boolean(any)), (positive(1)?, null())], boolean(!any));
+        Ok(left_join(rel, counts, on).map(own.into_iter().chain([value]).collect()))
+    }
+}
+
+fn left_join(left: Rel, right: Rel, on: Vec<Equality>) -> Rel {
+    Rel::Join { kind: JoinKind::Left, left: Box::new(left), right: Box::new(right), on, residual: Vec::new() }
+}
+
+fn call(name: &str, arguments: Vec<Scalar>) -> Bound<Scalar> {
+    operator(name, arguments.into_iter().map(Operand::new).collect())?.condition(name)
+}
+
+/// The rows with a column that is null only where an outer join finds none of them.
+fn marked(rel: Rel) -> Rel {
+    let mut all = columns(&rel.columns(), 0);
+    all.push(boolean(true));
+    rel.map(all)
+}
+
+/// An expression over a right input, over the pair of a left input of that width and it.
+pub(super) fn moved(scalar: &Scalar, width: usize) -> Scalar {
+    let mut scalar = scalar.clone();
+    scalar.map_columns(&mut |column| column + width);
+    scalar
+}
+
+fn boolean(truth: bool) -> Scalar {
+    Scalar::Literal(Datum::Bool(truth), Type::Bool)
+}
+
+fn zero() -> Scalar {
+    Scalar::Literal(Datum::Int8(0), Type::Int8)
+}
+
+fn null() -> Scalar {
+    Scalar::Literal(Datum::Null, Type::Bool)
+}
+
+fn case(branches: Vec<(Scalar, Scalar)>, otherwise: Scalar) -> Scalar {
+    Scalar::Case { branches, otherwise: Box::new(otherwise), ty: Type::Bool }
+}
+
+fn count(argument: Option<Scalar>) -> Aggregate {
+    call_of(AggregateFunction::Count, argument)
+}
+
+fn call_of(function: AggregateFunction, argument: Option<Scalar>) -> Aggregate {
+    let arguments = argument.into_iter().collect();
+    Aggregate { function, arguments, distinct: false, filter: None, order: Vec::new() }
+}
