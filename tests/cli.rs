@@ -141,6 +141,13 @@ fn every_end_has_its_exit_code_and_its_words() {
         },
         Case {
             verb: &["check"],
+            config: STREAM,
+            views: "CREATE VIEW v AS SELECT a.id, b.id AS other FROM events a JOIN events b ON a.id < b.id;",
+            code: 0,
+            says: &["warning: view v has a join without an equality", "ok: 1 views"],
+        },
+        Case {
+            verb: &["check"],
             config: TABLE,
             views: "CREATE VIEW v AS SELECT 1 AS one FROM t;",
             code: 69,

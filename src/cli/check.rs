@@ -2,6 +2,7 @@
 
 use super::{Directory, Extend, Format};
 use crate::engine::{Assembly, Failure};
+use crate::plan;
 use crate::value::{RelationName, Schema};
 use serde_json::{Value, json};
 
@@ -21,11 +22,13 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Fail
             let planned = planned?;
             let views = planned.assembly().view_schemas();
             views.iter().for_each(|(name, schema)| println!("{}", describe(name, schema)));
+            warnings(planned.assembly()).iter().for_each(|warning| println!("warning: {warning}"));
             println!("ok: {} views", views.len());
             Ok(())
         }
         (Format::Json, Ok(planned)) => {
-            println!("{}", json!({ "ok": true, "views": views(planned.assembly()) }));
+            let (views, warnings) = (views(planned.assembly()), warnings(planned.assembly()));
+            println!("{}", json!({ "ok": true, "views": views, "warnings": warnings }));
             Ok(())
         }
         (Format::Json, Err(failure)) => {
@@ -33,6 +36,21 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Fail
             Err(failure)
         }
     }
+}
+
+/// What works, but may not be meant.
+fn warnings(assembly: &Assembly) -> Vec<String> {
+    let schemas = |name: &RelationName| assembly.schemas.get(name).cloned();
+    let products = assembly.views.iter().map(|view| (&view.name, plan::products(&view.rel, &schemas)));
+    let warning = |(name, joins): (&RelationName, usize)| {
+        (joins > 0).then(|| {
+            let many = if joins == 1 { "a join".into() } else { format!("{joins} joins") };
+            format!(
+                "view {name} has {many} without an equality between the sides: every row meets every row (`tidegate explain` shows it as on [])"
+            )
+        })
+    };
+    products.filter_map(warning).collect()
 }
 
 /// `name(a bigint not null, b text) key (a)`

@@ -103,6 +103,16 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
     }
 }
 
+/// How many joins of the plan pair every row with every row: they have no key, and neither side has at most one row.
+pub fn products(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> usize {
+    let below: usize = rel.inputs().into_iter().map(|input| products(input, schemas)).sum();
+    let is_one = |side: &Rel| derive(side, schemas).keys.iter().any(Vec::is_empty);
+    match rel {
+        Rel::Join { left, right, on, .. } if on.is_empty() && !is_one(left) && !is_one(right) => below + 1,
+        _ => below,
+    }
+}
+
 fn filter(mut properties: Properties, predicates: &[Scalar]) -> Properties {
     for predicate in predicates {
         for column in required(predicate) {

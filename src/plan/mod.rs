@@ -8,7 +8,7 @@ pub mod rewrite;
 pub mod unnest;
 mod window;
 
-pub use derive::{Properties, derive, is_nullable};
+pub use derive::{Properties, derive, is_nullable, products};
 pub use equality::join_key;
 pub use explain::{Schemas, explain, explain_json};
 pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};
