@@ -6,8 +6,7 @@
 //! columns, or where the join it stands in may as well be the outer one: then nothing is held twice.
 
 use super::equality::{join_key, reads_only};
-use super::rewrite::conjuncts;
-pub use super::rewrite::substitute;
+pub use super::rewrite::{conjuncts, substitute};
 use super::{Aggregate, Equality, JoinKind, Rel, RelId, WindowCall};
 use crate::expr::Scalar;
 use crate::value::Type;

@@ -50,7 +50,7 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
 }
 
 /// The operands of an `AND`, or the predicate itself.
-pub(in crate::plan) fn conjuncts(predicate: Scalar) -> Vec<Scalar> {
+pub fn conjuncts(predicate: Scalar) -> Vec<Scalar> {
     match predicate {
         Scalar::And(operands) => operands.into_iter().flat_map(conjuncts).collect(),
         predicate => vec![predicate],

@@ -15,8 +15,7 @@ mod tests;
 
 use super::{Rel, View};
 
-pub(super) use filter::conjuncts;
-pub use filter::substitute;
+pub use filter::{conjuncts, substitute};
 pub use prune::reads;
 
 /// Rewrites every view by itself.

@@ -3,7 +3,7 @@
 use super::Lowerer;
 use super::outcome::moved;
 use crate::expr::{CastContext, Scalar, cast};
-use crate::plan::unnest::{below_maps, columns, join, pairs, reads_leaf, replace, substitute, without_leaf};
+use crate::plan::unnest::{below_maps, columns, conjuncts, join, pairs, reads_leaf, replace, substitute, without_leaf};
 use crate::plan::{Equality, JoinKind, Rel, derive, is_nullable};
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::scope::{Outer, Scope};
@@ -257,12 +257,5 @@ fn whole(scalar: &Scalar) -> Option<(usize, bool)> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn conjuncts(condition: Scalar) -> Vec<Scalar> {
-    match condition {
-        Scalar::And(operands) => operands.into_iter().flat_map(conjuncts).collect(),
-        condition => vec![condition],
     }
 }
