@@ -86,12 +86,43 @@ impl Generator {
             let value = self.value(kind, &inner, 0);
             return format!("(SELECT {value} FROM {from} WHERE {filter} ORDER BY 1 LIMIT 1)");
         }
-        let aggregate = match kind {
-            Int => *self.random.pick(&["count", "max", "min"]),
-            Text | Num => *self.random.pick(&["max", "min"]),
-        };
         // Over columns of outer queries alone it would be an aggregate of theirs.
-        format!("(SELECT {aggregate}({}) FROM {from} WHERE {filter})", self.value(kind, &own, 0))
+        let value = self.value(kind, &own, 0);
+        format!("(SELECT {} FROM {from} WHERE {filter})", self.aggregate(kind, &value))
+    }
+
+    /// An aggregate of the same kind as what it is over. Where order matters, it is that of the values.
+    fn aggregate(&mut self, kind: Kind, of: &str) -> String {
+        let forms: &[&str] = match kind {
+            Int => &[
+                "count(@)#",
+                "count(DISTINCT @)#",
+                "max(@)#",
+                "min(@)#",
+                "bit_or(@)#",
+                "mode() WITHIN GROUP (ORDER BY @ DESC)#",
+                "percentile_disc(0.5) WITHIN GROUP (ORDER BY @)#",
+                "cardinality(array_agg(@)#)",
+            ],
+            Text => &[
+                "max(@)#",
+                "min(@)#",
+                "string_agg(@, ',' ORDER BY @)#",
+                "string_agg(DISTINCT @::text, ',' ORDER BY @::text DESC)#",
+                "(jsonb_agg(@::text ORDER BY @ DESC NULLS LAST)#)::text",
+                "(json_agg(@::text ORDER BY @)#)::text",
+            ],
+            Num => &[
+                "max(@)#",
+                "min(@)#",
+                "sum(@)#",
+                "round(stddev(@)#, 2)",
+                "round(var_pop(@)#, 2)",
+                "percentile_disc(0.3) WITHIN GROUP (ORDER BY @ DESC)#",
+            ],
+        };
+        let filter = if self.random.chance(15) { format!(" FILTER (WHERE {of} IS NOT NULL)") } else { String::new() };
+        self.random.pick(forms).replace('@', of).replace('#', &filter)
     }
 
     fn condition(&mut self, names: &[Name], depth: usize) -> String {
@@ -121,7 +152,11 @@ impl Generator {
             12 => {
                 let operator = *self.random.pick(&["=", "<", ">=", "<>"]);
                 let quantifier = *self.random.pick(&["ANY", "ALL"]);
-                let query = self.query(&[kind], names, depth - 1);
+                let mut query = self.query(&[kind], names, depth - 1);
+                // The parser takes no second parenthesis here.
+                if query.starts_with('(') {
+                    query = format!("SELECT * FROM ({query}) {}", self.alias());
+                }
                 format!("{} {operator} {quantifier} ({query})", self.value(kind, names, 0))
             }
             _ => {
@@ -213,10 +248,8 @@ impl Generator {
                 false => self.literal(*kind),
             };
             values.push(match (self.random.below(4), kind) {
-                (0, _) => format!("max({column})"),
-                (1, Int) => format!("count(DISTINCT {column})"),
+                (0 | 1, kind) => self.aggregate(*kind, &column),
                 (2, Int) => "count(*)".into(),
-                (1, Num) => format!("sum({column})"),
                 (_, _) if !column.contains('.') || column.starts_with(|c: char| c.is_ascii_digit()) => {
                     format!("min({column})")
                 }
@@ -226,7 +259,13 @@ impl Generator {
                 }
             });
         }
-        let by = if group.is_empty() { String::new() } else { format!(" GROUP BY {}", group.join(", ")) };
+        let columns = group.join(", ");
+        let by = match group.is_empty() {
+            true => String::new(),
+            false if self.random.chance(15) => format!(" GROUP BY ROLLUP ({columns})"),
+            false if self.random.chance(10) => format!(" GROUP BY GROUPING SETS (({columns}), ())"),
+            false => format!(" GROUP BY {columns}"),
+        };
         let having = if self.random.chance(30) { " HAVING count(*) > 1" } else { "" };
         format!("SELECT {} FROM {from} WHERE {filter}{by}{having}", values.join(", "))
     }
