@@ -231,12 +231,70 @@ impl Generator {
         }
         let values: Vec<String> = kinds.iter().map(|kind| self.value(*kind, &visible, depth.min(1))).collect();
         let distinct = if self.random.chance(20) { "DISTINCT " } else { "" };
-        let positions: Vec<String> = (1..=kinds.len()).map(|position| position.to_string()).collect();
-        let limit = match self.random.chance(12) {
-            true => format!(" ORDER BY {} LIMIT {}", positions.join(", "), 1 + self.random.below(3)),
-            false => String::new(),
+        let (distinct, limit) = match self.random.below(100) {
+            0..12 => (distinct, self.limit(kinds.len())),
+            12..17 => ("DISTINCT ON (1) ", format!(" ORDER BY {}", self.positions(kinds.len()))),
+            17..32 if kinds[0] == Int => return self.windowed(kinds, &from, &own, &visible, &filter),
+            _ => (distinct, String::new()),
         };
         format!("SELECT {distinct}{} FROM {from} WHERE {filter}{limit}", values.join(", "))
+    }
+
+    /// All output columns as sort keys.
+    fn positions(&mut self, columns: usize) -> String {
+        let key = |position: usize| format!("{position}{}", self.random.pick(&["", " DESC", " NULLS FIRST"]));
+        (1..=columns).map(key).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What keeps some rows, none of which Postgres may choose.
+    fn limit(&mut self, columns: usize) -> String {
+        let (keys, count) = (self.positions(columns), 1 + self.random.below(3));
+        match self.random.below(4) {
+            0 => format!(" ORDER BY {keys} LIMIT {count} OFFSET {}", self.random.below(3)),
+            1 => format!(" ORDER BY {} FETCH FIRST {count} ROWS WITH TIES", self.positions(1)),
+            _ => format!(" ORDER BY {keys} LIMIT {count}"),
+        }
+    }
+
+    /// A query whose first column is that of a window function. Where peers are told apart, all that is shown is sorted by.
+    fn windowed(&mut self, kinds: &[Kind], from: &str, own: &[Name], visible: &[Name], filter: &str) -> String {
+        let argument = self.value(Int, visible, 0);
+        let others: Vec<String> = kinds[1..].iter().map(|kind| self.value(*kind, visible, 0)).collect();
+        let partition = match self.random.chance(60) {
+            true => format!("PARTITION BY {} ", self.value_of(Int, own)),
+            false => String::new(),
+        };
+        let direction = *self.random.pick(&["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]);
+        let sorted: Vec<String> =
+            std::iter::once(format!("{argument}{direction}")).chain(others.iter().cloned()).collect();
+        let (call, order, frame) = match self.random.below(3) {
+            0 => (self.random.pick(&["rank()", "dense_rank()"]).to_string(), format!("{argument}{direction}"), ""),
+            1 => {
+                let call = *self.random.pick(&["count(*)", "count(?)", "max(?)", "min(?) FILTER (WHERE ? > 1)"]);
+                let frames = [
+                    "",
+                    " RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+                    " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+                    " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+                ];
+                (call.replace('?', &argument), format!("{argument}{direction}"), *self.random.pick(&frames))
+            }
+            _ => {
+                let call =
+                    *self.random.pick(&["row_number()", "lag(?)", "lead(?, 2, 0)", "first_value(?)", "count(?)"]);
+                let frame = *self.random.pick(&["", " ROWS 1 PRECEDING", " ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING"]);
+                (call.replace('?', &argument), sorted.join(", "), frame)
+            }
+        };
+        let values: Vec<String> =
+            std::iter::once(format!("{call} OVER ({partition}ORDER BY {order}{frame})")).chain(others).collect();
+        let query = format!("SELECT {} FROM {from} WHERE {filter}", values.join(", "));
+        let alias = self.alias();
+        let columns = ["c", "d"][..kinds.len()].join(", ");
+        match self.random.chance(40) {
+            true => format!("SELECT * FROM ({query}) {alias}({columns}) WHERE c <= {}", 1 + self.random.below(2)),
+            false => query,
+        }
     }
 
     fn grouped(&mut self, kinds: &[Kind], from: &str, own: &[Name], filter: &str) -> String {
