@@ -179,9 +179,9 @@ impl<'a> Binder<'a> {
                 if let Some(fault) = clock(&name::fold(ident)) {
                     return Err(fault);
                 }
-                match self.scope.table(std::slice::from_ref(ident)) {
-                    Ok(_) => Err(Fault::unsupported("a whole row as a value is").at(ident.span)),
-                    Err(_) => Err(fault),
+                match self.scope.knows_table(ident) {
+                    true => Err(Fault::unsupported("a whole row as a value is").at(ident.span)),
+                    false => Err(fault),
                 }
             }
             Err(fault) => Err(fault),

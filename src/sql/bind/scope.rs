@@ -257,6 +257,12 @@ impl Scope {
         }
     }
 
+    /// Whether a table of this level or an outer one goes by that name.
+    pub(in crate::sql) fn knows_table(&self, ident: &Ident) -> bool {
+        let outside = || self.outer.as_ref().is_some_and(|outer| outer.scope.knows_table(ident));
+        self.table(std::slice::from_ref(ident)).is_ok() || outside()
+    }
+
     /// What `*` stands for, or `t.*`.
     pub(in crate::sql) fn star(&self, table: Option<usize>) -> impl Iterator<Item = &ScopeColumn> {
         self.columns.iter().filter(move |column| match table {
