@@ -10,6 +10,7 @@ mod lower;
 mod order;
 mod parse;
 mod stack;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

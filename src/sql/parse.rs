@@ -4,11 +4,11 @@
 //! the trees are walked, and dropped, recursively.
 
 use super::error::{Bound, Fault};
+use super::tokens::tokenize;
 use sqlparser::ast::{CreateTableOptions, CreateView, Query, Statement, ViewColumnDef};
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 /// More tokens than this are not one view; the bound keeps every tree's depth within the stack.
 const MAX_TOKENS: usize = 20_000;
@@ -49,62 +49,8 @@ pub(super) fn parse_expression(text: &str) -> Bound<sqlparser::ast::Expr> {
     })
 }
 
-fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
-    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
-        .tokenize_with_location()
-        .map_err(|TokenizerError { message, location }| Fault::syntax(message).at(point(location)))?;
-    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
-    trim_sides(&mut tokens);
-    interval_literals(&tokens)
-}
-
-/// `trim(leading from x)` becomes `trim(leading x)`: the parser would take `from` for a column or a function.
-fn trim_sides(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
-    let mut after_side = false;
-    tokens.retain(|token| {
-        let dropped = after_side && is(token, Keyword::FROM);
-        after_side = [Keyword::LEADING, Keyword::TRAILING, Keyword::BOTH].into_iter().any(|side| is(token, side));
-        !dropped
-    });
-}
-
-/// `interval(3) 'text'` becomes `'text'::interval(3)`: the parser would forget what stands between the word and the text.
-fn interval_literals(tokens: &[TokenWithSpan]) -> Bound<Vec<TokenWithSpan>> {
-    let is_word = |token: &TokenWithSpan, known: &[Keyword]| matches!(&token.token, Token::Word(word) if known.contains(&word.keyword));
-    let is_text =
-        |token: &TokenWithSpan| matches!(token.token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_));
-    let mut out = Vec::with_capacity(tokens.len());
-    let mut rest = tokens;
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if !is_word(first, &[Keyword::INTERVAL]) {
-            out.push(first.clone());
-            continue;
-        }
-        let fields = after.iter().take_while(|token| is_word(token, &FIELDS)).count();
-        match after {
-            _ if fields > 0 && after.get(fields).is_some_and(is_text) => {
-                return Err(Fault::syntax("an interval's fields stand behind its text").at(after[0].span));
-            }
-            [open, digits, close, text, more @ ..]
-                if (&open.token, &close.token) == (&Token::LParen, &Token::RParen) && is_text(text) =>
-            {
-                let cast = TokenWithSpan { token: Token::DoubleColon, span: text.span };
-                out.extend([text, &cast, first, open, digits, close].map(Clone::clone));
-                rest = more;
-            }
-            _ => out.push(first.clone()),
-        }
-    }
-    Ok(out)
-}
-
-/// The words between INTERVAL and a text that belong behind the text.
-const FIELDS: [Keyword; 7] =
-    [Keyword::YEAR, Keyword::MONTH, Keyword::DAY, Keyword::HOUR, Keyword::MINUTE, Keyword::SECOND, Keyword::TO];
-
-fn point(location: Location) -> Span {
+/// The character at a place.
+pub(super) fn point(location: Location) -> Span {
     Span::new(location, Location::new(location.line, location.column + 1))
 }
 

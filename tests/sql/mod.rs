@@ -7,6 +7,7 @@ mod random_queries;
 mod refusals;
 mod robust;
 mod script;
+mod semantics;
 mod tpch;
 
 use script::Script;

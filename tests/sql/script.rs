@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate::dataflow::{Dataflow, InputRelation, Program, Settings, errors_of};
+use tidegate::dataflow::{Dataflow, InputRelation, Program, Sender, Settings, errors_of};
 use tidegate::plan::{View, rewrite};
 use tidegate::sql::{Catalog, SqlFile, compile};
 use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
@@ -27,13 +27,13 @@ pub struct Script {
 }
 
 /// A table as the catalog has it.
-struct Table {
+pub struct Table {
     name: String,
     schema: Arc<Schema>,
 }
 
 /// The tables and the views at one moment.
-struct Moment {
+pub struct Moment {
     tables: Vec<BTreeMap<Row, i64>>,
     views: BTreeMap<String, Rows>,
 }
@@ -112,45 +112,16 @@ impl Script {
 
     /// The first moment and view that differ. Each section's changes are one tick.
     fn run(&self, workers: usize, tables: &[Table], views: &[View], moments: &[Moment]) -> Option<String> {
-        let source = SourceId(0);
-        let inputs = tables.iter().enumerate().map(|(index, table)| InputRelation {
-            id: RelationId(index),
-            source,
-            name: RelationName::public(&table.name),
-            schema: table.schema.clone(),
-            upserts: false,
-        });
-        let peekable: Vec<RelationName> =
-            views.iter().flat_map(|view| [view.name.clone(), errors_of(&view.name)]).collect();
-        let program = Program {
-            sources: vec![source],
-            inputs: inputs.collect(),
-            views: views.to_vec(),
-            peekable,
-            ..Program::default()
-        };
-        let settings = Settings { workers, refresh_us: 0, ..Settings::default() };
-        let dataflow = Dataflow::start(settings, program).unwrap_or_else(|e| panic!("{}: {e}", self.name));
-        let mut sender = dataflow.sender(source);
-        for (index, (tick, moment)) in ticks(source, tables.len(), moments).into_iter().zip(moments).enumerate() {
-            let frontier = tick.frontier;
-            sender.send(tick).unwrap_or_else(|_| panic!("{}: {:?}", self.name, dataflow.failed()));
-            let content = |relation: &RelationName| {
-                loop {
-                    match dataflow.peek(relation) {
-                        Some((reached, rows)) if reached.is_none() || reached >= frontier => return rows,
-                        _ => assert_eq!(dataflow.failed(), None, "{}", self.name),
-                    }
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            };
+        let mut river = River::start(&self.name, workers, tables, views);
+        for (index, (tick, moment)) in ticks(tables.len(), moments).into_iter().zip(moments).enumerate() {
+            river.send(tick);
             for view in views {
-                let got = shown(&view.schema.columns, content(&view.name));
+                let got = shown(&view.schema.columns, river.content(&view.name));
                 let expected = &moment.views[&view.name.name];
                 if let Some(shown) = difference(expected, &got) {
                     return Some(format!("{}: {} after section {index}:\n{shown}", self.name, view.name));
                 }
-                if let Some((row, _)) = content(&errors_of(&view.name)).first() {
+                if let Some((row, _)) = river.content(&errors_of(&view.name)).first() {
                     return Some(format!("{}: {} has an error that Postgres has not: {row:?}", self.name, view.name));
                 }
             }
@@ -159,15 +130,66 @@ impl Script {
     }
 }
 
-/// A column as Postgres describes it.
-struct Described {
+/// The one source of the tables.
+const SOURCE: SourceId = SourceId(0);
+
+/// Views over tables, in a running dataflow.
+pub struct River {
     name: String,
-    ty: String,
+    dataflow: Dataflow,
+    sender: Sender,
+    frontier: Option<u64>,
+}
+
+impl River {
+    pub fn start(name: &str, workers: usize, tables: &[Table], views: &[View]) -> River {
+        let inputs = tables.iter().enumerate().map(|(index, table)| InputRelation {
+            id: RelationId(index),
+            source: SOURCE,
+            name: RelationName::public(&table.name),
+            schema: table.schema.clone(),
+            upserts: false,
+        });
+        let peekable = views.iter().flat_map(|view| [view.name.clone(), errors_of(&view.name)]);
+        let program = Program {
+            sources: vec![SOURCE],
+            inputs: inputs.collect(),
+            views: views.to_vec(),
+            peekable: peekable.collect(),
+            ..Program::default()
+        };
+        let settings = Settings { workers, refresh_us: 0, ..Settings::default() };
+        let dataflow = Dataflow::start(settings, program).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let sender = dataflow.sender(SOURCE);
+        River { name: name.to_owned(), dataflow, sender, frontier: Some(0) }
+    }
+
+    pub fn send(&mut self, tick: Tick) {
+        self.frontier = tick.frontier;
+        self.sender.send(tick).unwrap_or_else(|_| panic!("{}: {:?}", self.name, self.dataflow.failed()));
+    }
+
+    /// A relation's rows after all that was sent.
+    pub fn content(&self, relation: &RelationName) -> Vec<(Row, Diff)> {
+        loop {
+            match self.dataflow.peek(relation) {
+                Some((reached, rows)) if reached.is_none() || reached >= self.frontier => return rows,
+                _ => assert_eq!(self.dataflow.failed(), None, "{}", self.name),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// A column as Postgres describes it.
+pub struct Described {
+    name: String,
+    pub ty: String,
     modifier: i32,
     not_null: bool,
 }
 
-fn columns(database: &Database, relation: &str) -> Vec<Described> {
+pub fn columns(database: &Database, relation: &str) -> Vec<Described> {
     let rows = database.query_text(&format!(
         "SELECT attname, format_type(atttypid, NULL), atttypmod, attnotnull FROM pg_attribute \
          WHERE attrelid = '{relation}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
@@ -181,7 +203,7 @@ fn columns(database: &Database, relation: &str) -> Vec<Described> {
     described.collect()
 }
 
-fn tables(database: &Database) -> Vec<Table> {
+pub fn tables(database: &Database) -> Vec<Table> {
     let names = database.query_text(
         "SELECT relname, array_to_string(indkey::int2[], ',') FROM pg_class c \
          LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
@@ -231,7 +253,7 @@ fn type_of(name: &str) -> Type {
     all.into_iter().find(|ty| ty.to_string() == name).unwrap_or_else(|| panic!("scripts have no type {name}"))
 }
 
-fn catalog(tables: &[Table]) -> Catalog {
+pub fn catalog(tables: &[Table]) -> Catalog {
     let mut catalog = Catalog::new();
     for table in tables {
         catalog.insert(RelationName::public(&table.name), table.schema.clone());
@@ -240,7 +262,7 @@ fn catalog(tables: &[Table]) -> Catalog {
 }
 
 impl Moment {
-    fn of(database: &Database, tables: &[Table], views: &[View]) -> Moment {
+    pub fn of(database: &Database, tables: &[Table], views: &[View]) -> Moment {
         let tables = tables.iter().map(|table| {
             let mut rows = BTreeMap::new();
             for values in database.query_text(&format!("SELECT * FROM \"{}\"", table.name)) {
@@ -264,7 +286,7 @@ impl Moment {
 }
 
 /// One tick per moment: what changed since the one before.
-fn ticks(source: SourceId, tables: usize, moments: &[Moment]) -> Vec<Tick> {
+pub fn ticks(tables: usize, moments: &[Moment]) -> Vec<Tick> {
     let empty = Moment { tables: vec![BTreeMap::new(); tables], views: BTreeMap::new() };
     let before = std::iter::once(&empty).chain(moments);
     let pairs = before.zip(moments).enumerate();
@@ -276,13 +298,13 @@ fn ticks(source: SourceId, tables: usize, moments: &[Moment]) -> Vec<Tick> {
             (RelationId(table), Batch::Rows(gone.chain(come).collect()))
         });
         let frontier = Some((index as u64 + 1) * SECTION);
-        Tick { source, batches: batches.collect(), errors: Vec::new(), frontier, snapshot: false }
+        Tick { source: SOURCE, batches: batches.collect(), errors: Vec::new(), frontier, snapshot: false }
     };
     pairs.map(tick).collect()
 }
 
 /// A view's rows as JSON.
-fn shown(columns: &[Column], content: Vec<(Row, Diff)>) -> Rows {
+pub fn shown(columns: &[Column], content: Vec<(Row, Diff)>) -> Rows {
     let mut rows = Rows::new();
     for (row, diff) in content {
         let mut shown = String::new();

@@ -294,13 +294,24 @@ impl Database {
 
     /// The rows of the last query, each value in its text form.
     pub fn query_text(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        self.try_query_text(sql).unwrap_or_else(|e| panic!("{e:?}\n{sql}"))
+    }
+
+    /// As `query_text`, of a query that may fail.
+    pub fn try_query_text(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, tokio_postgres::Error> {
         let link = self.link.lock().unwrap();
-        let messages = link.runtime.block_on(link.client.simple_query(sql)).unwrap_or_else(|e| panic!("{e:?}\n{sql}"));
+        let messages = link.runtime.block_on(link.client.simple_query(sql))?;
         let rows = messages.iter().filter_map(|m| match m {
             SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
             _ => None,
         });
-        rows.collect()
+        Ok(rows.collect())
+    }
+
+    /// How many columns a query has, or why it is none.
+    pub fn width(&self, query: &str) -> Result<usize, tokio_postgres::Error> {
+        let link = self.link.lock().unwrap();
+        Ok(link.runtime.block_on(link.client.prepare(query))?.columns().len())
     }
 
     /// The one value of a query of one row and column; null is the empty text.

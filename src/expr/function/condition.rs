@@ -4,7 +4,7 @@ use super::Kind::*;
 use super::compare::compare;
 use super::{Definition, lift, total};
 use crate::expr::EvalError;
-use crate::value::Datum;
+use crate::value::{Datum, key};
 
 type Result = std::result::Result<Datum, EvalError>;
 
@@ -24,7 +24,15 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("nullif", &[Element, Element], Element, |values, _| nullif(values)).sees_nulls(),
     total("greatest", &[Element], Element, |values, _| extreme(values, true)).sees_nulls().repeats_last(),
     total("least", &[Element], Element, |values, _| extreme(values, false)).sees_nulls().repeats_last(),
+    total("row key", &[Any], Bytea, |values, _| Ok(row_key(values))).sees_nulls().repeats_last(),
 ];
+
+/// Rows that are not distinct have the same.
+fn row_key(values: &[Datum]) -> Datum {
+    let mut out = Vec::new();
+    values.iter().for_each(|value| key::encode(value, &mut out));
+    Datum::Bytea(out.into())
+}
 
 fn test(values: &[Datum], holds: fn(&Datum) -> bool) -> Result {
     match values {

@@ -4,7 +4,7 @@ use super::aggregate::Aggregates;
 use super::missing;
 use super::name;
 use super::operand::{Operand, arguments, call, unified};
-use super::row::{is_row, surest};
+use super::row::{is_row, rows_of, surest};
 use super::scope::Scope;
 use super::subquery::{Applied, Queries};
 use super::types;
@@ -147,7 +147,7 @@ impl<'a> Binder<'a> {
             Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
             Expr::Value(value) => self.value(&value.value),
             Expr::BinaryOp { left, op, right } => match (rows_of(left), rows_of(right)) {
-                (Some(left), Some(right)) => self.row_comparison(left, op, right),
+                (Some(left), Some(right)) => self.row_comparison(&left, op, &right),
                 _ => self.chain(expr),
             },
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
@@ -452,15 +452,6 @@ fn refuse_unclear(operand: &Expr, next: Option<&BinaryOperator>) -> Bound<()> {
                 .within(operand))
         }
         _ => Ok(()),
-    }
-}
-
-/// The elements of a row of several values.
-pub(super) fn rows_of(expr: &Expr) -> Option<&[Expr]> {
-    match expr {
-        Expr::Tuple(exprs) => Some(exprs),
-        Expr::Nested(inner) => rows_of(inner),
-        _ => None,
     }
 }
 

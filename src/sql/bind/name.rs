@@ -20,6 +20,14 @@ pub(in crate::sql) fn fold(ident: &Ident) -> String {
     name
 }
 
+/// An alias: the parser would take a quoted literal for one.
+pub(in crate::sql) fn alias(ident: &Ident) -> Bound<String> {
+    match ident.quote_style {
+        Some('\'') => Err(Fault::syntax(format!("syntax error at or near \"{ident}\""))),
+        _ => Ok(fold(ident)),
+    }
+}
+
 /// The identifiers of a dotted name.
 pub(in crate::sql) fn parts(name: &ObjectName) -> Bound<Vec<&Ident>> {
     name.0

@@ -2,9 +2,9 @@
 //!
 //! There is no type for a row here: it becomes the JSON document at once, as the function around it would make it.
 
-use super::expression::{Binder, call_function, operator, plain_argument, rows_of};
+use super::expression::{Binder, call_function, operator, plain_argument};
 use super::name::parts;
-use super::operand::Operand;
+use super::operand::{Operand, groupable};
 use crate::expr::Scalar;
 use crate::sql::error::Bound;
 use crate::value::{Datum, Type};
@@ -61,12 +61,24 @@ impl Binder<'_> {
     }
 
     fn argument(&mut self, name: &str, argument: &FunctionArg) -> Bound<Operand> {
+        if let ("count", FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = (name, argument)
+            && let Some(exprs) = rows_of(expr)
+        {
+            return self.counted(exprs);
+        }
         let form = TAKE_ROWS.iter().find(|(known, _)| *known == name);
         let row = match form {
             Some((_, binary)) => self.row(argument, *binary).map_err(|fault| fault.within(argument))?,
             None => None,
         };
         row.map_or_else(|| self.bind(plain_argument(argument)?), Ok)
+    }
+
+    /// A row to be counted, of which only matters what it is equal to.
+    fn counted(&mut self, exprs: Vec<&Expr>) -> Bound<Operand> {
+        let operands = self.bind_all(exprs)?;
+        operands.iter().filter_map(Operand::typed).try_for_each(|operand| groupable(&operand.ty()))?;
+        call_function("row key", operands)
     }
 
     /// The row that the argument is, if it is one.
@@ -88,7 +100,7 @@ impl Binder<'_> {
                     _ => Ok(None),
                 }
             }
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => match constructed(expr)? {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => match rows_of(expr) {
                 Some(exprs) => {
                     let names = (1..=exprs.len()).map(|number| format!("f{number}"));
                     let values = self.bind_all(exprs)?;
@@ -141,15 +153,14 @@ fn document(members: Vec<(String, Operand)>, binary: bool) -> Bound<Operand> {
 }
 
 /// The elements of `ROW(…)` or `(a, b)`.
-fn constructed(expr: &Expr) -> Bound<Option<Vec<&Expr>>> {
-    if let Some(exprs) = rows_of(expr) {
-        return Ok(Some(exprs.iter().collect()));
-    }
+pub(super) fn rows_of(expr: &Expr) -> Option<Vec<&Expr>> {
     match expr {
+        Expr::Tuple(exprs) => Some(exprs.iter().collect()),
+        Expr::Nested(inner) => rows_of(inner),
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) if is_row_constructor(name) => {
-            list.args.iter().map(plain_argument).collect::<Bound<_>>().map(Some)
+            list.args.iter().map(|argument| plain_argument(argument).ok()).collect()
         }
-        _ => Ok(None),
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::expression::{Binder, operator};
 use super::operand::Operand;
+use super::row::rows_of;
 use super::scope::Scope;
 use crate::expr::{Function, Scalar};
 use crate::plan::{Rel, RelId};
@@ -179,7 +180,7 @@ impl Binder<'_> {
         query: &Query,
         test: impl Fn(Vec<Comparison>) -> Test,
     ) -> Bound<Operand> {
-        let exprs = row(left);
+        let exprs = rows_of(left).unwrap_or_else(|| vec![left]);
         let operands = self.bind_all(exprs.iter().copied())?;
         let subquery = self.lowered(query)?;
         if operands.len() != subquery.columns.len() {
@@ -197,11 +198,11 @@ impl Binder<'_> {
     }
 
     /// `(a, b) = (c, d)`, element by element. Postgres: "Row Constructor Comparison".
-    pub(super) fn row_comparison(&mut self, left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Bound<Operand> {
+    pub(super) fn row_comparison(&mut self, left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Bound<Operand> {
         if left.len() != right.len() {
             return Err(Fault::syntax("unequal number of entries in row expressions"));
         }
-        let (left, right) = (self.bind_all(left)?, self.bind_all(right)?);
+        let (left, right) = (self.bind_all(left.iter().copied())?, self.bind_all(right.iter().copied())?);
         let pairs: Vec<(Operand, Operand)> = left.into_iter().zip(right).collect();
         let compare = |op: &str, (left, right): &(Operand, Operand)| {
             operator(op, vec![left.clone(), right.clone()])?.condition("a row comparison")
@@ -222,15 +223,6 @@ impl Binder<'_> {
             }
             op => Err(Fault::unsupported(format!("the operator {op} between rows is"))),
         }
-    }
-}
-
-/// The elements of a row, or the expression alone.
-fn row(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Tuple(exprs) => exprs.iter().collect(),
-        Expr::Nested(inner) => row(inner),
-        expr => vec![expr],
     }
 }
 

@@ -1,14 +1,18 @@
 //! SQL's own phrases (`IS`, `BETWEEN`, `EXTRACT`, `TRIM` …): each is a call of the function or operator Postgres has for it.
 
-use super::expression::{Binder, call_function, operator, rows_of};
+use super::expression::{Binder, call_function, operator};
+use super::name;
 use super::operand::{Operand, unified};
+use super::row::rows_of;
 use super::types;
 use crate::expr::{Argument, CastContext, Scalar};
 use crate::sql::error::{Bound, Fault};
+use crate::sql::tokens::SYMMETRIC;
 use crate::value::text::IntervalField;
 use crate::value::{Datum, Type};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Interval, Subscript, TrimWhereField,
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Interval, Subscript, TrimWhereField,
 };
 
 impl Binder<'_> {
@@ -91,6 +95,9 @@ impl Binder<'_> {
 
     /// `list[at]`
     fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Bound<Operand> {
+        if let Expr::Array(_) = root {
+            return Err(Fault::syntax("syntax error at or near \"[\"").hint("Write (ARRAY[…])[1]."));
+        }
         match chain {
             [AccessExpr::Subscript(Subscript::Index { index })] => {
                 let (list, index) = (self.bind(root)?, self.bind(index)?);
@@ -122,18 +129,27 @@ impl Binder<'_> {
 
     /// Two comparisons; the compared expression is evaluated for each, as in Postgres.
     fn between(&mut self, expr: &Expr, negated: bool, low: &Expr, high: &Expr) -> Bound<Operand> {
+        let (low, symmetric) = either_way(low);
         let (value, low, high) = (self.bind(expr)?, self.bind(low)?, self.bind(high)?);
-        let (above, below) = if negated { ("<", ">") } else { (">=", "<=") };
-        let above = operator(above, vec![value.clone(), low])?.condition("BETWEEN")?;
-        let below = operator(below, vec![value, high])?.condition("BETWEEN")?;
-        let both = vec![above, below];
-        Ok(Operand::new(if negated { Scalar::Or(both) } else { Scalar::And(both) }))
+        let within = |low: &Operand, high: &Operand| {
+            let (above, below) = if negated { ("<", ">") } else { (">=", "<=") };
+            let above = operator(above, vec![value.clone(), low.clone()])?.condition("BETWEEN")?;
+            let below = operator(below, vec![value.clone(), high.clone()])?.condition("BETWEEN")?;
+            let both = vec![above, below];
+            Ok::<_, Fault>(if negated { Scalar::Or(both) } else { Scalar::And(both) })
+        };
+        let mut found = within(&low, &high)?;
+        if symmetric {
+            let both = vec![found, within(&high, &low)?];
+            found = if negated { Scalar::And(both) } else { Scalar::Or(both) };
+        }
+        Ok(Operand::new(found))
     }
 
     /// Equalities with every item, as one common type if there is one.
     fn in_list(&mut self, expr: &Expr, list: &[Expr], negated: bool) -> Bound<Operand> {
         if let Some(row) = rows_of(expr) {
-            return self.row_in_list(row, list, negated);
+            return self.row_in_list(&row, list, negated);
         }
         let value = self.bind(expr)?;
         let mut operands = vec![value];
@@ -158,13 +174,13 @@ impl Binder<'_> {
         }))
     }
 
-    fn row_in_list(&mut self, row: &[Expr], list: &[Expr], negated: bool) -> Bound<Operand> {
+    fn row_in_list(&mut self, row: &[&Expr], list: &[Expr], negated: bool) -> Bound<Operand> {
         let op = if negated { BinaryOperator::NotEq } else { BinaryOperator::Eq };
         let tests = list.iter().map(|item| {
             let Some(other) = rows_of(item) else {
                 return Err(Fault::syntax("a row of several values is expected").within(item));
             };
-            self.row_comparison(row, &op, other)?.condition("IN").map_err(|fault| fault.within(item))
+            self.row_comparison(row, &op, &other)?.condition("IN").map_err(|fault| fault.within(item))
         });
         let tests = tests.collect::<Bound<Vec<Scalar>>>()?;
         Ok(Operand::new(if negated { Scalar::And(tests) } else { Scalar::Or(tests) }))
@@ -229,6 +245,18 @@ impl Binder<'_> {
             _ => Err(Fault::syntax("a quoted literal is expected after INTERVAL")),
         }
     }
+}
+
+/// The lower end of BETWEEN, and whether the ends may stand either way round.
+fn either_way(low: &Expr) -> (&Expr, bool) {
+    if let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = low
+        && let (Ok([ident]), [FunctionArg::Unnamed(FunctionArgExpr::Expr(low))]) =
+            (name::parts(name).as_deref(), list.args.as_slice())
+        && ident.value == SYMMETRIC
+    {
+        return (low, true);
+    }
+    (low, false)
 }
 
 fn text(value: String) -> Operand {

@@ -5,7 +5,7 @@ use super::query::names;
 use super::select::Input;
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::plan::{Equality, Rel, unnest};
-use crate::sql::bind::name::{fold, parts, relation};
+use crate::sql::bind::name::{self, fold, parts, relation};
 use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
 use crate::sql::bind::subquery::{Queries, Subquery};
 use crate::sql::error::{Bound, Fault};
@@ -205,7 +205,7 @@ fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bou
 /// Gives a one-table scope its alias.
 fn rename(scope: &mut Scope, alias: &TableAlias) -> Bound<()> {
     let columns = names(&alias.columns)?;
-    let name = fold(&alias.name);
+    let name = name::alias(&alias.name)?;
     if let Some(extra) = columns.get(scope.columns.len()) {
         let (available, written) = (scope.columns.len(), columns.len());
         let message = format!("table \"{name}\" has {available} columns available but {written} columns specified");

@@ -6,7 +6,7 @@ use crate::expr::Scalar;
 use crate::plan::{Rel, unnest};
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::label::label;
-use crate::sql::bind::name::fold;
+use crate::sql::bind::name::alias;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
@@ -91,8 +91,9 @@ impl Lowerer<'_> {
                     let name = label(expr, self.catalog);
                     items.push(Item { name, value: ItemValue::Expr(expr), hidden: false });
                 }
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    items.push(Item { name: fold(alias), value: ItemValue::Expr(expr), hidden: false });
+                SelectItem::ExprWithAlias { expr, alias: name } => {
+                    let name = alias(name).map_err(|fault| fault.within(expr))?;
+                    items.push(Item { name, value: ItemValue::Expr(expr), hidden: false });
                 }
                 SelectItem::Wildcard(options) => {
                     refuse_options(options)?;

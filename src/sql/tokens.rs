@@ -1,0 +1,116 @@
+//! Text to tokens, some of them rewritten: what the parser does not know, or would misread, in words that it does.
+
+use super::error::{Bound, Fault};
+use super::parse::point;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
+
+pub(super) fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|TokenizerError { message, location }| Fault::syntax(message).at(point(location)))?;
+    let mut tokens = literals(tokens)?;
+    trim_sides(&mut tokens);
+    interval_literals(&symmetric(tokens))
+}
+
+/// Leaves spaces out. Quoted literals become one across a line's end, as the standard has it; on one line they are none.
+fn literals(spaced: Vec<TokenWithSpan>) -> Bound<Vec<TokenWithSpan>> {
+    let (mut tokens, mut newline) = (Vec::<TokenWithSpan>::with_capacity(spaced.len()), false);
+    for token in spaced {
+        if let Token::Whitespace(space) = token.token {
+            newline |= matches!(space, Whitespace::Newline | Whitespace::SingleLineComment { .. });
+            continue;
+        }
+        match (tokens.last_mut().map(|last| &mut last.token), &token.token) {
+            (Some(Token::SingleQuotedString(text)), Token::SingleQuotedString(more)) if newline => text.push_str(more),
+            (Some(Token::SingleQuotedString(_)), Token::SingleQuotedString(_)) => {
+                let message = format!("syntax error at or near \"{token}\"");
+                return Err(Fault::syntax(message).at(token.span));
+            }
+            _ => tokens.push(token),
+        }
+        newline = false;
+    }
+    Ok(tokens)
+}
+
+/// What the lower end of `BETWEEN SYMMETRIC` is called with: no name that anybody could write.
+pub(super) const SYMMETRIC: &str = "between\0symmetric";
+
+/// `between symmetric low and` becomes `between "symmetric"(low) and`: the parser knows no other BETWEEN.
+fn symmetric(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
+    let (mut out, mut depth) = (Vec::<TokenWithSpan>::with_capacity(tokens.len()), 0);
+    // How deep the lower ends nest that are not yet at their AND.
+    let mut open = Vec::new();
+    for token in tokens {
+        let at = |token, span| TokenWithSpan { token, span };
+        match token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth -= 1,
+            _ if is(&token, Keyword::CASE) => depth += 1,
+            _ if is(&token, Keyword::END) => depth -= 1,
+            _ if is(&token, Keyword::AND) && open.last() == Some(&depth) => {
+                open.pop();
+                out.push(at(Token::RParen, token.span));
+            }
+            _ if is(&token, Keyword::SYMMETRIC) && out.last().is_some_and(|last| is(last, Keyword::BETWEEN)) => {
+                open.push(depth);
+                out.push(at(Token::make_word(SYMMETRIC, Some('"')), token.span));
+                out.push(at(Token::LParen, token.span));
+                continue;
+            }
+            _ => {}
+        }
+        out.push(token);
+    }
+    out
+}
+
+/// `trim(leading from x)` becomes `trim(leading x)`: the parser would take `from` for a column or a function.
+fn trim_sides(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
+    let mut after_side = false;
+    tokens.retain(|token| {
+        let dropped = after_side && is(token, Keyword::FROM);
+        after_side = [Keyword::LEADING, Keyword::TRAILING, Keyword::BOTH].into_iter().any(|side| is(token, side));
+        !dropped
+    });
+}
+
+/// `interval(3) 'text'` becomes `'text'::interval(3)`: the parser would forget what stands between the word and the text.
+fn interval_literals(tokens: &[TokenWithSpan]) -> Bound<Vec<TokenWithSpan>> {
+    let is_word = |token: &TokenWithSpan, known: &[Keyword]| matches!(&token.token, Token::Word(word) if known.contains(&word.keyword));
+    let is_text =
+        |token: &TokenWithSpan| matches!(token.token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_));
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut rest = tokens;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if !is_word(first, &[Keyword::INTERVAL]) {
+            out.push(first.clone());
+            continue;
+        }
+        let fields = after.iter().take_while(|token| is_word(token, &FIELDS)).count();
+        match after {
+            _ if fields > 0 && after.get(fields).is_some_and(is_text) => {
+                return Err(Fault::syntax("an interval's fields stand behind its text").at(after[0].span));
+            }
+            [open, digits, close, text, more @ ..]
+                if (&open.token, &close.token) == (&Token::LParen, &Token::RParen) && is_text(text) =>
+            {
+                let cast = TokenWithSpan { token: Token::DoubleColon, span: text.span };
+                out.extend([text, &cast, first, open, digits, close].map(Clone::clone));
+                rest = more;
+            }
+            _ => out.push(first.clone()),
+        }
+    }
+    Ok(out)
+}
+
+/// The words between INTERVAL and a text that belong behind the text.
+const FIELDS: [Keyword; 7] =
+    [Keyword::YEAR, Keyword::MONTH, Keyword::DAY, Keyword::HOUR, Keyword::MINUTE, Keyword::SECOND, Keyword::TO];
