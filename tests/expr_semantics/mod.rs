@@ -77,6 +77,9 @@ themes! {
     json: 40;
     arrays: 40;
     syntax: 40;
+    bytes: 50;
+    quoting: 60;
+    angles: 60;
 }
 
 /// A deviation that is none any more is to be struck off the list.

@@ -96,6 +96,7 @@ into_datum! {
     Numeric: |x| Datum::Numeric(x);
     String: |x| Datum::text(x);
     &str: |x| Datum::text(x);
+    Vec<u8>: |x| Datum::Bytea(x.into());
     Date: |x| Datum::Date(x.0);
     TimeOfDay: |x| Datum::Time(x.0);
     Timestamp: |x| Datum::Timestamp(x.0);

@@ -138,8 +138,6 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("log", &[Float8], Float8, lift!(|a: f64| loggable(a).map(f64::log10))),
     partial("log10", &[Float8], Float8, lift!(|a: f64| loggable(a).map(f64::log10))),
     total("pi", &[], Float8, |_, _| Ok(Datum::Float8(std::f64::consts::PI))),
-    partial("degrees", &[Float8], Float8, lift!(|a: f64| divide(a, std::f64::consts::PI / 180.0))),
-    partial("radians", &[Float8], Float8, lift!(|a: f64| multiply(a, std::f64::consts::PI / 180.0))),
     partial("+", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.add(b)?))),
     partial("-", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.sub(b)?))),
     partial("*", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.mul(b)?))),

@@ -6,6 +6,8 @@
 
 mod argument;
 mod array;
+mod bucket;
+mod bytes;
 mod cast;
 mod compare;
 mod condition;
@@ -13,10 +15,15 @@ mod extract;
 mod format;
 mod json;
 mod kind;
+mod make;
 mod math;
+mod overlap;
 mod pattern;
+mod quote;
 mod text;
 mod time;
+mod trigonometry;
+mod unicode;
 mod zone;
 
 pub(super) use argument::{Argument, IntoDatum};
@@ -143,14 +150,21 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 12] = [
+static FAMILIES: [&[Definition]; 19] = [
     math::FUNCTIONS,
+    trigonometry::FUNCTIONS,
+    bucket::FUNCTIONS,
     compare::FUNCTIONS,
     compare::ARRAY_FUNCTIONS,
     condition::FUNCTIONS,
     text::FUNCTIONS,
+    quote::FUNCTIONS,
+    unicode::FUNCTIONS,
+    bytes::FUNCTIONS,
     pattern::FUNCTIONS,
     time::FUNCTIONS,
+    make::FUNCTIONS,
+    overlap::FUNCTIONS,
     extract::FUNCTIONS,
     zone::FUNCTIONS,
     json::FUNCTIONS,

@@ -1,11 +1,9 @@
-//! Functions on text, in characters, and on bytes.
+//! Functions on text, in characters.
 
 use super::Kind::*;
 use super::{Definition, lift, partial, total};
 use crate::expr::EvalError;
 use crate::value::{Datum, text};
-use md5::{Digest, Md5};
-use std::fmt::Write;
 
 type Result<X> = std::result::Result<X, EvalError>;
 
@@ -13,19 +11,16 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("||", &[Text, Text], Text, lift!(|a: &str, b: &str| Ok([a, b].concat()))),
     total("||", &[Text, NonArray], Text, lift!(|a: &str, b: &Datum| Ok([a, &cast_text(b)].concat()))),
     total("||", &[NonArray, Text], Text, lift!(|a: &Datum, b: &str| Ok([&cast_text(a), b].concat()))),
-    total("||", &[Bytea, Bytea], Bytea, lift!(|a: &[u8], b: &[u8]| Ok(Datum::Bytea([a, b].concat().into())))),
     total("concat", &[Any], Text, |values, _| Ok(concat("", values))).sees_nulls().repeats_last(),
     total("concat_ws", &[Text, Any], Text, |values, _| concat_ws(values)).sees_nulls().repeats_last(),
     total("length", &[Text], Int4, lift!(|s: &str| Ok(length(s)))),
     total("length", &[Char], Int4, lift!(|s: &str| Ok(length(s.trim_end_matches(' '))))),
-    total("length", &[Bytea], Int4, lift!(|b: &[u8]| Ok(b.len() as i32))),
     total("char_length", &[Text], Int4, lift!(|s: &str| Ok(length(s)))),
     total("char_length", &[Char], Int4, lift!(|s: &str| Ok(length(s.trim_end_matches(' '))))),
     total("character_length", &[Text], Int4, lift!(|s: &str| Ok(length(s)))),
     total("character_length", &[Char], Int4, lift!(|s: &str| Ok(length(s.trim_end_matches(' '))))),
     total("octet_length", &[Text], Int4, lift!(|s: &str| Ok(s.len() as i32))),
     total("octet_length", &[Char], Int4, lift!(|s: &str| Ok(s.len() as i32))),
-    total("octet_length", &[Bytea], Int4, lift!(|b: &[u8]| Ok(b.len() as i32))),
     total("bit_length", &[Text], Int4, lift!(|s: &str| Ok(s.len() as i32 * 8))),
     total("lower", &[Text], Text, lift!(|s: &str| Ok(lower(s)))),
     total("upper", &[Text], Text, lift!(|s: &str| Ok(upper(s)))),
@@ -96,15 +91,10 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("chr", &[Int4], Text, lift!(|code: i32| chr(code))),
     total("to_hex", &[Int4], Text, lift!(|x: i32| Ok(format!("{x:x}")))),
     total("to_hex", &[Int8], Text, lift!(|x: i64| Ok(format!("{x:x}")))),
-    total("md5", &[Text], Text, lift!(|s: &str| Ok(hex(&Md5::digest(s.as_bytes()))))),
-    total("md5", &[Bytea], Text, lift!(|b: &[u8]| Ok(hex(&Md5::digest(b))))),
-    partial("encode", &[Bytea, Text], Text, lift!(|b: &[u8], form: &str| encode(b, form))),
-    total("quote_literal", &[Text], Text, lift!(|s: &str| Ok(quote_literal(s)))),
-    total("quote_literal", &[Element], Text, lift!(|x: &Datum| Ok(quote_literal(&cast_text(x))))),
 ];
 
 /// What a cast to text gives, unlike `shown` for booleans and `character(n)`.
-fn cast_text(value: &Datum) -> String {
+pub(super) fn cast_text(value: &Datum) -> String {
     match value {
         Datum::Bool(value) => (if *value { "true" } else { "false" }).into(),
         Datum::Char(value) => value.trim_end_matches(' ').into(),
@@ -132,7 +122,7 @@ fn concat_ws(values: &[Datum]) -> Result<Datum> {
     }
 }
 
-fn length(s: &str) -> i32 {
+pub(super) fn length(s: &str) -> i32 {
     s.chars().count() as i32
 }
 
@@ -204,7 +194,7 @@ fn right(s: &str, n: i32) -> &str {
 }
 
 /// Most bytes of a value that Postgres allocates.
-const MAX_SIZE: usize = 0x3FFF_FFFF;
+pub(super) const MAX_SIZE: usize = 0x3FFF_FFFF;
 
 fn too_large() -> EvalError {
     EvalError::new("54000", "requested length too large")
@@ -263,52 +253,4 @@ fn chr(code: i32) -> Result<String> {
             .map(String::from)
             .ok_or_else(|| EvalError::new("54000", format!("requested character not valid for encoding: {code}"))),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Base 64 in lines of 76 characters.
-fn base64(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for (position, chunk) in bytes.chunks(3).enumerate() {
-        if position > 0 && position % 19 == 0 {
-            out.push('\n');
-        }
-        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let shown = BASE64[(word >> (18 - 6 * digit) & 63) as usize] as char;
-            out.push(if digit > chunk.len() { '=' } else { shown });
-        }
-    }
-    out
-}
-
-fn encode(bytes: &[u8], form: &str) -> Result<String> {
-    match form.to_ascii_lowercase().as_str() {
-        "hex" => Ok(hex(bytes)),
-        "base64" => Ok(base64(bytes)),
-        "escape" => Ok(bytes.iter().fold(String::new(), |mut out, byte| {
-            match byte {
-                b'\\' => out.push_str("\\\\"),
-                0 | 0x80.. => {
-                    let _ = write!(out, "\\{byte:03o}");
-                }
-                byte => out.push(char::from(*byte)),
-            }
-            out
-        })),
-        _ => Err(EvalError::new("22023", format!("unrecognized encoding: \"{form}\""))),
-    }
-}
-
-fn quote_literal(s: &str) -> String {
-    let escape = if s.contains('\\') { "E" } else { "" };
-    format!("{escape}'{}'", s.replace('\\', "\\\\").replace('\'', "''"))
 }

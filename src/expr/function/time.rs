@@ -72,26 +72,6 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     ),
     partial("age", &[Timestamp, Timestamp], Interval, lift!(|a: Instant, b: Instant| age(a.0, b.0))),
     partial("age", &[Timestamptz, Timestamptz], Interval, lift!(|a: Moment, b: Moment| age(a.0, b.0))),
-    partial(
-        "make_date",
-        &[Int4, Int4, Int4],
-        Date,
-        lift!(|year: i32, month: i32, day: i32| make_date(year, month, day)),
-    ),
-    partial(
-        "make_time",
-        &[Int4, Int4, Float8],
-        Time,
-        lift!(|hour: i32, minute: i32, second: f64| make_time(hour, minute, second)),
-    ),
-    partial(
-        "make_timestamp",
-        &[Int4, Int4, Int4, Int4, Int4, Float8],
-        Timestamp,
-        lift!(|year: i32, month: i32, day: i32, hour: i32, minute: i32, second: f64| {
-            Ok(Instant(calendar::timestamp(make_date(year, month, day)?.0.into(), make_time(hour, minute, second)?.0)?))
-        }),
-    ),
     partial("to_timestamp", &[Float8], Timestamptz, lift!(|seconds: f64| from_epoch(seconds))),
     partial("justify_hours", &[Interval], Interval, lift!(|i: Span| Ok(i.justify_hours()?))),
     partial("justify_days", &[Interval], Interval, lift!(|i: Span| Ok(i.justify_days()?))),
@@ -271,26 +251,6 @@ fn age_between(later: i64, earlier: i64) -> Span {
         months -= 1;
     }
     Span { months, days, micros }
-}
-
-fn make_date(year: i32, month: i32, day: i32) -> Result<Day> {
-    let shown = || EvalError::new("22008", format!("date field value out of range: {year}-{month:02}-{day:02}"));
-    let (Ok(month), Ok(day)) = (u32::try_from(month), u32::try_from(day)) else { return Err(shown()) };
-    let civil = Civil { year: if year < 0 { year.saturating_add(1) } else { year }, month, day };
-    if year == 0 || !civil.exists() {
-        return Err(shown());
-    }
-    civil.date().map(Day).map_err(|_| EvalError::new("22008", format!("date out of range: {year}-{month:02}-{day:02}")))
-}
-
-fn make_time(hour: i32, minute: i32, second: f64) -> Result<TimeOfDay> {
-    let micros = (second * SECOND as f64).round_ties_even();
-    let fields = (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60e6).contains(&micros);
-    let total = fields.then(|| i64::from(hour) * HOUR + i64::from(minute) * MINUTE + micros as i64);
-    total
-        .filter(|total| *total <= DAY)
-        .map(TimeOfDay)
-        .ok_or_else(|| EvalError::new("22008", format!("time field value out of range: {hour}:{minute:02}:{second}")))
 }
 
 fn from_epoch(seconds: f64) -> Result<Moment> {

@@ -147,6 +147,7 @@ impl<'a> Binder<'a> {
             Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
             Expr::Value(value) => self.value(&value.value),
             Expr::BinaryOp { left, op, right } => match (rows_of(left), rows_of(right)) {
+                (Some(left), Some(right)) if *op == BinaryOperator::Overlaps => self.overlaps(&left, &right),
                 (Some(left), Some(right)) => self.row_comparison(&left, op, &right),
                 _ => self.chain(expr),
             },
@@ -362,7 +363,10 @@ impl<'a> Binder<'a> {
         let operands = match &function.args {
             FunctionArguments::None => Vec::new(),
             FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
-                self.arguments(&name, &list.args)?
+                match self.named(&name, &list.args)? {
+                    Some(operands) => operands,
+                    None => self.arguments(&name, &list.args)?,
+                }
             }
             FunctionArguments::List(list) => {
                 let what = if list.duplicate_treatment.is_some() { "DISTINCT" } else { "ORDER BY" };

@@ -7,6 +7,7 @@ pub(super) mod grouping;
 pub(super) mod label;
 mod missing;
 pub(super) mod name;
+mod named;
 pub(super) mod operand;
 mod row;
 pub(super) mod scope;

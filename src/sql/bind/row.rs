@@ -4,6 +4,7 @@
 
 use super::expression::{Binder, call_function, operator, plain_argument};
 use super::name::parts;
+use super::named::normal_form;
 use super::operand::{Operand, groupable};
 use crate::expr::Scalar;
 use crate::sql::error::Bound;
@@ -65,6 +66,9 @@ impl Binder<'_> {
             && let Some(exprs) = rows_of(expr)
         {
             return self.counted(exprs);
+        }
+        if let Some(form) = normal_form(name, argument) {
+            return Ok(form);
         }
         let form = TAKE_ROWS.iter().find(|(known, _)| *known == name);
         let row = match form {

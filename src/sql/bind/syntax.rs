@@ -62,6 +62,12 @@ impl Binder<'_> {
                 self.call("floor", [&**expr])
             }
             Expr::Interval(interval) => self.interval(interval),
+            Expr::IsNormalized { expr, form, negated } => {
+                let mut operands = vec![self.bind(expr)?];
+                operands.extend(form.map(|form| text(form.to_string())));
+                let normalized = call_function("is_normalized", operands)?;
+                if *negated { operator("not", vec![normalized]) } else { Ok(normalized) }
+            }
             Expr::Array(array) if array.named => self.array(&array.elem),
             Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),
             Expr::Collate { expr, collation } if collation.to_string().trim_matches('"') == "C" => self.bind(expr),
@@ -144,6 +150,22 @@ impl Binder<'_> {
             found = if negated { Scalar::And(both) } else { Scalar::Or(both) };
         }
         Ok(Operand::new(found))
+    }
+
+    /// Two periods, each a start and an end or a length.
+    pub(super) fn overlaps(&mut self, left: &[&Expr], right: &[&Expr]) -> Bound<Operand> {
+        let mut ends = Vec::with_capacity(4);
+        for period in [left, right] {
+            let [start, end] = period else {
+                return Err(Fault::syntax("wrong number of parameters of OVERLAPS expression"));
+            };
+            let (start, mut end) = (self.bind(start)?, self.bind(end)?);
+            if end.argument() == Argument::Known(Type::Interval) {
+                end = operator("+", vec![start.clone(), end])?;
+            }
+            ends.extend([start, end]);
+        }
+        call_function("overlaps", ends)
     }
 
     /// Equalities with every item, as one common type if there is one.
@@ -299,7 +321,6 @@ fn refused(expr: &Expr) -> Fault {
         Expr::Tuple(_) => "a row of several values as an expression is",
         Expr::Array(_) => return Fault::syntax("an array is written ARRAY[…]"),
         Expr::Collate { .. } => "a collation other than \"C\" is",
-        Expr::IsNormalized { .. } => "IS NORMALIZED is",
         Expr::IsJson { .. } => "IS JSON is",
         Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return Fault::syntax("* is not an expression"),
         other => return Fault::unsupported(format!("the expression {other} is")),
