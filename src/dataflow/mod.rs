@@ -20,6 +20,7 @@ mod native;
 mod operators;
 pub mod prelude;
 mod program;
+mod recursion;
 mod render;
 mod shape;
 mod sides;

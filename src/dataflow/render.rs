@@ -12,7 +12,8 @@ use super::operators::{
     distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k, window::window,
 };
 use super::program::DataflowError;
-use super::shape::columns;
+use super::recursion::Loop;
+use super::shape;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
@@ -25,30 +26,37 @@ use timely::dataflow::operators::ToStream;
 
 /// Renders the views of one blueprint.
 pub struct Renderer<'s, 'b> {
-    scope: Scope<'s>,
-    blueprint: &'b Blueprint,
+    pub(super) scope: Scope<'s>,
+    pub(super) blueprint: &'b Blueprint,
     /// By the place of the relation, as far as they have been rendered.
     relations: Vec<Rows<'s>>,
-    plans: Vec<(Rel, Rows<'s>)>,
     /// What the arrangements hold.
     demand: Demand,
+    pub(super) rendered: Rendered<'s>,
+    /// The loop being rendered.
+    pub(super) inside: Option<Loop<'s>>,
+}
+
+/// What was rendered so far, inside a loop or outside.
+#[derive(Default)]
+pub(super) struct Rendered<'s> {
+    pub(super) plans: Vec<(Rel, Rows<'s>)>,
     /// By relation and key.
     arrangements: Vec<(Rel, Vec<KeyPart>, Arrangement<'s>)>,
     /// Of the view being rendered.
-    errors: Vec<Errors<'s>>,
+    pub(super) errors: Vec<Errors<'s>>,
 }
 
 impl<'s, 'b> Renderer<'s, 'b> {
     /// Nothing rendered yet.
     pub fn new(scope: Scope<'s>, blueprint: &'b Blueprint) -> Self {
-        let (relations, plans, arrangements, errors) = Default::default();
         let mut demand = Demand::default();
         for relation in &blueprint.relations {
             if let Definition::View(view) = &relation.definition {
                 demand.add(&view.rel);
             }
         }
-        Renderer { scope, blueprint, relations, plans, demand, arrangements, errors }
+        Renderer { scope, blueprint, relations: Vec::new(), demand, rendered: Rendered::default(), inside: None }
     }
 
     /// Adds the rows of the next relation of the blueprint.
@@ -64,39 +72,46 @@ impl<'s, 'b> Renderer<'s, 'b> {
     /// A view's rows, and its errors.
     pub fn view(&mut self, rel: &Rel) -> Result<(Rows<'s>, Errors<'s>), DataflowError> {
         let rows = self.rel(rel)?;
-        let errors = std::mem::take(&mut self.errors);
+        let errors = std::mem::take(&mut self.rendered.errors);
         Ok((rows, super::types::empty(self.scope).concatenate(errors)))
     }
 
     /// The rows of a plan; its errors go to the view that is being rendered. A plan rendered before for another view reports
     /// its errors there: relations that several views share are therefore only shared if they cannot fail.
-    fn rel(&mut self, rel: &Rel) -> Result<Rows<'s>, DataflowError> {
+    pub(super) fn rel(&mut self, rel: &Rel) -> Result<Rows<'s>, DataflowError> {
+        if let Some(inside) = &self.inside {
+            match rel {
+                Rel::Get { relation, .. } if *relation == inside.working => return Ok(inside.rows.clone()),
+                rel if !rel.relations().contains(&inside.working) => return self.entering(rel),
+                _ => {}
+            }
+        }
         if let Rel::Get { relation, .. } = rel {
             return self.get(relation);
         }
-        if let Some((_, rows)) = self.plans.iter().find(|(plan, _)| plan == rel) {
+        if let Some((_, rows)) = self.rendered.plans.iter().find(|(plan, _)| plan == rel) {
             return Ok(rows.clone());
         }
-        let errors_before = self.errors.len();
+        let errors_before = self.rendered.errors.len();
         let (base, steps) = linear_steps(rel);
         let rows = match Join::of(base, &steps) {
             Some(Join { infallible: Some(program), kind: JoinKind::Inner, left, right, .. }) => {
                 self.infallible_join(&left, &right, &program)?
             }
             Some(join) if !join.kind.shows_right() => {
-                let columns = columns(base, self.blueprint)?;
+                let columns = self.columns(base)?;
                 let rows = self.semijoin(&join)?;
                 self.linear(rows, &columns, &steps)
             }
             Some(join) => self.join(&join, &steps)?,
             None => {
-                let columns = columns(base, self.blueprint)?;
+                let columns = self.columns(base)?;
                 let rows = self.base(base)?;
                 self.linear(rows, &columns, &steps)
             }
         };
-        if self.errors.len() == errors_before {
-            self.plans.push((rel.clone(), rows.clone()));
+        if self.rendered.errors.len() == errors_before {
+            self.rendered.plans.push((rel.clone(), rows.clone()));
         }
         Ok(rows)
     }
@@ -115,18 +130,19 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Rel::Union { inputs } => self.union(inputs),
             Rel::SetOp { kind, all, left, right } => self.set_op(base, *kind, *all, left, right),
             Rel::Window { input, partition, order, calls } => {
-                let columns = columns(input, self.blueprint)?;
+                let columns = self.columns(input)?;
                 let (rows, errors) = window(self.rel(input)?, &columns, partition, order, calls);
-                self.errors.extend(errors);
+                self.rendered.errors.extend(errors);
                 Ok(rows)
             }
             Rel::TopK { input, group, order, offset, limit, ties } => {
-                let columns = columns(input, self.blueprint)?;
+                let columns = self.columns(input)?;
                 let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };
                 let (rows, errors) = top_k::top_k(self.rel(input)?, &columns, group, order, slice);
-                self.errors.extend(errors);
+                self.rendered.errors.extend(errors);
                 Ok(rows)
             }
+            Rel::Recursive { working, base, step, all } => self.recursive(working, base, step, *all),
             Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } => self.rel(base),
         }
     }
@@ -135,7 +151,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let mut program = Linear::identity(columns.len());
         add_steps(&mut program, steps);
         let (rows, errors) = linear(rows, &program, Fault::new(columns));
-        self.errors.extend(errors);
+        self.rendered.errors.extend(errors);
         rows
     }
 
@@ -154,15 +170,15 @@ impl<'s, 'b> Renderer<'s, 'b> {
     }
 
     fn reduce(&mut self, input: &Rel, group: &[Scalar], aggregates: &[Aggregate]) -> Result<Rows<'s>, DataflowError> {
-        let columns = columns(input, self.blueprint)?;
+        let columns = self.columns(input)?;
         let rows = self.rel(input)?;
         let (rows, errors) = reduce::group(self.scope, rows, &columns, group, aggregates);
-        self.errors.extend(errors);
+        self.rendered.errors.extend(errors);
         Ok(rows)
     }
 
     fn distinct(&mut self, input: &Rel) -> Result<Rows<'s>, DataflowError> {
-        let columns = columns(input, self.blueprint)?;
+        let columns = self.columns(input)?;
         let plan = KeyPlan::new(&columns);
         if plan.shows_columns() {
             return Ok(distinct(self.rel(input)?, plan));
@@ -180,15 +196,15 @@ impl<'s, 'b> Renderer<'s, 'b> {
         left: &Rel,
         right: &Rel,
     ) -> Result<Rows<'s>, DataflowError> {
-        let columns = columns(whole, self.blueprint)?;
+        let columns = self.columns(whole)?;
         let rows = set_op(self.rel(left)?, self.rel(right)?, &columns, kind, all);
         Ok(self.level([left, right], rows))
     }
 
     fn join(&mut self, join: &Join<'_>, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
         let Join { kind, left, right, residual, .. } = join;
-        let left_columns = columns(left.rel, self.blueprint)?;
-        let right_columns = columns(right.rel, self.blueprint)?;
+        let left_columns = self.columns(left.rel)?;
+        let right_columns = self.columns(right.rel)?;
         let pair = Linear::pair(left_columns.len(), right_columns.len());
         let mut matched = pair.clone();
         matched.filter(residual);
@@ -234,8 +250,8 @@ impl<'s, 'b> Renderer<'s, 'b> {
     /// The left rows that have a partner, or those that have none.
     fn semijoin(&mut self, join: &Join<'_>) -> Result<Rows<'s>, DataflowError> {
         let Join { kind, left, right, residual, infallible } = join;
-        let left_columns = columns(left.rel, self.blueprint)?;
-        let right_columns = columns(right.rel, self.blueprint)?;
+        let left_columns = self.columns(left.rel)?;
+        let right_columns = self.columns(right.rel)?;
         let left_rows = self.checked(left, &left_columns)?;
         let left_arranged = self.arranged(left, &left_rows);
         let right_rows = self.checked(right, &right_columns)?;
@@ -281,8 +297,11 @@ impl<'s, 'b> Renderer<'s, 'b> {
         Places { places, width: held.len() }
     }
 
-    /// Of inputs that follow different sources one may be ahead: its changes wait.
+    /// Of inputs that follow different sources one may be ahead: its changes wait. A loop's wait where they leave it.
     fn level<'r>(&self, inputs: impl IntoIterator<Item = &'r Rel>, rows: Rows<'s>) -> Rows<'s> {
+        if self.inside.is_some() {
+            return rows;
+        }
         let mut sources = inputs.into_iter().map(|input| self.sources(input));
         let first = sources.next().unwrap_or_default();
         if sources.all(|other| other == first) { rows } else { hold(rows) }
@@ -297,7 +316,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
         fault: Fault,
     ) -> Result<Rows<'s>, DataflowError> {
         let (rows, errors) = join::inner(left, right, program, fault).ok_or_else(mixed)?;
-        self.errors.extend(errors);
+        self.rendered.errors.extend(errors);
         Ok(rows)
     }
 
@@ -313,7 +332,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let nulls = Row::pack(right.iter().map(|_| &Datum::Null));
         add_steps(&mut program, steps);
         let (rows, errors) = super::operators::linear::padded(rows, nulls, &program, fault);
-        self.errors.extend(errors);
+        self.rendered.errors.extend(errors);
         rows
     }
 
@@ -324,7 +343,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
         program.map(&left.iter().map(null).chain(column_range(right, 0..right.len())).collect::<Vec<_>>());
         add_steps(&mut program, steps);
         let (rows, errors) = linear(rows, &program, Fault::new(right));
-        self.errors.extend(errors);
+        self.rendered.errors.extend(errors);
         rows
     }
 
@@ -340,18 +359,27 @@ impl<'s, 'b> Renderer<'s, 'b> {
         program.map(&all.iter().cloned().chain(keys).collect::<Vec<_>>());
         program.map(&all);
         let (rows, errors) = linear(rows, &program, Fault::new(columns));
-        self.errors.extend(errors);
+        self.rendered.errors.extend(errors);
         Ok(rows)
     }
 
     fn arranged(&mut self, side: &Side<'_>, rows: &Rows<'s>) -> Arrangement<'s> {
-        let known = self.arrangements.iter().find(|(rel, keys, _)| rel == side.rel && *keys == side.keys);
+        let known = self.rendered.arrangements.iter().find(|(rel, keys, _)| rel == side.rel && *keys == side.keys);
         if let Some((.., arrangement)) = known {
             return arrangement.clone();
         }
         let arrangement = arrange_by(rows.clone(), side.rel.width(), &side.keys, &self.demand.held(side));
-        self.arrangements.push((side.rel.clone(), side.keys.clone(), arrangement.clone()));
+        self.rendered.arrangements.push((side.rel.clone(), side.keys.clone(), arrangement.clone()));
         arrangement
+    }
+
+    pub(super) fn columns(&self, rel: &Rel) -> Result<Vec<Column>, DataflowError> {
+        match &self.inside {
+            Some(Loop { working, columns, .. }) => {
+                shape::columns(rel, &shape::Within { relations: self.blueprint, working, columns })
+            }
+            None => shape::columns(rel, self.blueprint),
+        }
     }
 
     /// The places of the sources a plan reads.

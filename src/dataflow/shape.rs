@@ -12,7 +12,7 @@ pub trait Relations {
 }
 
 /// The columns of a plan. Columns without a name are called `column1` and so on, as Postgres does.
-pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, DataflowError> {
+pub fn columns(rel: &Rel, relations: &dyn Relations) -> Result<Vec<Column>, DataflowError> {
     match rel {
         Rel::Get { relation, columns } => {
             let known = relations
@@ -70,12 +70,56 @@ pub fn columns(rel: &Rel, relations: &impl Relations) -> Result<Vec<Column>, Dat
             }
             Ok(columns)
         }
+        Rel::Recursive { working, base, step, .. } => {
+            let mut columns = working_columns(working, base, step, relations)?;
+            columns.remove(0);
+            Ok(columns)
+        }
         Rel::SetOp { left, right, .. } => {
             let mut columns = self::columns(left, relations)?;
             for (column, other) in columns.iter_mut().zip(self::columns(right, relations)?) {
                 column.nullable |= other.nullable;
             }
             Ok(columns)
+        }
+    }
+}
+
+/// What the step of a recursion reads: the round, and the columns of the base, nullable where the step may make a null of rows in
+/// which none of the others is.
+pub fn working_columns(
+    working: &RelationName,
+    base: &Rel,
+    step: &Rel,
+    relations: &dyn Relations,
+) -> Result<Vec<Column>, DataflowError> {
+    let mut known = vec![Column::new("round", Type::Int8, false)];
+    known.extend(columns(base, relations)?);
+    loop {
+        let made = columns(step, &Within { relations, working, columns: &known })?;
+        let nulls: Vec<usize> = (1..known.len()).filter(|at| !known[*at].nullable && made[*at].nullable).collect();
+        if nulls.is_empty() {
+            return Ok(known);
+        }
+        nulls.into_iter().for_each(|at| known[at].nullable = true);
+    }
+}
+
+/// The relations a recursion's step can read.
+pub struct Within<'r> {
+    /// Those outside.
+    pub relations: &'r dyn Relations,
+    /// The name of its own rows.
+    pub working: &'r RelationName,
+    /// Their columns.
+    pub columns: &'r [Column],
+}
+
+impl Relations for Within<'_> {
+    fn columns(&self, relation: &RelationName) -> Option<&[Column]> {
+        match relation == self.working {
+            true => Some(self.columns),
+            false => self.relations.columns(relation),
         }
     }
 }

@@ -72,7 +72,8 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::Union { .. }
             | Rel::SetOp { .. }
             | Rel::TopK { .. }
-            | Rel::Window { .. } => {}
+            | Rel::Window { .. }
+            | Rel::Recursive { .. } => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, WindowCall};
 use crate::expr::{Scalar, WindowFunction};
-use crate::value::{Datum, Schema};
+use crate::value::{Column, Datum, Schema, Type};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -100,6 +100,33 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
             properties
         }
         Rel::Window { input, partition, calls, .. } => window(derive(input, schemas), partition, calls),
+        Rel::Recursive { working, base, step, all } => {
+            let nullable = recursive_nullable(working, base, step, schemas);
+            let keys = if *all { Vec::new() } else { vec![(0..nullable.len()).collect()] };
+            Properties { nullable, keys }
+        }
+    }
+}
+
+/// A column may be null if it may in the base, or if the step makes a null of rows in which none of the others may be.
+fn recursive_nullable(
+    working: &RelId,
+    base: &Rel,
+    step: &Rel,
+    schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>,
+) -> Vec<bool> {
+    let types = base.columns();
+    let mut nullable = derive(base, schemas).nullable;
+    loop {
+        let columns = types.iter().zip(&nullable).map(|(ty, nullable)| Column::new("", ty.clone(), *nullable));
+        let round = Column::new("round", Type::Int8, false);
+        let known = Arc::new(Schema::table([round].into_iter().chain(columns).collect(), None));
+        let of_step = derive(step, &|name| if name == working { Some(known.clone()) } else { schemas(name) }).nullable;
+        let either: Vec<bool> = nullable.iter().zip(&of_step[1..]).map(|(before, step)| *before || *step).collect();
+        if either == nullable {
+            return nullable;
+        }
+        nullable = either;
     }
 }
 

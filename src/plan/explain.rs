@@ -6,7 +6,7 @@ use super::{
     Aggregate, Bound, Equality, Frame, FrameUnits, JoinKind, Rel, RelId, SetOpKind, SortKey, View, WindowCall,
 };
 use crate::expr::Scalar;
-use crate::value::{Datum, Schema, Type, text};
+use crate::value::{Column, Datum, Schema, Type, text};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -84,6 +84,18 @@ fn as_json(node: &Node) -> Value {
     Value::Object(object)
 }
 
+/// A recursion: its step reads what goes by the working relation's name.
+fn recursive(working: &RelId, base: &Rel, step: &Rel, all: bool, schemas: Schemas<'_>) -> (Node, Vec<String>) {
+    let (base_node, names) = node(base, schemas);
+    let round = Column::new("round", Type::Int8, false);
+    let columns = names.iter().zip(base.columns()).map(|(name, ty)| Column::new(name.as_str(), ty, true));
+    let known = Arc::new(Schema::table([round].into_iter().chain(columns).collect(), None));
+    let (step, _) = node(step, &|name| if name == working { Some(known.clone()) } else { schemas(name) });
+    let operator = if all { "Recursive all" } else { "Recursive" };
+    let details = vec![("", vec![working.to_string()])];
+    (Node { operator, details, inputs: vec![base_node, step] }, names)
+}
+
 /// The operator and the names of its columns.
 fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
     let (inputs, names): (Vec<Node>, Vec<Vec<String>>) =
@@ -102,6 +114,7 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
             let names = (0..columns.len()).map(|position| format!("#{position}")).collect();
             ("Constant", vec![("rows", vec![rows.len().to_string()])], names)
         }
+        Rel::Recursive { working, base, step, all } => return recursive(working, base, step, *all, schemas),
         Rel::Filter { predicates, .. } => {
             let names = next();
             ("Filter", vec![("", shown(predicates, &names))], names)

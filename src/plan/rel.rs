@@ -109,6 +109,18 @@ pub enum Rel {
         /// Over the input's columns.
         calls: Vec<WindowCall>,
     },
+    /// `WITH RECURSIVE`: the rows of all rounds. The base gives those of round 0; what the step makes of the rows of one round are
+    /// those of the next, until there are none.
+    Recursive {
+        /// By which name the step reads the rows, each behind the number of its round (`Int8`).
+        working: RelId,
+        /// The rows to begin with.
+        base: Box<Rel>,
+        /// The number of the round it read, and a row of the next.
+        step: Box<Rel>,
+        /// Whether every occurrence counts (`UNION ALL`), rather than the first of SQL-equal rows.
+        all: bool,
+    },
 }
 
 /// What a set operation keeps of its left rows.
@@ -248,6 +260,7 @@ impl Rel {
                 let results = calls.iter().map(|call| call.function.result_type());
                 input.columns().into_iter().chain(results).collect()
             }
+            Rel::Recursive { base, .. } => base.columns(),
         }
     }
 
@@ -262,6 +275,7 @@ impl Rel {
             Rel::Union { inputs } => inputs.first().map_or(0, Rel::width),
             Rel::SetOp { left, .. } => left.width(),
             Rel::Window { input, calls, .. } => input.width() + calls.len(),
+            Rel::Recursive { base, .. } => base.width(),
         }
     }
 
@@ -274,6 +288,7 @@ impl Rel {
             Rel::TopK { input, .. } | Rel::Window { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter().collect(),
+            Rel::Recursive { base, step, .. } => vec![base, step],
         }
     }
 
@@ -286,14 +301,17 @@ impl Rel {
             Rel::TopK { input, .. } | Rel::Window { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter_mut().collect(),
+            Rel::Recursive { base, step, .. } => vec![base, step],
         }
     }
 
     /// The relations that are read.
     pub fn relations(&self) -> BTreeSet<&RelId> {
         let mut relations: BTreeSet<&RelId> = self.inputs().into_iter().flat_map(Rel::relations).collect();
-        if let Rel::Get { relation, .. } = self {
-            relations.insert(relation);
+        match self {
+            Rel::Get { relation, .. } => _ = relations.insert(relation),
+            Rel::Recursive { working, .. } => _ = relations.remove(working),
+            _ => {}
         }
         relations
     }
@@ -302,7 +320,7 @@ impl Rel {
     pub fn scalars_mut(&mut self) -> Vec<&mut Scalar> {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
-            Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } => Vec::new(),
+            Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } | Rel::Recursive { .. } => Vec::new(),
             Rel::TopK { group, order, .. } => {
                 group.iter_mut().chain(order.iter_mut().map(|key| &mut key.expression)).collect()
             }

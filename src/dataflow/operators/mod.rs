@@ -10,6 +10,7 @@ pub mod join;
 pub mod linear;
 pub mod min_max;
 pub mod reduce;
+pub mod rounds;
 pub mod set_op;
 pub mod tally;
 pub mod top_k;

@@ -46,6 +46,10 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
             let input = Box::new(push(*input, below));
             super::number::filtered(Window { input, partition, order, calls }, above)
         }
+        Rel::Recursive { working, base, step, all } => {
+            let (base, step) = (Box::new(push(*base, Vec::new())), Box::new(push(*step, Vec::new())));
+            Rel::Recursive { working, base, step, all }.filter(predicates)
+        }
     }
 }
 

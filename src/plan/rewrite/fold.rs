@@ -27,7 +27,7 @@ pub(super) fn fold(rel: &mut Rel) {
         Rel::TopK { input, limit: Some(0), .. } => {
             *rel = Rel::Constant { rows: Vec::new(), columns: input.columns() };
         }
-        Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } => {}
+        Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } | Rel::Recursive { .. } => {}
     }
 }
 

@@ -56,6 +56,8 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         Rel::Distinct { input } => below = all(input),
         Rel::Union { inputs } => return vec![needed.clone(); inputs.len()],
         Rel::SetOp { left, right, .. } => return vec![all(left), all(right)],
+        // Every round reads every column of the one before.
+        Rel::Recursive { base, step, .. } => return vec![all(base), all(step)],
         // Any column may decide which of several level rows is among the first.
         Rel::TopK { input, .. } => below = all(input),
         Rel::Window { input, partition, order, calls } => {
@@ -143,6 +145,10 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
         Rel::SetOp { kind, all, left, right } => {
             let (left, right) = (Box::new(prune(*left, &next())), Box::new(prune(*right, &next())));
             select(Rel::SetOp { kind, all, left, right }, needed.iter().copied())
+        }
+        Rel::Recursive { working, base, step, all } => {
+            let (base, step) = (Box::new(prune(*base, &next())), Box::new(prune(*step, &next())));
+            select(Rel::Recursive { working, base, step, all }, needed.iter().copied())
         }
         Rel::TopK { input, group, order, offset, limit, ties } => {
             let input = Box::new(prune(*input, &next()));

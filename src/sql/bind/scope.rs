@@ -72,6 +72,12 @@ impl Outer {
         self.types.len()
     }
 
+    /// The position of a column that queries cannot name.
+    pub(in crate::sql) fn hidden(&self, name: &str) -> Option<usize> {
+        let column = self.scope.columns.iter().find(|column| column.table.is_none() && column.name == name);
+        column.map(|column| column.position).or_else(|| self.scope.outer.as_ref()?.hidden(name))
+    }
+
     /// Notes that a column was read.
     pub(in crate::sql) fn touch(&self, position: usize) {
         self.read.borrow_mut().insert(position);

@@ -44,6 +44,9 @@ impl Lowerer<'_> {
             return self.computed(rel, values, subqueries, windows).map_err(|fault| fault.within(select));
         }
 
+        if !aggregates.is_empty() {
+            self.refuse_aggregates(&rel).map_err(|fault| fault.within(select))?;
+        }
         let mut below = std::mem::take(&mut aggregates.applied);
         let group = self.group(group_by, items, &scope, width, &mut below)?;
         let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;

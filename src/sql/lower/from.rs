@@ -7,10 +7,10 @@ use super::{Lowered, Lowerer, OutputColumn};
 use crate::plan::{Equality, Rel, unnest};
 use crate::sql::bind::name::{self, fold, parts, relation};
 use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
-use crate::sql::bind::subquery::{Queries, Subquery};
+use crate::sql::bind::subquery::Subquery;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{RelationName, Schema};
-use sqlparser::ast::{ObjectName, Query, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
 impl Lowerer<'_> {
@@ -54,7 +54,7 @@ impl Lowerer<'_> {
                 self.count(1).map_err(|fault| fault.within(factor))?;
                 let left = self.with_outer(left);
                 let scope = Scope { outer: self.outer(), ..left.scope.clone() };
-                let subquery = self.subquery(subquery, &scope)?;
+                let subquery = self.query_within(subquery, &scope)?;
                 let (rel, keys) = self.detached(&left.rel, &subquery);
                 let right = derived(rel, subquery, alias.as_ref())?;
                 Ok((left, right, keys))
@@ -100,11 +100,16 @@ impl Lowerer<'_> {
             let lowered = self.query(query)?;
             return named(lowered, None, alias);
         }
-        let subquery = self.subquery(query, &Scope::within(self.outer()))?;
+        let subquery = self.query_within(query, &Scope::within(self.outer()))?;
         if subquery.reads.is_empty() {
             return derived(subquery.rel.clone(), subquery, alias);
         }
         let leaf = self.unit();
+        if subquery.reads == unnest::columns(&leaf.columns(), 0) {
+            let mut rel = subquery.rel.clone();
+            unnest::replace(&mut rel, &subquery.leaf, &leaf);
+            return Ok(Input { outer: true, ..derived(rel, subquery, alias)? });
+        }
         let (rel, keys) = self.detached(&leaf, &subquery);
         let mut right = derived(rel, subquery, alias)?;
         right.scope.shift(leaf.width());
@@ -117,6 +122,12 @@ impl Lowerer<'_> {
         {
             self.count(relations(&lowered.rel)).map_err(|fault| fault.within(written))?;
             let name = fold(ident);
+            if lowered.rel.width() > lowered.columns.len() {
+                let (lowered, outer) = self.reference(lowered, written.span())?;
+                let mut input = named(lowered, Some(&name), alias).map_err(|fault| fault.within(written))?;
+                input.scope.shift(outer);
+                return Ok(Input { outer: true, ..input });
+            }
             return named(lowered, Some(&name), alias).map_err(|fault| fault.within(written));
         }
         let name = relation(written)?;

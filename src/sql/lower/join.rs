@@ -25,7 +25,11 @@ pub(super) enum Side {
 impl Lowerer<'_> {
     pub(super) fn join(&mut self, left: Input, join: &Join) -> Bound<Input> {
         let (side, constraint) = operator(&join.join_operator).map_err(|fault| fault.within(&join.relation))?;
+        let in_left = self.refers();
         let (left, right, keys) = self.right_factor(left, &join.relation)?;
+        let in_right = self.refers() && !in_left;
+        let (absent_left, absent_right) = side.absent();
+        self.refuse_reference(in_left && absent_left || in_right && absent_right, "an outer join")?;
         if is_lateral(&join.relation) && matches!(side, Side::Right | Side::Full) {
             let message = "The combining JOIN type must be INNER or LEFT for a LATERAL reference";
             return Err(Fault::new("42P10", message).within(&join.relation));
@@ -80,7 +84,7 @@ impl Lowerer<'_> {
     pub(super) fn combined(
         &self,
         side: Side,
-        left: Input,
+        mut left: Input,
         right: Input,
         keys: Vec<Equality>,
         condition: Option<Scalar>,
@@ -90,8 +94,24 @@ impl Lowerer<'_> {
             return Err(Fault::unsupported("a RIGHT or FULL JOIN that reads an outer query's column is"));
         }
         let (absent_left, absent_right) = side.absent();
-        let scope = left.scope.or_absent(absent_left).join(right.scope.or_absent(absent_right), left.rel.width())?;
-        Ok(Input { rel: side.of(left.rel, right.rel, keys, condition), scope, outer })
+        let width = left.rel.width();
+        let rel = match side == Side::Inner && self.unpaired(&mut left, &right) {
+            true => self.joined_to_outer(left.rel, right.rel, condition),
+            false => side.of(left.rel, right.rel, keys, condition),
+        };
+        let scope = left.scope.or_absent(absent_left).join(right.scope.or_absent(absent_right), width)?;
+        Ok(Input { rel, scope, outer })
+    }
+
+    /// The inner join of rows that belong to no outer row with rows that do, in the order it has where both do. The condition is over
+    /// that.
+    fn joined_to_outer(&self, left: Rel, right: Rel, condition: Option<Scalar>) -> Rel {
+        let (outer, own, width) = (self.outer_width(), left.width(), right.width());
+        let place = |column: usize| if column < outer { own + column } else { column - outer };
+        let mut condition = condition;
+        condition.iter_mut().for_each(|condition| condition.map_columns(&mut { place }));
+        let joined = unnest::join(JoinKind::Inner, left, right, condition.into_iter().collect());
+        joined.project(&(0..outer + own + width).map(place).collect::<Vec<_>>())
     }
 
     /// The join ON a condition.

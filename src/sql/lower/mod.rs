@@ -7,6 +7,7 @@ mod join;
 mod order;
 mod outcome;
 mod query;
+mod recursive;
 mod select;
 mod set_op;
 mod subquery;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use super::bind::operand::Operand;
 use super::parse::Definition;
+use recursive::Recursion;
 use sqlparser::ast::Ident;
 use subquery::Around;
 
@@ -65,6 +67,14 @@ impl Lowered {
         Ok(Lowered { rel: self.rel.map(expressions), columns })
     }
 
+    /// Names the columns of a common table expression.
+    fn named_columns(self, name: &str, columns: &[Ident]) -> Bound<Lowered> {
+        self.renamed(columns, |available, written| {
+            let available = format!("WITH query \"{name}\" has {available} columns available");
+            Fault::new("42P10", format!("{available} but {written} columns specified"))
+        })
+    }
+
     /// Names the first columns; there must be enough of them.
     fn renamed(mut self, names: &[Ident], too_many: impl Fn(usize, usize) -> Fault) -> Bound<Lowered> {
         if let Some(extra) = names.get(self.columns.len()) {
@@ -84,6 +94,8 @@ pub(super) struct Lowerer<'a> {
     pub(super) views: &'a BTreeMap<RelationName, Arc<Schema>>,
     /// Common table expressions in scope, innermost last.
     ctes: Vec<HashMap<String, Lowered>>,
+    /// The innermost query that may refer to itself, being lowered.
+    recursion: Option<Recursion>,
     /// What the query being lowered is inside of.
     around: Option<Around>,
     /// How many queries that is.
@@ -95,7 +107,8 @@ pub(super) struct Lowerer<'a> {
 
 impl<'a> Lowerer<'a> {
     pub(super) fn new(catalog: &'a Catalog, views: &'a BTreeMap<RelationName, Arc<Schema>>) -> Lowerer<'a> {
-        Lowerer { catalog, views, ctes: Vec::new(), around: None, nesting: 0, leaves: HashMap::new(), relations: 0 }
+        let (ctes, leaves) = (Vec::new(), HashMap::new());
+        Lowerer { catalog, views, ctes, recursion: None, around: None, nesting: 0, leaves, relations: 0 }
     }
 
     /// The definition's plan and schema.

@@ -1,6 +1,7 @@
 //! A query: its common table expressions and its body.
 
 use super::order::Order;
+use super::recursive::Place;
 use super::{Lowered, Lowerer};
 use crate::sql::bind::name::fold;
 use crate::sql::error::{Bound, Fault};
@@ -18,19 +19,13 @@ impl Lowerer<'_> {
         lowered
     }
 
-    fn with(&mut self, with: &With) -> Bound<()> {
-        if with.recursive {
-            return Err(Fault::unsupported("WITH RECURSIVE is").at(with.with_token.0.span));
-        }
+    pub(super) fn with(&mut self, with: &With) -> Bound<()> {
         for Cte { alias, query, .. } in &with.cte_tables {
-            let name = fold(&alias.name);
-            let lowered = self.common(query)?;
-            let lowered = lowered.renamed(&names(&alias.columns)?, |available, written| {
-                Fault::new(
-                    "42P10",
-                    format!("WITH query \"{name}\" has {available} columns available but {written} columns specified"),
-                )
-            })?;
+            let (name, columns) = (fold(&alias.name), names(&alias.columns)?);
+            let lowered = match with.recursive {
+                true => self.recursive(&alias.name, &columns, query)?,
+                false => self.common(query)?.named_columns(&name, &columns)?,
+            };
             let Some(scope) = self.ctes.last_mut() else { continue };
             if scope.insert(name.clone(), lowered).is_some() {
                 let message = format!("WITH query name \"{name}\" specified more than once");
@@ -43,7 +38,7 @@ impl Lowerer<'_> {
     /// The query of a common table expression, which is computed once and so reads nothing of the queries around it.
     fn common(&mut self, query: &Query) -> Bound<Lowered> {
         let around = self.around.take();
-        let lowered = self.query(query);
+        let lowered = self.at_place(Place::Subquery, |this| this.query(query));
         self.around = around;
         match lowered {
             Err(fault) if self.around.is_some() && matches!(fault.code, "42703" | "42P01") => {

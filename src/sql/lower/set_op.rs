@@ -27,7 +27,14 @@ impl Lowerer<'_> {
                     return Err(Fault::syntax("Postgres has no BY NAME in set operations").within(right));
                 }
             };
+            let in_left = self.refers();
             let right_side = self.body(right)?;
+            let in_right = self.refers() && !in_left;
+            match op {
+                SetOperator::Intersect => self.refuse_reference((in_left || in_right) && all, "INTERSECT")?,
+                SetOperator::Except => self.refuse_reference(in_left && all || in_right, "EXCEPT")?,
+                SetOperator::Union | SetOperator::Minus => {}
+            }
             lowered = combined(op, all, lowered, right_side).map_err(|fault| fault.within(right))?;
         }
         Ok(lowered)
@@ -85,10 +92,10 @@ fn union(left: Lowered, right: Rel) -> Lowered {
     Lowered { rel: Rel::Union { inputs }, columns: left.columns }
 }
 
-fn argument(column: &OutputColumn) -> Argument {
+pub(super) fn argument(column: &OutputColumn) -> Argument {
     column.open.as_ref().map_or_else(|| Argument::Known(column.ty.clone()), Operand::argument)
 }
 
-fn common_modifier((left, right): (&OutputColumn, &OutputColumn)) -> i32 {
+pub(super) fn common_modifier((left, right): (&OutputColumn, &OutputColumn)) -> i32 {
     if left.ty == right.ty && left.modifier == right.modifier { left.modifier } else { -1 }
 }

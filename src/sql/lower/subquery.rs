@@ -2,6 +2,7 @@
 
 use super::Lowerer;
 use super::outcome::moved;
+use super::recursive::Place;
 use crate::expr::{CastContext, Scalar, cast};
 use crate::plan::unnest::{below_maps, columns, conjuncts, join, pairs, reads_leaf, replace, substitute, without_leaf};
 use crate::plan::{Equality, JoinKind, Rel, derive, is_nullable};
@@ -31,6 +32,13 @@ pub(super) struct Around {
 
 impl Queries for Lowerer<'_> {
     fn subquery(&mut self, query: &Query, scope: &Scope) -> Bound<Subquery> {
+        self.at_place(Place::Subquery, |this| this.query_within(query, scope))
+    }
+}
+
+impl Lowerer<'_> {
+    /// A query that may read the columns of a scope.
+    pub(super) fn query_within(&mut self, query: &Query, scope: &Scope) -> Bound<Subquery> {
         if self.nesting == MAX_NESTING {
             let message = format!("queries nest deeper than {MAX_NESTING} levels");
             return Err(Fault::new("54001", message).within(query));
@@ -65,9 +73,7 @@ impl Queries for Lowerer<'_> {
         reads.extend(forms);
         Ok(Subquery { rel: lowered.rel, leaf, reads, names, columns })
     }
-}
 
-impl Lowerer<'_> {
     fn around(&mut self, scope: &Scope, columns: &BTreeMap<usize, Type>) -> Around {
         let name = RelationName { schema: String::new(), name: format!("outer {}", self.leaves.len()) };
         let forms = columns.values().filter(|ty| !ty.is_canonical()).map(|_| Type::Text);
