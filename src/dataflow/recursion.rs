@@ -3,7 +3,8 @@
 //! What reads the rows of the round before stands inside the loop; everything else the step needs stands outside and is entered.
 
 use super::fault::Fault;
-use super::operators::rounds::{enter, first_round, found_first, in_rounds, leave, next_round, without_round};
+use super::operators::loop_time::{enter, in_rounds, leave};
+use super::operators::rounds::{first_round, found_first, next_round, without_round};
 use super::program::DataflowError;
 use super::render::{Rendered, Renderer};
 use super::shape;

@@ -8,6 +8,7 @@ pub mod frame;
 pub mod hold;
 pub mod join;
 pub mod linear;
+pub mod loop_time;
 pub mod min_max;
 pub mod reduce;
 pub mod rounds;

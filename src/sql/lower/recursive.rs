@@ -15,7 +15,7 @@ use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::groupable;
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
-use crate::value::{Column, RelationName, Schema, Type};
+use crate::value::{Column, Datum, RelationName, Row, Schema, Type};
 use sqlparser::ast::{Ident, LimitClause, Query, SetExpr, SetOperator, SetQuantifier};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeMap;
@@ -98,7 +98,8 @@ impl Lowerer<'_> {
         refuse_order(query)?;
         fits(&working.name, &open, &step.columns).map_err(|fault| fault.within(union.step))?;
         if !union.all {
-            base.columns.iter().try_for_each(|column| groupable(&column.ty))?;
+            let groupable = base.columns.iter().try_for_each(|column| groupable(&column.ty));
+            groupable.map_err(|fault| fault.within(&*query.body))?;
         }
         let step = Box::new(step.converted(&types)?.rel);
         let rel = Rel::Recursive { working, base: Box::new(base.rel), step, all: union.all };
@@ -125,7 +126,9 @@ impl Lowerer<'_> {
         };
         let scope = Scope { columns: vec![round], ..Scope::default() };
         let outer = scope.around(&BTreeMap::from([(0, Type::Int8)]), vec![Type::Int8]);
-        let leaf = Rel::Distinct { input: Box::new(rows.project(&[0])) };
+        // The term is computed for round 0 even if that has no rows.
+        let first = Rel::Constant { rows: vec![Row::pack([&Datum::Int8(0)])], columns: vec![Type::Int8] };
+        let leaf = Rel::Distinct { input: Box::new(Rel::Union { inputs: vec![first, rows.project(&[0])] }) };
         self.around = Some(Around { outer: Rc::new(outer), leaf });
         let lowered = self.at_place(Place::Step, |this| this.body(step));
         self.around = None;
