@@ -4,6 +4,7 @@
 //! and what is said about them.
 
 mod random_queries;
+mod recursion;
 mod refusals;
 mod robust;
 mod script;
