@@ -287,7 +287,6 @@ select g, sum(i) from t group by rollup(g) order by g nulls last
 select g, grouping(g) as gg, count(*) from t group by cube(g) order by 1,2
 select id from t intersect all select g from t order by 1
 select id from t except all select g from t order by 1
--- deviates: WITH RECURSIVE is missing
 with recursive r(n) as (select 1 union select (n+1)%5 from r) select n from r order by n
 select distinct on (g) g, s from t order by g, s desc
 select id from t order by s limit 2
