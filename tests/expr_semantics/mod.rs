@@ -80,6 +80,8 @@ themes! {
     bytes: 50;
     quoting: 60;
     angles: 60;
+    number_templates: 150;
+    time_templates: 130;
 }
 
 /// A deviation that is none any more is to be struck off the list.

@@ -1,14 +1,44 @@
-//! `to_char`: times by a template.
+//! `to_char`, `to_number`, `to_date` and `to_timestamp`: times and numbers by a template. Words are English.
 
 use super::Kind::*;
-use super::argument::{Timestamp as Instant, Timestamptz as Moment};
-use super::{Definition, lift, total};
+use super::argument::{Date as Day, Timestamp as Instant, Timestamptz as Moment};
+use super::{Definition, lift, partial, total};
+use crate::expr::EvalError;
 use crate::value::calendar::{self, Civil, HOUR, MINUTE, SECOND};
+use crate::value::numeric::Numeric as Decimal;
+use crate::value::{Datum, Interval as Span};
+
+mod interval;
+mod number;
+mod picture;
+mod read;
+mod to_number;
+mod writer;
+
+type Result<X> = std::result::Result<X, EvalError>;
 
 pub(super) static FUNCTIONS: &[Definition] = &[
-    total("to_char", &[Timestamp, Text], Text, lift!(|t: Instant, template: &str| Ok(format(t.0, template, "")))),
-    total("to_char", &[Timestamptz, Text], Text, lift!(|t: Moment, template: &str| Ok(format(t.0, template, "UTC")))),
+    total("to_char", &[Timestamp, Text], Text, lift!(|t: Instant, template: &str| format(t.0, template, ""))),
+    total("to_char", &[Timestamptz, Text], Text, lift!(|t: Moment, template: &str| format(t.0, template, "UTC"))),
+    partial("to_char", &[Interval, Text], Text, lift!(|i: Span, template: &str| interval::format(i, template))),
+    partial("to_char", &[Int4, Text], Text, lift!(|x: i32, template: &str| number::of_integer(x.into(), template))),
+    partial("to_char", &[Int8, Text], Text, lift!(|x: i64, template: &str| number::of_integer(x, template))),
+    partial("to_char", &[Numeric, Text], Text, lift!(|x: &Decimal, template: &str| number::of_numeric(x, template))),
+    partial("to_char", &[Float4, Text], Text, lift!(|x: f32, template: &str| number::of_float4(x, template))),
+    partial("to_char", &[Float8, Text], Text, lift!(|x: f64, template: &str| number::of_float8(x, template))),
+    partial("to_number", &[Text, Text], Numeric, lift!(|s: &str, template: &str| to_number::to_number(s, template))),
+    partial("to_date", &[Text, Text], Date, lift!(|s: &str, template: &str| read::date(s, template).map(Day))),
+    partial(
+        "to_timestamp",
+        &[Text, Text],
+        Timestamptz,
+        lift!(|s: &str, template: &str| read::timestamp(s, template).map(Moment)),
+    ),
 ];
+
+fn shown_numeric(value: &Decimal) -> String {
+    super::text::shown(&Datum::Numeric(value.clone()))
+}
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -161,6 +191,7 @@ static PATTERNS: &[Pattern] = &[
     ("TZ", |f| f.zone.to_owned()),
     ("tz", |f| f.zone.to_lowercase()),
     ("OF", |_| "+00".to_owned()),
+    ("FX", |_| String::new()),
 ];
 
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
@@ -175,12 +206,17 @@ fn pattern(template: &str) -> Option<&'static Pattern> {
 }
 
 /// The timestamp by the template; null for an infinity, and for an empty template.
-fn format(at: i64, template: &str, zone: &'static str) -> Option<String> {
+fn format(at: i64, template: &str, zone: &'static str) -> Result<Option<String>> {
     if !calendar::is_finite_timestamp(at) || template.is_empty() {
-        return None;
+        return Ok(None);
     }
     let (days, time) = calendar::split(at);
     let fields = Fields { day: Civil::from_days(days), days, time, zone };
+    write(template, |(_, show)| Ok(show(&fields))).map(Some)
+}
+
+/// A template with its patterns replaced by what they show.
+fn write(template: &str, show: impl Fn(&Pattern) -> Result<String>) -> Result<String> {
     let mut out = String::new();
     let mut rest = template;
     while let Some(first) = rest.chars().next() {
@@ -195,14 +231,14 @@ fn format(at: i64, template: &str, zone: &'static str) -> Option<String> {
         }
         let (bare, after) = without_padding(rest);
         match pattern(after) {
-            Some((name, show)) => {
-                let shown = show(&fields);
-                let shown = if bare { unpadded(&shown) } else { &shown };
-                out.push_str(shown);
-                rest = &after[name.len()..];
+            Some(pattern) => {
+                let shown = show(pattern)?;
+                let shown = if bare { unpadded(&shown) } else { shown };
+                out.push_str(&shown);
+                rest = &after[pattern.0.len()..];
                 for suffix in ["TH", "th"] {
                     if let Some(after) = rest.strip_prefix(suffix) {
-                        out.push_str(&ordinal(shown, suffix == "TH"));
+                        out.push_str(&ordinal(&shown, suffix == "TH"));
                         rest = after;
                         break;
                     }
@@ -215,7 +251,7 @@ fn format(at: i64, template: &str, zone: &'static str) -> Option<String> {
             }
         }
     }
-    Some(out)
+    Ok(out)
 }
 
 /// Copies quoted text up to its end, a backslash before what would end it; what follows.
@@ -240,9 +276,11 @@ fn without_padding(template: &str) -> (bool, &str) {
 }
 
 /// Without leading zeros, of which one stays if there is nothing else, and trailing blanks.
-fn unpadded(shown: &str) -> &str {
-    let trimmed = shown.trim_end().trim_start_matches('0');
-    if trimmed.is_empty() { "0" } else { trimmed }
+fn unpadded(shown: &str) -> String {
+    let (sign, digits) = shown.strip_prefix('-').map_or(("", shown), |digits| ("-", digits));
+    let trimmed = digits.trim_end().trim_start_matches('0');
+    let nothing = trimmed.is_empty() && !digits.is_empty();
+    [sign, if nothing { "0" } else { trimmed }].concat()
 }
 
 /// What makes a number an ordinal.
