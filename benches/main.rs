@@ -10,6 +10,7 @@ mod feed;
 mod footprint;
 mod latency;
 mod measure;
+mod recursion;
 mod region;
 mod report;
 mod river;
@@ -54,6 +55,7 @@ type Benchmark = (&'static str, fn(Scale, &mut Report));
 
 const BENCHMARKS: &[Benchmark] = &[
     ("region", region::run),
+    ("recursion", recursion::run),
     ("snapshot", snapshot::run),
     ("feed", feed::run),
     ("latency", latency::run),
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
 fn child(subject: &[String]) -> ExitCode {
     match subject.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("region", subject)) => measure::print_figures(&region::measure(subject)),
+        Some(("recursion", subject)) => measure::print_figures(&recursion::measure(subject)),
         Some(("feed", subject)) => feed::read(subject),
         _ => return ExitCode::from(64),
     }
