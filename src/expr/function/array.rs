@@ -12,7 +12,6 @@ type Result<X> = std::result::Result<X, EvalError>;
 pub(super) static FUNCTIONS: &[Definition] = &[
     total("array", &[Common], CommonArray, construct).sees_nulls().repeats_last(),
     partial("array of arrays", &[CommonArray], CommonArray, nest).sees_nulls().repeats_last(),
-    total("subscript", &[Array, Int4], Element, lift!(|list: &List, at: i32| Ok(subscript(list, at)))),
     total(
         "array_length",
         &[Array, Int4],
@@ -40,7 +39,6 @@ pub(super) static FUNCTIONS: &[Definition] = &[
         lift!(|list: &List| Ok((!list.dimensions.is_empty()).then_some(list.dimensions.len() as i32))),
     ),
     total("cardinality", &[Array], Int4, lift!(|list: &List| Ok(list.items.len() as i32))),
-    partial("array_position", &[CommonArray, Common], Int4, |values, _| position(values)).sees_nulls(),
     partial("||", &[CommonArray, CommonArray], CommonArray, |values, _| concat(values)).sees_nulls(),
     partial("||", &[CommonArray, Common], CommonArray, |values, ty| append(values, ty, false)).sees_nulls(),
     partial("||", &[Common, CommonArray], CommonArray, |values, ty| append(values, ty, true)).sees_nulls(),
@@ -63,12 +61,13 @@ pub(super) static FUNCTIONS: &[Definition] = &[
         lift!(|list: &List, separator: &str, null: &str| Ok(join(list, separator, Some(null)))),
     ),
     total("string_to_array", &[Text, Text], TextArray, |values, _| split(values)).sees_nulls(),
+    total("string_to_array", &[Text, Text, Text], TextArray, |values, _| split_nulls(values)).sees_nulls(),
     partial("array_remove", &[CommonArray, Common], CommonArray, |values, _| remove(values)).sees_nulls(),
     total("array_replace", &[CommonArray, Common, Common], CommonArray, |values, _| replace(values)).sees_nulls(),
 ];
 
 /// An array of one dimension; `{}` of nothing.
-fn one_dimensional(element: Type, items: Vec<Datum>) -> Datum {
+pub(super) fn one_dimensional(element: Type, items: Vec<Datum>) -> Datum {
     let dimensions = if items.is_empty() { Vec::new() } else { vec![(items.len(), 1)] };
     Datum::Array(Arc::new(List { element, dimensions, items }))
 }
@@ -107,20 +106,13 @@ fn nest(values: &[Datum], ty: &Type) -> Result<Datum> {
     Ok(Datum::Array(Arc::new(List { element: element_type(ty)?, dimensions, items })))
 }
 
-/// `list[at]` of an array of one dimension; null outside, and for more dimensions.
-fn subscript(list: &List, at: i32) -> Datum {
-    let [(_, lower)] = list.dimensions.as_slice() else { return Datum::Null };
-    let offset = i64::from(at) - i64::from(*lower);
-    usize::try_from(offset).ok().and_then(|offset| list.items.get(offset)).cloned().unwrap_or(Datum::Null)
-}
-
 /// A dimension's length and lower bound; the first dimension is 1.
 fn extent(list: &List, dimension: i32) -> Option<(usize, i32)> {
     list.dimensions.get(usize::try_from(dimension).ok()?.checked_sub(1)?).copied()
 }
 
 /// Whether both are null, or neither and they are equal.
-fn same(a: &Datum, b: &Datum) -> bool {
+pub(super) fn same(a: &Datum, b: &Datum) -> bool {
     if a.is_null() || b.is_null() { a.is_null() && b.is_null() } else { a.sql_cmp(b).is_eq() }
 }
 
@@ -131,19 +123,6 @@ fn has(list: &List, item: &Datum) -> bool {
 
 fn contains(list: &List, part: &List) -> bool {
     part.items.iter().all(|item| has(list, item))
-}
-
-fn position(values: &[Datum]) -> Result<Datum> {
-    let list = match values {
-        [Datum::Array(list), _] => list,
-        _ => return Ok(Datum::Null),
-    };
-    if list.dimensions.len() > 1 {
-        return Err(EvalError::new("0A000", "searching for elements in multidimensional arrays is not supported"));
-    }
-    let lower = list.dimensions.first().map_or(1, |(_, lower)| *lower);
-    let found = list.items.iter().position(|item| same(item, &values[1]));
-    Ok(found.map_or(Datum::Null, |at| Datum::Int4(at as i32 + lower)))
 }
 
 fn incompatible() -> EvalError {
@@ -247,4 +226,16 @@ fn split(values: &[Datum]) -> Result<Datum> {
         Some(separator) => text.split(separator).map(Datum::text).collect(),
     };
     Ok(one_dimensional(Type::Text, items))
+}
+
+/// As `split`, with null for the parts that are the third argument.
+fn split_nulls(values: &[Datum]) -> Result<Datum> {
+    let [text, separator, null] = values else { return Err(EvalError::mistyped()) };
+    let mut parts = split(&[text.clone(), separator.clone()])?;
+    if let Datum::Array(list) = &mut parts
+        && !null.is_null()
+    {
+        Arc::make_mut(list).items.iter_mut().filter(|item| *item == null).for_each(|item| *item = Datum::Null);
+    }
+    Ok(parts)
 }

@@ -8,7 +8,12 @@ use crate::value::json::{self, Json as Value};
 use crate::value::{Array as List, Datum};
 use std::sync::Arc;
 
+mod change;
 mod raw;
+mod text;
+
+pub(super) use change::FUNCTIONS as CHANGES;
+pub(super) use text::FUNCTIONS as TEXTS;
 
 type Result<X> = std::result::Result<X, EvalError>;
 

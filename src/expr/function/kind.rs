@@ -25,6 +25,7 @@ pub(in crate::expr) enum Kind {
     Json,
     Jsonb,
     TextArray,
+    Int4Array,
     /// Any type, each argument for itself.
     Any,
     /// The element type that all `Element` and `Array` arguments agree on exactly.
@@ -65,6 +66,7 @@ impl Kind {
             Kind::Json => Type::Json,
             Kind::Jsonb => Type::Jsonb,
             Kind::TextArray => Type::Text.array_of(),
+            Kind::Int4Array => Type::Int4.array_of(),
             Kind::Any | Kind::Element | Kind::Array | Kind::Enum => return None,
             Kind::NonArray | Kind::Common | Kind::CommonArray => return None,
         })

@@ -20,6 +20,7 @@ mod math;
 mod overlap;
 mod pattern;
 mod quote;
+mod slice;
 mod text;
 mod time;
 mod trigonometry;
@@ -150,7 +151,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 19] = [
+static FAMILIES: [&[Definition]; 22] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -168,7 +169,10 @@ static FAMILIES: [&[Definition]; 19] = [
     extract::FUNCTIONS,
     zone::FUNCTIONS,
     json::FUNCTIONS,
+    json::CHANGES,
+    json::TEXTS,
     array::FUNCTIONS,
+    slice::FUNCTIONS,
     format::FUNCTIONS,
 ];
 

@@ -13,6 +13,7 @@ mod row;
 pub(super) mod scope;
 pub(super) mod sort;
 pub(super) mod subquery;
+mod subscript;
 mod syntax;
 pub(super) mod types;
 pub(super) mod window;

@@ -11,8 +11,8 @@ use crate::sql::tokens::SYMMETRIC;
 use crate::value::text::IntervalField;
 use crate::value::{Datum, Type};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Interval, Subscript, TrimWhereField,
+    BinaryOperator, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Interval, TrimWhereField,
 };
 
 impl Binder<'_> {
@@ -97,30 +97,6 @@ impl Binder<'_> {
         let (scalars, _) = unified("ARRAY", operands)?;
         let operands = scalars.into_iter().map(Operand::new).collect();
         call_function(if nested { "array of arrays" } else { "array" }, operands)
-    }
-
-    /// `list[at]`
-    fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Bound<Operand> {
-        if let Expr::Array(_) = root {
-            return Err(Fault::syntax("syntax error at or near \"[\"").hint("Write (ARRAY[…])[1]."));
-        }
-        match chain {
-            [AccessExpr::Subscript(Subscript::Index { index })] => {
-                let (list, index) = (self.bind(root)?, self.bind(index)?);
-                let element = call_function("subscript", vec![list.clone(), index])?;
-                let Operand::Typed(element, _) = element else { return Ok(element) };
-                if !element.is_fallible() {
-                    return Ok(Operand::new(element));
-                }
-                // Of a null array Postgres does not look at the subscript.
-                let (ty, absent) = (element.ty(), operator("is null", vec![list])?.condition("CASE/WHEN")?);
-                let null = Scalar::Literal(Datum::Null, ty.clone());
-                Ok(Operand::new(Scalar::Case { branches: vec![(absent, null)], otherwise: Box::new(element), ty }))
-            }
-            [AccessExpr::Subscript(_)] => Err(Fault::unsupported("a slice of an array is")),
-            [AccessExpr::Subscript(_), ..] => Err(Fault::unsupported("more than one subscript is")),
-            _ => Err(Fault::unsupported("a field of an expression is")),
-        }
     }
 
     fn apply<'e>(&mut self, name: &str, exprs: impl IntoIterator<Item = &'e Expr>) -> Bound<Operand> {

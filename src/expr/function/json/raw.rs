@@ -2,6 +2,7 @@
 
 use super::Result;
 use crate::expr::EvalError;
+use crate::value::json::write_string;
 use crate::value::{Array as List, Datum};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -67,4 +68,72 @@ pub(super) fn text(json: Option<&str>) -> Result<Option<String>> {
         Some(json) if first(json) == Some(b'"') => read(json).map(Some),
         Some(json) => Ok(Some(json.to_owned())),
     }
+}
+
+/// Without members that are null, at any depth, and without blanks.
+pub(super) fn without_nulls(json: &str) -> Result<String> {
+    let mut out = String::new();
+    write_without_nulls(json.trim(), &mut out)?;
+    Ok(out)
+}
+
+/// The members in their order.
+struct Members<'a>(Vec<(Name<'a>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+fn write_without_nulls(json: &str, out: &mut String) -> Result<()> {
+    match first(json) {
+        Some(b'{') => {
+            let Members(members) = read(json)?;
+            let mut separator = '{';
+            for (Name(name), value) in members {
+                if value.get() != "null" {
+                    out.push(std::mem::replace(&mut separator, ','));
+                    write_string(&name, out);
+                    out.push(':');
+                    write_without_nulls(value.get(), out)?;
+                }
+            }
+            out.push_str(if separator == '{' { "{}" } else { "}" });
+        }
+        Some(b'[') => {
+            let items: Vec<&RawValue> = read(json)?;
+            let mut separator = '[';
+            for item in items {
+                out.push(std::mem::replace(&mut separator, ','));
+                write_without_nulls(item.get(), out)?;
+            }
+            out.push_str(if separator == '[' { "[]" } else { "]" });
+        }
+        Some(b'"') => {
+            let text: String = read(json)?;
+            write_string(&text, out);
+        }
+        _ => out.push_str(json),
+    }
+    Ok(())
 }
