@@ -227,7 +227,6 @@ select s || b as a from t where id=1
 select n::text as a, f::text as b, b::text as c from t where id=1
 select s < 'b' as a from t order by id
 select upper(s), length(s) from t order by id
--- deviates: SIMILAR TO is missing
 select s similar to '(a|b)%' as a from t where id=1
 select regexp_replace(s,'[[:alpha:]]','x') as a from t where id=1
 select 'foo.bar' ~ 'foo\.bar' as a, 'a' ~ 'A' as b
@@ -289,7 +288,6 @@ with recursive r(n) as (select 1 union select (n+1)%5 from r) select n from r or
 select distinct on (g) g, s from t order by g, s desc
 select id from t order by s limit 2
 select 'abc' = 'abc  '::char(5) as a
--- deviates: SQL's regular expressions are missing
 select substring('hello' from '%#"ll#"%' for '#') as a
 select ltrim('  a') as a, rtrim('a  ') as b, trim(leading '0' from '007') as c
 select lpad('abc', 2) as a, lpad('a', -1) as b

@@ -20,6 +20,7 @@ mod math;
 mod overlap;
 mod pattern;
 mod quote;
+mod regexp;
 mod slice;
 mod text;
 mod time;
@@ -151,7 +152,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 22] = [
+static FAMILIES: [&[Definition]; 24] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -163,6 +164,8 @@ static FAMILIES: [&[Definition]; 22] = [
     unicode::FUNCTIONS,
     bytes::FUNCTIONS,
     pattern::FUNCTIONS,
+    regexp::OPERATORS,
+    regexp::FUNCTIONS,
     time::FUNCTIONS,
     make::FUNCTIONS,
     overlap::FUNCTIONS,

@@ -37,6 +37,12 @@ impl Binder<'_> {
             Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
                 self.like(if *negated { "!~~*" } else { "~~*" }, expr, pattern, escape_char.as_deref())
             }
+            Expr::SimilarTo { negated, expr, pattern, escape_char } => {
+                let value = self.bind(expr)?;
+                let pattern = [&**pattern].into_iter().chain(escape_char.as_deref());
+                let pattern = self.call("similar_to_escape", pattern)?;
+                operator(if *negated { "!~" } else { "~" }, vec![value, pattern])
+            }
             Expr::AnyOp { left, compare_op, right, .. } => self.quantified(left, compare_op, "any", right),
             Expr::AllOp { left, compare_op, right } => self.quantified(left, compare_op, "all", right),
             Expr::Extract { field, syntax: ExtractSyntax::From, expr } => {
@@ -290,7 +296,6 @@ fn field_name(field: &DateTimeField) -> String {
 
 fn refused(expr: &Expr) -> Fault {
     let what = match expr {
-        Expr::SimilarTo { .. } => "SIMILAR TO is",
         Expr::RLike { .. } => return Fault::syntax("Postgres has no RLIKE").hint("Use the operator ~."),
         Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY is",
         Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => "GROUPING SETS, CUBE and ROLLUP are",
