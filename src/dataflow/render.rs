@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::key::KeyPlan;
 use super::linear::{Linear, Places};
 use super::operators::{
-    distinct::distinct, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k, window::window,
+    distinct::distinct, expand::expand, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k, window::window,
 };
 use super::program::DataflowError;
 use super::recursion::Loop;
@@ -17,7 +17,7 @@ use super::shape;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, JoinKind, Rel, SetOpKind};
+use crate::plan::{Aggregate, Expansion, JoinKind, Rel, SetOpKind};
 use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
@@ -104,11 +104,14 @@ impl<'s, 'b> Renderer<'s, 'b> {
                 self.linear(rows, &columns, &steps)
             }
             Some(join) => self.join(&join, &steps)?,
-            None => {
-                let columns = self.columns(base)?;
-                let rows = self.base(base)?;
-                self.linear(rows, &columns, &steps)
-            }
+            None => match base {
+                Rel::Expand { input, expansion } => self.expand(input, expansion, &steps)?,
+                base => {
+                    let columns = self.columns(base)?;
+                    let rows = self.base(base)?;
+                    self.linear(rows, &columns, &steps)
+                }
+            },
         };
         if self.rendered.errors.len() == errors_before {
             self.rendered.plans.push((rel.clone(), rows.clone()));
@@ -143,7 +146,8 @@ impl<'s, 'b> Renderer<'s, 'b> {
                 Ok(rows)
             }
             Rel::Recursive { working, base, step, all } => self.recursive(working, base, step, *all),
-            Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } => self.rel(base),
+            Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } => self.rel(base),
+            Rel::Join { .. } | Rel::Expand { .. } => self.rel(base),
         }
     }
 
@@ -153,6 +157,15 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let (rows, errors) = linear(rows, &program, Fault::new(columns));
         self.rendered.errors.extend(errors);
         rows
+    }
+
+    fn expand(&mut self, input: &Rel, expansion: &Expansion, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
+        let columns = self.columns(input)?;
+        let mut program = Linear::pair(columns.len(), expansion.width());
+        add_steps(&mut program, steps);
+        let (rows, errors) = expand(self.rel(input)?, &columns, expansion, &program);
+        self.rendered.errors.extend(errors);
+        Ok(rows)
     }
 
     fn constant(&self, rows: &[Row]) -> Rows<'s> {

@@ -75,6 +75,11 @@ pub fn columns(rel: &Rel, relations: &dyn Relations) -> Result<Vec<Column>, Data
             columns.remove(0);
             Ok(columns)
         }
+        Rel::Expand { input, expansion } => {
+            let mut columns = self::columns(input, relations)?;
+            columns.extend(expansion.columns());
+            Ok(columns)
+        }
         Rel::SetOp { left, right, .. } => {
             let mut columns = self::columns(left, relations)?;
             for (column, other) in columns.iter_mut().zip(self::columns(right, relations)?) {

@@ -73,6 +73,7 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::SetOp { .. }
             | Rel::TopK { .. }
             | Rel::Window { .. }
+            | Rel::Expand { .. }
             | Rel::Recursive { .. } => {}
         }
     }

@@ -9,6 +9,7 @@ mod coercion;
 mod function;
 mod resolve;
 mod scalar;
+mod table;
 mod window;
 
 pub use aggregate::{
@@ -19,4 +20,5 @@ pub use coercion::{Argument, CastContext, ResolveError, cast, common_type, compa
 pub use function::Function;
 pub use resolve::{Resolved, resolve_function, resolve_operator};
 pub use scalar::{EvalError, Scalar};
+pub use table::{Cells, ResolvedTable, TableFunction, is_table_function, resolve_table_function};
 pub use window::{ResolvedWindow, WindowFunction, is_window, resolve_window};

@@ -29,17 +29,7 @@ pub fn resolve_function(name: &str, arguments: &[Argument]) -> Result<Resolved, 
         let function = only_overload(name)?;
         return Ok(Resolved { function, result: left.clone(), arguments: operands });
     }
-    let candidates = matching(overloads(name), arguments);
-    let exact = candidates.iter().find(|candidate| is_exact(candidate, arguments));
-    let chosen = match (exact, candidates.as_slice()) {
-        (Some(exact), _) => Some(*exact),
-        (None, []) => None,
-        (None, _) => match select(candidates, arguments) {
-            Some(chosen) => Some(chosen),
-            None => return Err(not_unique("function", name, arguments)),
-        },
-    };
-    match (chosen, arguments) {
+    match (choose(name, overloads(name), arguments)?, arguments) {
         (Some(chosen), _) => specialize(chosen, arguments),
         (None, [argument]) => {
             let from = if let Argument::Known(ty) = argument { Some(ty) } else { None };
@@ -48,6 +38,34 @@ pub fn resolve_function(name: &str, arguments: &[Argument]) -> Result<Resolved, 
             Ok(Resolved { function, arguments: vec![takes], result })
         }
         (None, _) => Err(not_found("function", name, arguments)),
+    }
+}
+
+/// Finds a function among these overloads: what its arguments are to be cast to, and its result's type.
+pub(super) fn resolve_among(
+    name: &str,
+    all: &[&'static Definition],
+    arguments: &[Argument],
+) -> Result<(&'static Definition, Vec<Type>, Type), ResolveError> {
+    let chosen = choose(name, all, arguments)?.ok_or_else(|| not_found("function", name, arguments))?;
+    let Resolved { arguments, result, .. } = specialize(chosen, arguments)?;
+    Ok((chosen, arguments, result))
+}
+
+fn choose(
+    name: &str,
+    all: &[&'static Definition],
+    arguments: &[Argument],
+) -> Result<Option<&'static Definition>, ResolveError> {
+    let candidates = matching(all, arguments);
+    let exact = candidates.iter().find(|candidate| is_exact(candidate, arguments));
+    match (exact, candidates.as_slice()) {
+        (Some(exact), _) => Ok(Some(*exact)),
+        (None, []) => Ok(None),
+        (None, _) => match select(candidates, arguments) {
+            Some(chosen) => Ok(Some(chosen)),
+            None => Err(not_unique("function", name, arguments)),
+        },
     }
 }
 

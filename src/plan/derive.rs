@@ -2,7 +2,7 @@
 //!
 //! A key here is a set of columns on which no two rows agree, nulls agreeing with nulls. Keys are kept minimal, and only a few of them.
 
-use super::{Aggregate, Equality, JoinKind, Rel, RelId, SetOpKind, WindowCall};
+use super::{Aggregate, Equality, Expansion, JoinKind, Rel, RelId, SetOpKind, WindowCall};
 use crate::expr::{Scalar, WindowFunction};
 use crate::value::{Column, Datum, Schema, Type};
 use std::collections::BTreeSet;
@@ -100,6 +100,7 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
             properties
         }
         Rel::Window { input, partition, calls, .. } => window(derive(input, schemas), partition, calls),
+        Rel::Expand { input, expansion } => expand(derive(input, schemas), expansion),
         Rel::Recursive { working, base, step, all } => {
             let nullable = recursive_nullable(working, base, step, schemas);
             let keys = if *all { Vec::new() } else { vec![(0..nullable.len()).collect()] };
@@ -312,6 +313,17 @@ fn window(mut properties: Properties, partition: &[Scalar], calls: &[WindowCall]
         properties.keys = minimal(properties.keys);
     }
     properties.nullable.extend(calls.iter().map(|call| call.function.is_nullable()));
+    properties
+}
+
+fn expand(mut properties: Properties, expansion: &Expansion) -> Properties {
+    let width = properties.nullable.len();
+    let with = |column: usize| {
+        let key = move |key: &Vec<usize>| key.iter().copied().chain([width + column]).collect();
+        properties.keys.iter().map(key).collect::<Vec<Vec<usize>>>()
+    };
+    properties.keys = minimal(expansion.keys().into_iter().flat_map(with).collect());
+    properties.nullable.extend(expansion.columns().iter().map(|column| column.nullable));
     properties
 }
 

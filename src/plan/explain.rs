@@ -3,7 +3,8 @@
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
 use super::{
-    Aggregate, Bound, Equality, Frame, FrameUnits, JoinKind, Rel, RelId, SetOpKind, SortKey, View, WindowCall,
+    Aggregate, Bound, Equality, Frame, FrameUnits, JoinKind, Rel, RelId, SetOpKind, SortKey, TableCall, View,
+    WindowCall,
 };
 use crate::expr::Scalar;
 use crate::value::{Column, Datum, Schema, Type, text};
@@ -194,6 +195,18 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
             details.push(("give", calls.iter().map(|call| window_call(call, &names)).collect()));
             names.extend(calls.iter().map(|call| call.function.name().to_string()));
             ("Window", details, names)
+        }
+        Rel::Expand { expansion, .. } => {
+            let mut names = next();
+            let call =
+                |call: &TableCall| format!("{}({})", call.function.name(), shown(&call.arguments, &names).join(", "));
+            let mut details = vec![("", expansion.calls.iter().map(call).collect())];
+            details.extend(expansion.ordinality.then(|| ("with", vec!["ordinality".into()])));
+            names.extend(expansion.columns().into_iter().map(|column| column.name));
+            if let Some(conditions) = expansion.outer.as_ref().filter(|conditions| !conditions.is_empty()) {
+                details.push(("on", shown(conditions, &names)));
+            }
+            (if expansion.outer.is_some() { "Expand left" } else { "Expand" }, details, names)
         }
     };
     (Node { operator, details, inputs }, names)

@@ -2,6 +2,7 @@
 
 mod derive;
 mod equality;
+mod expand;
 mod explain;
 mod rel;
 pub mod rewrite;
@@ -10,6 +11,7 @@ mod window;
 
 pub use derive::{Properties, derive, is_nullable, products};
 pub use equality::join_key;
+pub use expand::{Expansion, TableCall};
 pub use explain::{Schemas, explain, explain_json};
 pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};
 pub use window::{Bound, Frame, FrameUnits, WindowCall};

@@ -1,6 +1,6 @@
 //! `Rel`: collection operators, by position, with types.
 
-use super::WindowCall;
+use super::{Expansion, WindowCall};
 use crate::expr::{AggregateFunction, Scalar};
 use crate::value::{RelationName, Row, Schema, Type};
 use std::collections::BTreeSet;
@@ -120,6 +120,13 @@ pub enum Rel {
         step: Box<Rel>,
         /// Whether every occurrence counts (`UNION ALL`), rather than the first of SQL-equal rows.
         all: bool,
+    },
+    /// Each row with each of the rows that table functions return for it.
+    Expand {
+        /// From.
+        input: Box<Rel>,
+        /// The functions, over the input's columns.
+        expansion: Expansion,
     },
 }
 
@@ -261,6 +268,10 @@ impl Rel {
                 input.columns().into_iter().chain(results).collect()
             }
             Rel::Recursive { base, .. } => base.columns(),
+            Rel::Expand { input, expansion } => {
+                let added = expansion.columns().into_iter().map(|column| column.ty);
+                input.columns().into_iter().chain(added).collect()
+            }
         }
     }
 
@@ -276,6 +287,7 @@ impl Rel {
             Rel::SetOp { left, .. } => left.width(),
             Rel::Window { input, calls, .. } => input.width() + calls.len(),
             Rel::Recursive { base, .. } => base.width(),
+            Rel::Expand { input, expansion } => input.width() + expansion.width(),
         }
     }
 
@@ -285,7 +297,7 @@ impl Rel {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
-            Rel::TopK { input, .. } | Rel::Window { input, .. } => vec![input],
+            Rel::TopK { input, .. } | Rel::Window { input, .. } | Rel::Expand { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter().collect(),
             Rel::Recursive { base, step, .. } => vec![base, step],
@@ -298,7 +310,7 @@ impl Rel {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
-            Rel::TopK { input, .. } | Rel::Window { input, .. } => vec![input],
+            Rel::TopK { input, .. } | Rel::Window { input, .. } | Rel::Expand { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter_mut().collect(),
             Rel::Recursive { base, step, .. } => vec![base, step],
@@ -328,6 +340,7 @@ impl Rel {
                 let keys = partition.iter_mut().chain(order.iter_mut().map(|key| &mut key.expression));
                 keys.chain(calls.iter_mut().flat_map(WindowCall::scalars_mut)).collect()
             }
+            Rel::Expand { expansion, .. } => expansion.scalars_mut().collect(),
             Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
             Rel::Map { expressions, .. } => expressions.iter_mut().collect(),
             Rel::Join { on, residual, .. } => {

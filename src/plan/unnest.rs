@@ -127,6 +127,10 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
             let input = Box::new(without_leaf(input, leaf, width)?);
             Some(Rel::Window { input, partition: partition.clone(), order: order.clone(), calls: calls.clone() })
         }
+        Rel::Expand { input, expansion } if !expansion.is_fallible() => {
+            let input = Box::new(without_leaf(input, leaf, width)?);
+            Some(Rel::Expand { input, expansion: expansion.clone() })
+        }
         Rel::SetOp { kind, all, left, right } => {
             let left = Box::new(without_leaf(left, leaf, width)?);
             let right = Box::new(without_leaf(right, leaf, width)?);

@@ -137,9 +137,9 @@ pub fn compile_expression(text: &str, columns: &[Column], catalog: &Catalog) -> 
     let bound = || -> Bound<Scalar> {
         let expr = parse::parse_expression(text)?;
         let scope = Scope {
-            tables: vec![ScopeTable { name: String::new(), schema: None, key: None, absent: false }],
+            tables: vec![ScopeTable { name: String::new(), schema: None, key: None, absent: false, scalar: false }],
             columns: columns.iter().enumerate().map(scope_column).collect(),
-            outer: None,
+            ..Scope::default()
         };
         let mut binder = Binder::new(catalog, &scope, Clause::Where, columns.len());
         let (scalar, _) = binder.bind(&expr)?.settled()?;

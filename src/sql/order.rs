@@ -52,7 +52,7 @@ impl Names {
 
     fn factor(&mut self, factor: &TableFactor) {
         match factor {
-            TableFactor::Table { name, .. } => {
+            TableFactor::Table { name, args: None, .. } => {
                 let Ok(found) = relation(name) else { return };
                 if name.0.len() > 1 || !self.hidden.contains(&found.name) {
                     self.found.entry(found).or_insert_with(|| name.span());

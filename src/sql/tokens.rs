@@ -12,6 +12,7 @@ pub(super) fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
         .map_err(|TokenizerError { message, location }| Fault::syntax(message).at(point(location)))?;
     let mut tokens = literals(tokens)?;
     trim_sides(&mut tokens);
+    rows_from(&mut tokens);
     interval_literals(&symmetric(tokens))
 }
 
@@ -34,6 +35,25 @@ fn literals(spaced: Vec<TokenWithSpan>) -> Bound<Vec<TokenWithSpan>> {
         newline = false;
     }
     Ok(tokens)
+}
+
+/// What functions stand in whose rows stand side by side.
+pub(super) const ROWS_FROM: &str = "rows\0from";
+
+/// `ROWS FROM (f(a), g(b))` becomes `"rows from"(f(a), g(b))`: the parser does not know it.
+fn rows_from(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
+    for place in (2..tokens.len()).rev() {
+        if is(&tokens[place - 2], Keyword::ROWS)
+            && is(&tokens[place - 1], Keyword::FROM)
+            && tokens[place].token == Token::LParen
+        {
+            let from = tokens.remove(place - 1);
+            let rows = &mut tokens[place - 2];
+            rows.token = Token::make_word(ROWS_FROM, Some('"'));
+            rows.span = rows.span.union(&from.span);
+        }
+    }
 }
 
 /// What the lower end of `BETWEEN SYMMETRIC` is called with: no name that anybody could write.

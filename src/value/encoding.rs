@@ -5,6 +5,10 @@
 //! (`key.rs`): fixed-width integers are big-endian with the sign bit flipped, strings end with a zero byte, and null has the
 //! greatest tag. Columns with a tag `*_KEY` occur in keys only: they can be skipped but not decoded.
 
+mod parts;
+
+pub use parts::{Members, Name, Parts, Value, Values, elements, parts};
+
 use super::json::Json;
 use super::numeric::Numeric;
 use super::{Array, Datum, EnumLabel, EnumType, Interval, Type};
@@ -236,6 +240,11 @@ fn encode_enum(v: &EnumLabel, out: &mut Vec<u8>) {
 pub(super) fn enum_label(order: u32, label: &str, out: &mut Vec<u8>) {
     fixed(ENUM, order.to_be_bytes(), out);
     terminated(label.as_bytes(), out);
+}
+
+/// Appends a text.
+pub fn encode_text(text: &str, out: &mut Vec<u8>) {
+    string(TEXT, text.as_bytes(), out);
 }
 
 /// A tag and a string without zero bytes.

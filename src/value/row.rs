@@ -263,6 +263,16 @@ impl RowBuilder {
         key::encode(value, &mut self.bytes);
     }
 
+    /// What has been appended.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets what has been appended.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
     /// The row; the builder is empty again.
     #[inline]
     pub fn finish(&mut self) -> Row {

@@ -7,6 +7,7 @@ mod random_queries;
 mod recursion;
 mod refusals;
 mod robust;
+mod row_errors;
 mod script;
 mod semantics;
 mod tpch;

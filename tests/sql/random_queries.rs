@@ -178,8 +178,32 @@ impl Generator {
             let query = self.query(&kinds, visible, depth - 1);
             return (format!("{keyword}({query}) {alias}(c, d)"), columns(&[("c", kinds[0]), ("d", kinds[1])]));
         }
+        if self.random.chance(12) {
+            let (call, offers) = self.call(names);
+            return (
+                format!("{call} {alias}({})", offers.iter().map(|o| o.0).collect::<Vec<_>>().join(", ")),
+                columns(&offers),
+            );
+        }
         let table = *self.random.pick(&["r", "s", "u"]);
         (format!("{table} {alias}"), columns(&[("id", Int), ("a", Int), ("b", Int), ("t", Text), ("n", Num)]))
+    }
+
+    /// A function that returns rows, over columns that may be read, and what it returns.
+    fn call(&mut self, names: &[Name]) -> (String, Vec<(&'static str, Kind)>) {
+        let (int, text) = (self.value(Int, names, 0), self.value(Text, names, 0));
+        match self.random.below(4) {
+            0 => (format!("generate_series(0, least({int}, 3))"), vec![("a", Int)]),
+            1 => {
+                let other = self.value(Int, names, 0);
+                (format!("unnest(ARRAY[{int}, {other}, NULL], ARRAY[{text}])"), vec![("a", Int), ("t", Text)])
+            }
+            2 => (format!("unnest(array_remove(ARRAY[{int}, 2], 1))"), vec![("a", Int)]),
+            _ => {
+                let call = format!("ROWS FROM (generate_series(1, 2), string_to_table({text}, 'p'))");
+                (call, vec![("a", Int), ("t", Text)])
+            }
+        }
     }
 
     /// A FROM list and the columns it offers; `names` are those of outer queries.
@@ -189,7 +213,8 @@ impl Generator {
         for _ in 0..more {
             let kind = *self.random.pick(&["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", ","]);
             let lateral = matches!(kind, "JOIN" | "LEFT JOIN" | ",");
-            let (right, columns) = self.factor(&own, depth, lateral);
+            let readable = if lateral { own.clone() } else { Vec::new() };
+            let (right, columns) = self.factor(&readable, depth, lateral);
             let before = own.clone();
             own.extend(columns.iter().cloned());
             text = match kind {

@@ -5,7 +5,7 @@
 
 use crate::support::feed::{Rows, add, difference};
 use crate::support::postgres::{Database, Postgres};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +110,7 @@ impl Script {
         (ours != theirs).then(|| format!("{}: {} has columns\n  {theirs:?}, ours\n  {ours:?}", self.name, view.name))
     }
 
-    /// The first moment and view that differ. Each section's changes are one tick.
+    /// The first moment and view that differ.
     fn run(&self, workers: usize, tables: &[Table], views: &[View], moments: &[Moment]) -> Option<String> {
         let mut river = River::start(&self.name, workers, tables, views);
         for (index, (tick, moment)) in ticks(tables.len(), moments).into_iter().zip(moments).enumerate() {
@@ -127,6 +127,34 @@ impl Script {
             }
         }
         None
+    }
+
+    /// The codes and messages of every view's errors, after every section.
+    pub fn errors(&self, rewritten: bool) -> Vec<Vec<BTreeSet<(String, String)>>> {
+        let database = Postgres::shared().create_unicode_database();
+        database.execute(&self.given);
+        let tables = tables(&database);
+        let file = SqlFile { path: self.name.clone(), text: self.views.clone() };
+        let mut views = compile(&[file], &catalog(&tables)).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        if rewritten {
+            rewrite::optimize(&mut views);
+        }
+        let mut moments = vec![Moment::of(&database, &tables, &[])];
+        for change in &self.changes {
+            database.execute(change);
+            moments.push(Moment::of(&database, &tables, &[]));
+        }
+        let text = |row: &Row, column| match row.column(column) {
+            Datum::Text(text) => text.to_string(),
+            other => panic!("an error is text, not {other:?}"),
+        };
+        let mut river = River::start(&self.name, 1, &tables, &views);
+        let after = ticks(tables.len(), &moments).into_iter().map(|tick| {
+            river.send(tick);
+            let errors = views.iter().map(|view| river.content(&errors_of(&view.name)));
+            errors.map(|rows| rows.iter().map(|(row, _)| (text(row, 0), text(row, 1))).collect()).collect()
+        });
+        after.collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod accumulate;
 pub mod distinct;
+pub mod expand;
 pub mod export;
 pub mod fold;
 pub mod frame;

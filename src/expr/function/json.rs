@@ -15,6 +15,8 @@ mod text;
 pub(super) use change::FUNCTIONS as CHANGES;
 pub(super) use text::FUNCTIONS as TEXTS;
 
+pub(in crate::expr) use raw::{JsonParts, json_parts, json_text};
+
 type Result<X> = std::result::Result<X, EvalError>;
 
 pub(super) static FUNCTIONS: &[Definition] = &[

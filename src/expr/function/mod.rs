@@ -30,8 +30,9 @@ mod zone;
 
 pub(super) use argument::{Argument, IntoDatum};
 pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, call_as_cast, cast_function};
-pub(super) use json::{key_name, to_jsonb};
+pub(super) use json::{JsonParts, json_parts, json_text, key_name, to_jsonb};
 pub(super) use kind::Kind;
+pub(super) use regexp::{all_matches, pieces};
 pub(super) use time::divide_interval;
 
 use super::EvalError;
@@ -67,6 +68,21 @@ impl Definition {
         body: Body,
     ) -> Definition {
         Definition { name, arguments, variadic: false, result, strict: true, fallible, body }
+    }
+
+    /// The name and the types of a function that returns rows, which has no single value.
+    pub(super) const fn of_rows(
+        name: &'static str,
+        arguments: &'static [Kind],
+        result: Kind,
+        fallible: bool,
+    ) -> Definition {
+        Definition::new(name, arguments, result, fallible, |_, _| Err(EvalError::mistyped()))
+    }
+
+    /// Whether it may give an error.
+    pub(super) fn is_fallible(&self) -> bool {
+        self.fallible
     }
 
     const fn sees_nulls(mut self) -> Definition {

@@ -2,7 +2,7 @@
 
 use super::Kind::*;
 use super::pattern::{Expression, Match, to_parts, to_regular};
-use super::{Definition, lift, partial};
+use super::{Definition, IntoDatum, lift, partial};
 use crate::expr::EvalError;
 use crate::value::{Array as List, Datum, Type};
 use std::rc::Rc;
@@ -213,14 +213,28 @@ fn texts<'a>(items: impl Iterator<Item = Option<&'a str>>) -> List {
 
 /// The groups of the first match, or the whole of it if there are no groups.
 fn first_match(s: &str, pattern: &str, flags: &str) -> Result<Option<List>> {
-    let found = Expression::of(pattern, flags)?.find(s, 0)?;
-    Ok(found.map(|found| {
-        let groups = usize::from(found.groups() > 0)..=found.groups();
-        texts(groups.map(|number| found.group(number).map(|(start, end)| &s[start..end])))
-    }))
+    Ok(Expression::of(pattern, flags)?.find(s, 0)?.map(|found| groups(s, &found)))
+}
+
+/// The groups of the first match, or with flag `g` of every one.
+pub(in crate::expr) fn all_matches(s: &str, pattern: &str, flags: &str) -> Result<Vec<Datum>> {
+    let expression = Expression::of(pattern, flags)?;
+    let limit = if flags.contains('g') { usize::MAX } else { 1 };
+    expression.find_all(s, 0).take(limit).map(|found| Ok(groups(s, &found?).into_datum())).collect()
+}
+
+/// What the groups matched, or the whole if there are none.
+fn groups(s: &str, found: &Match) -> List {
+    let groups = usize::from(found.groups() > 0)..=found.groups();
+    texts(groups.map(|number| found.group(number).map(|(start, end)| &s[start..end])))
 }
 
 fn split(s: &str, pattern: &str, flags: &str) -> Result<List> {
+    Ok(texts(pieces(s, pattern, flags)?.into_iter().map(Some)))
+}
+
+/// The parts between matches.
+pub(in crate::expr) fn pieces<'s>(s: &'s str, pattern: &str, flags: &str) -> Result<Vec<&'s str>> {
     let expression = Expression::of(pattern, flags)?;
     let (mut parts, mut end) = (Vec::new(), 0);
     for found in expression.find_all(s, 0) {
@@ -229,11 +243,11 @@ fn split(s: &str, pattern: &str, flags: &str) -> Result<List> {
         if found.start() == found.end() && (found.start() == end || found.end() == s.len()) {
             continue;
         }
-        parts.push(Some(&s[end..found.start()]));
+        parts.push(&s[end..found.start()]);
         end = found.end();
     }
-    parts.push(Some(&s[end..]));
-    Ok(texts(parts.into_iter()))
+    parts.push(&s[end..]);
+    Ok(parts)
 }
 
 /// The first group of the first match, or the whole of it.

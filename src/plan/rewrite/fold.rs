@@ -27,6 +27,9 @@ pub(super) fn fold(rel: &mut Rel) {
         Rel::TopK { input, limit: Some(0), .. } => {
             *rel = Rel::Constant { rows: Vec::new(), columns: input.columns() };
         }
+        Rel::Expand { expansion, .. } => {
+            expansion.outer.as_mut().map(decided);
+        }
         Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } | Rel::Recursive { .. } => {}
     }
 }

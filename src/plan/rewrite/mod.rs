@@ -3,6 +3,7 @@
 //! What must hold: the rows are the same, and no rewrite evaluates a fallible expression on a row for which the original would not.
 //! A rewrite may evaluate fewer, so that an error vanishes together with the row that nobody reads.
 
+mod expand;
 mod filter;
 mod fold;
 mod fuse;

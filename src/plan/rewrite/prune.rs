@@ -1,11 +1,12 @@
 //! Drops columns that nobody reads, down to the inputs, and reports which of an input's columns are read.
 
+use super::expand;
 use crate::expr::Scalar;
 use crate::plan::{Aggregate, Rel, RelId, View, WindowCall};
 use crate::value::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
-type Columns = BTreeSet<usize>;
+pub(super) type Columns = BTreeSet<usize>;
 
 /// The columns of every relation that the views read. A column that is not among them may hold anything, for instance null.
 pub fn reads<'a>(views: impl IntoIterator<Item = &'a View>) -> BTreeMap<RelId, BTreeSet<usize>> {
@@ -60,6 +61,7 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         Rel::Recursive { base, step, .. } => return vec![all(base), all(step)],
         // Any column may decide which of several level rows is among the first.
         Rel::TopK { input, .. } => below = all(input),
+        Rel::Expand { input, expansion } => below = expand::needed_below(input, expansion, needed),
         Rel::Window { input, partition, order, calls } => {
             let width = input.width();
             below = needed.range(..width).copied().collect();
@@ -154,6 +156,12 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
             let input = Box::new(prune(*input, &next()));
             select(Rel::TopK { input, group, order, offset, limit, ties }, needed.iter().copied())
         }
+        Rel::Expand { input, expansion } => {
+            let kept = next();
+            let (expansion, place) = expand::narrowed(expansion, input.width(), &kept);
+            let input = Box::new(prune(*input, &kept));
+            select(Rel::Expand { input, expansion }, needed.iter().map(|&column| place(column)))
+        }
         Rel::Window { input, partition, order, calls } => {
             let (width, kept) = (input.width(), next());
             let calls: Vec<WindowCall> = read_of(&calls, width, needed).cloned().collect();
@@ -187,7 +195,7 @@ fn reduce(input: Rel, mut group: Vec<Scalar>, aggregates: Vec<Aggregate>, needed
 }
 
 /// The column's place among those kept.
-fn rank(kept: &Columns, column: usize) -> usize {
+pub(super) fn rank(kept: &Columns, column: usize) -> usize {
     kept.range(..column).count()
 }
 

@@ -9,7 +9,10 @@ use super::scope::Scope;
 use super::subquery::{Applied, Queries};
 use super::types;
 use super::window::Windows;
-use crate::expr::{CastContext, Scalar, is_aggregate, is_window, resolve_function, resolve_operator};
+use crate::expr::{
+    CastContext, Scalar, is_aggregate, is_table_function, is_window, resolve_function, resolve_operator,
+};
+use crate::plan::TableCall;
 use crate::sql::catalog::Catalog;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
@@ -44,6 +47,8 @@ pub(in crate::sql) enum Clause {
     Rows,
     Range,
     Groups,
+    /// An argument of a function in FROM.
+    From,
 }
 
 impl Clause {
@@ -61,6 +66,7 @@ impl Clause {
             Clause::Rows => Some("aggregate functions are not allowed in window ROWS"),
             Clause::Range => Some("aggregate functions are not allowed in window RANGE"),
             Clause::Groups => Some("aggregate functions are not allowed in window GROUPS"),
+            Clause::From => Some("aggregate functions are not allowed in functions in FROM"),
         }
     }
 
@@ -80,6 +86,7 @@ impl Clause {
             Clause::Limit => "window functions are not allowed in LIMIT",
             Clause::Offset => "window functions are not allowed in OFFSET",
             Clause::Window => "window function calls cannot be nested",
+            Clause::From => "window functions are not allowed in functions in FROM",
             Clause::WindowDefinition | Clause::Rows | Clause::Range | Clause::Groups => {
                 "window functions are not allowed in window definitions"
             }
@@ -103,13 +110,31 @@ pub(in crate::sql) struct Binder<'a> {
     pub(super) named_windows: &'a [NamedWindowDefinition],
     /// The window calls met so far.
     pub(in crate::sql) windows: Windows,
+    /// The calls met so far of functions that return rows.
+    pub(in crate::sql) calls: Vec<TableCall>,
+    /// What an expression is part of that may not evaluate it, where no such call may stand.
+    pub(super) conditional: Option<&'static str>,
     depth: usize,
 }
 
 impl<'a> Binder<'a> {
     pub(in crate::sql) fn new(catalog: &'a Catalog, scope: &'a Scope, clause: Clause, width: usize) -> Binder<'a> {
         let (aggregates, applied, windows) = (Aggregates::new(width), Vec::new(), Windows::default());
-        Binder { catalog, scope, clause, aggregates, queries: None, applied, named_windows: &[], windows, depth: 0 }
+        let (queries, named_windows, calls, conditional) = (None, &[][..], Vec::new(), None);
+        let depth = 0;
+        Binder {
+            catalog,
+            scope,
+            clause,
+            aggregates,
+            queries,
+            applied,
+            named_windows,
+            windows,
+            calls,
+            conditional,
+            depth,
+        }
     }
 
     /// The binder, with somebody who lowers subqueries.
@@ -304,6 +329,13 @@ impl<'a> Binder<'a> {
     }
 
     fn case(&mut self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Bound<Operand> {
+        let around = self.conditional.replace("CASE");
+        let case = self.case_of(operand, conditions, otherwise);
+        self.conditional = around;
+        case
+    }
+
+    fn case_of(&mut self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Bound<Operand> {
         let operand = operand.map(|operand| self.bind(operand)).transpose()?;
         // The operand of a simple CASE is compared as what it is: an open literal is text.
         let operand = match operand {
@@ -360,27 +392,20 @@ impl<'a> Binder<'a> {
             let message = format!("FILTER specified, but {name} is not an aggregate function");
             return Err(Fault::new("42809", message).within(&function.name));
         }
-        let operands = match &function.args {
-            FunctionArguments::None => Vec::new(),
-            FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
-                match self.named(&name, &list.args)? {
-                    Some(operands) => operands,
-                    None => self.arguments(&name, &list.args)?,
-                }
-            }
-            FunctionArguments::List(list) => {
-                let what = if list.duplicate_treatment.is_some() { "DISTINCT" } else { "ORDER BY" };
-                let message = format!("{what} specified, but {name} is not an aggregate function");
-                return Err(Fault::new("42809", message).within(&function.name));
-            }
-            FunctionArguments::Subquery(_) => {
-                return Err(Fault::unsupported("a subquery as the argument of a function is").within(&function.name));
-            }
-        };
+        let around = self.conditional;
+        self.conditional = if name == "coalesce" { Some("COALESCE") } else { around };
+        let operands = self.function_arguments(&name, function);
+        self.conditional = around;
+        let operands = operands?;
         if function.over.is_some() {
-            call_function(&name, operands)?;
+            if !is_table_function(&name) {
+                call_function(&name, operands)?;
+            }
             let message = format!("OVER specified, but {name} is not a window function nor an aggregate function");
             return Err(Fault::new("42809", message).within(&function.name));
+        }
+        if is_table_function(&name) {
+            return self.returning(&name, operands).map_err(|fault| fault.within(&function.name));
         }
         if name == "coalesce" && !operands.is_empty() {
             let (scalars, ty) = unified("COALESCE", operands)?;
@@ -391,6 +416,26 @@ impl<'a> Binder<'a> {
                 Ok(Operand::new(row.clone()))
             }
             (name, _) => call_function(surest(name, &operands), operands),
+        }
+    }
+
+    fn function_arguments(&mut self, name: &str, function: &Function) -> Bound<Vec<Operand>> {
+        match &function.args {
+            FunctionArguments::None => Ok(Vec::new()),
+            FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+                match self.named(name, &list.args)? {
+                    Some(operands) => Ok(operands),
+                    None => self.arguments(name, &list.args),
+                }
+            }
+            FunctionArguments::List(list) => {
+                let what = if list.duplicate_treatment.is_some() { "DISTINCT" } else { "ORDER BY" };
+                let message = format!("{what} specified, but {name} is not an aggregate function");
+                Err(Fault::new("42809", message).within(&function.name))
+            }
+            FunctionArguments::Subquery(_) => {
+                Err(Fault::unsupported("a subquery as the argument of a function is").within(&function.name))
+            }
         }
     }
 
@@ -469,7 +514,7 @@ fn is_comparison(op: &BinaryOperator) -> bool {
 }
 
 /// An argument that is a plain expression.
-pub(super) fn plain_argument(argument: &FunctionArg) -> Bound<&Expr> {
+pub(in crate::sql) fn plain_argument(argument: &FunctionArg) -> Bound<&Expr> {
     match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
         FunctionArg::Unnamed(_) => Err(Fault::unsupported("* as an argument is").within(argument)),

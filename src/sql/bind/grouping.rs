@@ -8,6 +8,7 @@ use super::expression::{Binder, Clause, plain_argument};
 use super::operand::Operand;
 use super::scope::Scope;
 use super::subquery::applied;
+use super::table::returned;
 use super::window::windowed;
 use crate::expr::Scalar;
 use crate::sql::error::{Bound, Fault};
@@ -123,7 +124,7 @@ impl Grouping<'_> {
             return;
         }
         if let Scalar::Column(column, _) = scalar {
-            if applied(*column).or(windowed(*column)).is_none() {
+            if applied(*column).or(windowed(*column)).or(returned(*column)).is_none() {
                 *column = self.group.expressions.len() + (*column - self.aggregates.width);
             }
             return;
@@ -147,6 +148,10 @@ impl Binder<'_> {
         let mut inner = Binder::new(self.catalog, self.scope, Clause::GroupBy, 0);
         let exprs = list.args.iter().map(plain_argument).collect::<Bound<Vec<_>>>()?;
         let scalars = inner.bind_all(exprs)?.into_iter().map(|operand| Ok(operand.settled()?.0));
+        if !inner.calls.is_empty() {
+            let message = "aggregate function calls cannot contain set-returning function calls";
+            return Err(Fault::new("0A000", message).within(&function.name));
+        }
         inner.aggregates.seen.into_iter().for_each(|(column, span)| self.aggregates.saw(column, span));
         Ok(self.aggregates.add(Call::Grouping(scalars.collect::<Bound<_>>()?), Type::Int4))
     }

@@ -6,23 +6,13 @@ use crate::sql::error::Fault;
 const AGGREGATES: &[&str] = &["xmlagg", "range_agg", "range_intersect_agg"];
 
 const OF_ROWS: &[&str] = &[
-    "unnest",
-    "generate_series",
-    "generate_subscripts",
-    "regexp_matches",
-    "regexp_split_to_table",
-    "string_to_table",
-    "json_each",
-    "jsonb_each",
-    "json_each_text",
-    "jsonb_each_text",
-    "json_array_elements",
-    "jsonb_array_elements",
-    "json_array_elements_text",
-    "jsonb_array_elements_text",
-    "json_object_keys",
-    "jsonb_object_keys",
     "jsonb_path_query",
+    "json_to_record",
+    "json_to_recordset",
+    "json_populate_record",
+    "jsonb_populate_record",
+    "json_populate_recordset",
+    "jsonb_populate_recordset",
 ];
 
 const VOLATILE: &[&str] = &["random", "gen_random_uuid", "nextval", "currval", "setseed", "pg_sleep", "txid_current"];

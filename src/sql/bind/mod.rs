@@ -15,5 +15,6 @@ pub(super) mod sort;
 pub(super) mod subquery;
 mod subscript;
 mod syntax;
+pub(super) mod table;
 pub(super) mod types;
 pub(super) mod window;

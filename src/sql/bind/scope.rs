@@ -46,6 +46,8 @@ pub(in crate::sql) struct ScopeTable {
     pub(in crate::sql) key: Option<Vec<usize>>,
     /// Whether an outer join may leave it without a row.
     pub(in crate::sql) absent: bool,
+    /// Whether a row of it is its first column: the value of a function that returns values.
+    pub(in crate::sql) scalar: bool,
 }
 
 /// What a FROM list offers.
@@ -55,6 +57,8 @@ pub(in crate::sql) struct Scope {
     pub(in crate::sql) columns: Vec<ScopeColumn>,
     /// What the queries around this one offer.
     pub(in crate::sql) outer: Option<Rc<Outer>>,
+    /// How many of the first tables stand beside the join that is read, for LATERAL alone.
+    pub(in crate::sql) beside: usize,
 }
 
 /// The scope of the query around a subquery, and which of its columns the subquery read.
@@ -199,11 +203,28 @@ impl Scope {
             (Some(column), None) => Ok(column),
             (Some(_), Some(_)) => Err(self.ambiguous(&name).at(ident.span)),
             (None, _) => {
+                if let Some(column) = self.scalar(&name) {
+                    return Ok(column);
+                }
                 let fault = Fault::new("42703", format!("column \"{name}\" does not exist")).at(ident.span);
                 let known = self.columns.iter().map(|column| column.name.as_str());
                 Err(fault.suggest(&name, known))
             }
         }
+    }
+
+    /// The value of the function that goes by that name.
+    fn scalar(&self, name: &str) -> Option<&ScopeColumn> {
+        let table = self.tables.iter().position(|table| table.scalar && table.name == name)?;
+        self.columns.iter().find(|column| column.table == Some(table))
+    }
+
+    /// The scope without the unqualified names of tables that stand beside.
+    pub(in crate::sql) fn without_beside(mut self) -> Scope {
+        let beside = self.beside;
+        let aside = |column: &&mut ScopeColumn| column.table.is_some_and(|table| table < beside);
+        self.columns.iter_mut().filter(aside).for_each(|column| column.merged = true);
+        self
     }
 
     fn ambiguous(&self, name: &str) -> Fault {

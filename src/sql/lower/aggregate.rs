@@ -4,18 +4,20 @@ use super::Lowerer;
 use super::grouping;
 use super::select::{Input, Item, ItemValue};
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, Equality, JoinKind, Rel, unnest};
+use crate::plan::{Aggregate, Equality, JoinKind, Rel, TableCall, unnest};
 use crate::sql::bind::aggregate::Aggregates;
 use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::grouping::{Group, Grouping};
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::Scope;
-use crate::sql::bind::subquery::{Applied, place_applied};
+use crate::sql::bind::subquery::{Applied, place_applied, reads_applied};
+use crate::sql::bind::table::{calls_read, reads_returned};
 use crate::sql::bind::window::{Windows, reads_windowed};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
 use sqlparser::ast::{Expr, Select, Value};
+use std::collections::BTreeSet;
 
 impl Lowerer<'_> {
     /// The select list's values, and the relation they are computed over: the input, or its groups.
@@ -40,31 +42,45 @@ impl Lowerer<'_> {
         let mut of_having = std::mem::take(&mut binder.applied);
         let mut aggregates = std::mem::replace(&mut binder.aggregates, Aggregates::new(width));
         let mut windows = std::mem::take(&mut binder.windows);
+        let mut calls = std::mem::take(&mut binder.calls);
         if group_by.is_empty() && having.is_none() && aggregates.is_empty() {
-            return self.computed(rel, values, subqueries, windows).map_err(|fault| fault.within(select));
+            let calls = calls.into_iter().enumerate().collect();
+            return self.computed(rel, values, subqueries, windows, calls).map_err(|fault| fault.within(select));
         }
 
         if !aggregates.is_empty() {
             self.refuse_aggregates(&rel).map_err(|fault| fault.within(select))?;
         }
         let mut below = std::mem::take(&mut aggregates.applied);
-        let group = self.group(group_by, items, &scope, width, &mut below)?;
+        let group = self.group(group_by, items, &scope, width, &mut below, &mut calls)?;
+        let grouped_by = calls_read(&group.expressions, &calls, &|_| false);
+        let list = values.iter().filter_map(Operand::typed);
+        let above = calls_read(list, &calls, &|scalar| group.place(scalar).is_some());
+        let chosen = |numbers: BTreeSet<usize>| -> Vec<(usize, TableCall)> {
+            numbers.into_iter().map(|number| (number, calls[number].clone())).collect()
+        };
+        let (grouped_by, mut above) = (chosen(grouped_by), chosen(above));
         let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;
         let mut over = Grouping { scope: &scope, group, aggregates };
         over.check_calls()?;
-        for scalar in values.iter().filter_map(Operand::typed).chain(&having).chain(windows.scalars()) {
+        let arguments = above.iter().flat_map(|(_, call)| &call.arguments);
+        let list = values.iter().filter_map(Operand::typed).chain(arguments);
+        for scalar in list.chain(&having).chain(windows.scalars()) {
             over.admit(scalar)?;
         }
         for scalar in subqueries.iter().chain(&of_having).flat_map(Applied::outside) {
             over.admit_outside(scalar)?;
         }
-        for scalar in values.iter_mut().filter_map(typed_mut).chain(&mut having).chain(windows.scalars_mut()) {
+        let arguments = above.iter_mut().flat_map(|(_, call)| &mut call.arguments);
+        let list = values.iter_mut().filter_map(typed_mut).chain(arguments);
+        for scalar in list.chain(&mut having).chain(windows.scalars_mut()) {
             over.over_groups(scalar);
         }
         for scalar in subqueries.iter_mut().chain(&mut of_having).flat_map(Applied::outside_mut) {
             over.over_groups(scalar);
         }
-        let (group, calls) = over.into_parts();
+        let (mut group, calls) = over.into_parts();
+        let rel = self.with_calls(rel, &mut group.expressions.iter_mut().collect::<Vec<_>>(), grouped_by);
         let sets = grouping::grouping_sets(group_by)?;
         let mut parts = group.sets.iter().zip(&sets).map(|(set, written)| {
             let reduce = |group, aggregates| self.reduced(rel.clone(), group, aggregates, written.is_empty());
@@ -77,7 +93,7 @@ impl Lowerer<'_> {
         if let Some(having) = having {
             rel = self.restricted(rel, having, of_having)?;
         }
-        self.computed(rel, values, subqueries, windows).map_err(|fault| fault.within(select))
+        self.computed(rel, values, subqueries, windows, above).map_err(|fault| fault.within(select))
     }
 
     /// The select list's values, those of subqueries and window functions among them.
@@ -87,17 +103,25 @@ impl Lowerer<'_> {
         mut values: Vec<Operand>,
         subqueries: Vec<Applied>,
         mut windows: Windows,
+        mut calls: Vec<(usize, TableCall)>,
     ) -> Bound<(Rel, Vec<Operand>)> {
         let width = rel.width();
         if subqueries.iter().flat_map(Applied::outside).any(reads_windowed) {
             return Err(Fault::unsupported("a window function compared with a subquery is")
                 .hint("Compute it in a subquery in FROM."));
         }
-        for scalar in values.iter_mut().filter_map(typed_mut).chain(windows.scalars_mut()) {
+        if subqueries.iter().flat_map(Applied::outside).any(reads_returned) {
+            return Err(Fault::unsupported("a function that returns rows compared with a subquery is")
+                .hint("Call it in a subquery in FROM."));
+        }
+        let arguments = calls.iter_mut().flat_map(|(_, call)| &mut call.arguments);
+        let mut all: Vec<&mut Scalar> = values.iter_mut().filter_map(typed_mut).chain(arguments).collect();
+        for scalar in all.iter_mut().map(|scalar| &mut **scalar).chain(windows.scalars_mut()) {
             place_applied(scalar, &|place| width + place);
         }
         let rel = self.with_values(rel, subqueries)?;
-        let rel = self.with_windows(rel, values.iter_mut().filter_map(typed_mut).collect(), windows);
+        let rel = self.with_windows(rel, all, windows);
+        let rel = self.with_calls(rel, &mut values.iter_mut().filter_map(typed_mut).collect::<Vec<_>>(), calls);
         Ok((rel, values))
     }
 
@@ -152,6 +176,7 @@ impl Lowerer<'_> {
         scope: &Scope,
         width: usize,
         subqueries: &mut Vec<Applied>,
+        calls: &mut Vec<TableCall>,
     ) -> Bound<Group> {
         let outer = self.outer().map_or_else(Vec::new, |outer| outer.types.clone());
         let mut group = Group { expressions: unnest::columns(&outer, 0), sets: Vec::new() };
@@ -163,7 +188,7 @@ impl Lowerer<'_> {
                 let place = match bound.iter().find(|(known, _)| std::ptr::eq(*known, expr)) {
                     Some((_, place)) => *place,
                     None => {
-                        let scalar = self.group_item(expr, items, scope, width, subqueries)?;
+                        let scalar = self.group_item(expr, items, scope, width, subqueries, calls)?;
                         let known = group.expressions.iter().position(|known| *known == scalar);
                         known.unwrap_or_else(|| {
                             group.expressions.push(scalar);
@@ -189,9 +214,11 @@ impl Lowerer<'_> {
         scope: &Scope,
         width: usize,
         subqueries: &mut Vec<Applied>,
+        calls: &mut Vec<TableCall>,
     ) -> Bound<Scalar> {
         let mut binder = Binder::new(self.catalog, scope, Clause::GroupBy, width).with_queries(self);
         binder.applied = std::mem::take(subqueries);
+        binder.calls = std::mem::take(calls);
         let value = match expr {
             Expr::Value(value) => match &value.value {
                 Value::Number(digits, _) => {
@@ -210,9 +237,14 @@ impl Lowerer<'_> {
             },
             expr => binder.bind(expr),
         };
-        *subqueries = binder.applied;
+        (*subqueries, *calls) = (binder.applied, binder.calls);
         let settled = value.and_then(Operand::settled).and_then(|(scalar, _)| groupable(&scalar.ty()).map(|()| scalar));
-        settled.map_err(|fault| fault.within(expr))
+        let settled = settled.map_err(|fault| fault.within(expr))?;
+        let called = calls_read([&settled], calls, &|_| false);
+        match called.iter().flat_map(|call| &calls[*call].arguments).any(reads_applied) {
+            true => Err(Fault::unsupported("a function of a subquery's rows in GROUP BY is").within(expr)),
+            false => Ok(settled),
+        }
     }
 }
 

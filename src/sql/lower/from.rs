@@ -3,6 +3,7 @@
 use super::join::{Side, operator};
 use super::query::names;
 use super::select::Input;
+use super::table::Functions;
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::plan::{Equality, Rel, unnest};
 use crate::sql::bind::name::{self, fold, parts, relation};
@@ -10,7 +11,7 @@ use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
 use crate::sql::bind::subquery::Subquery;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{RelationName, Schema};
-use sqlparser::ast::{ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{JoinConstraint, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
 impl Lowerer<'_> {
@@ -21,10 +22,11 @@ impl Lowerer<'_> {
             whole = Some(match whole {
                 None => self.tables(tables)?,
                 Some(left) if is_lateral(&tables.relation) => self.lateral_tables(left, tables)?,
-                Some(left) => {
-                    let right = self.tables(tables)?;
-                    self.crossed(left, right).map_err(|fault| fault.within(tables))?
-                }
+                Some(left) => match self.tables(tables) {
+                    Ok(right) => self.crossed(left, right).map_err(|fault| fault.within(tables))?,
+                    Err(fault) if may_read_beside(&fault, tables) => self.lateral_tables(left, tables)?,
+                    Err(fault) => return Err(fault),
+                },
             });
         }
         Ok(whole)
@@ -37,14 +39,30 @@ impl Lowerer<'_> {
 
     /// `left, LATERAL (…) JOIN …`: what follows joins with `left` and the subquery's rows together.
     fn lateral_tables(&mut self, left: Input, tables: &TableWithJoins) -> Bound<Input> {
-        let (left, right, keys) = self.right_factor(left, &tables.relation)?;
-        let first = self.combined(Side::Inner, left, right, keys, None).map_err(|fault| fault.within(tables))?;
-        tables.joins.iter().try_fold(first, |left, join| match operator(&join.join_operator) {
+        let beside = left.scope.tables.len();
+        let mut joined = self.beside(left, &tables.relation).map_err(|fault| fault.within(&tables.relation))?;
+        joined.scope.beside = beside;
+        let mut joined = tables.joins.iter().try_fold(joined, |left, join| match operator(&join.join_operator) {
             Ok((Side::Right | Side::Full, _)) => {
                 Err(Fault::unsupported("a RIGHT or FULL JOIN behind LATERAL is").within(&join.relation))
             }
             _ => self.join(left, join),
-        })
+        })?;
+        joined.scope.beside = 0;
+        Ok(joined)
+    }
+
+    /// The left side, and a table that may read it.
+    fn beside(&mut self, left: Input, factor: &TableFactor) -> Bound<Input> {
+        let left = match Functions::of(factor)? {
+            Some(functions) => match self.joined_functions(left, &functions, Side::Inner, &JoinConstraint::None)? {
+                Ok(joined) => return Ok(joined),
+                Err(left) => left,
+            },
+            None => left,
+        };
+        let (left, right, keys) = self.right_factor(left, factor)?;
+        self.combined(Side::Inner, left, right, keys, None)
     }
 
     /// A join's right side, and the keys on which the rows of a lateral one belong to rows of the left.
@@ -70,10 +88,13 @@ impl Lowerer<'_> {
 
     fn factor(&mut self, factor: &TableFactor) -> Bound<Input> {
         self.count(1).map_err(|fault| fault.within(factor))?;
+        if let Some(functions) = Functions::of(factor)? {
+            return self.functions(&functions).map_err(|fault| fault.within(factor));
+        }
         match factor {
-            TableFactor::Table { name, alias, args, version, with_ordinality, sample, .. } => {
+            TableFactor::Table { name, alias, version, with_ordinality, sample, .. } => {
                 let refused = [
-                    (args.is_some() || *with_ordinality, "a table function is"),
+                    (*with_ordinality, "WITH ORDINALITY of a table is"),
                     (version.is_some(), "FOR SYSTEM_TIME AS OF is"),
                     (sample.is_some(), "TABLESAMPLE is"),
                 ];
@@ -88,8 +109,6 @@ impl Lowerer<'_> {
             TableFactor::NestedJoin { alias: Some(alias), .. } => {
                 Err(Fault::unsupported("an alias of a parenthesised join is").at(alias.name.span))
             }
-            TableFactor::Function { name, .. } => Err(Fault::unsupported("a table function is").within(name)),
-            TableFactor::UNNEST { .. } => Err(Fault::unsupported("unnest in FROM is").within(factor)),
             other => Err(Fault::unsupported("this form of a table in FROM is").within(other)),
         }
     }
@@ -139,7 +158,13 @@ impl Lowerer<'_> {
         };
         let types = schema.columns.iter().map(|column| column.ty.clone()).collect();
         let rel = Rel::Get { relation: name.clone(), columns: types };
-        let table = ScopeTable { name: name.name.clone(), schema: Some(name.schema.clone()), key, absent: false };
+        let table = ScopeTable {
+            name: name.name.clone(),
+            schema: Some(name.schema.clone()),
+            key,
+            absent: false,
+            scalar: false,
+        };
         let mut input = Input { rel, scope: scope_of(&schema, table), outer: false };
         if let Some(alias) = alias {
             rename(&mut input.scope, alias)?;
@@ -161,7 +186,17 @@ impl Lowerer<'_> {
 
 /// Whether a table of the FROM list may read those before it.
 pub(super) fn is_lateral(factor: &TableFactor) -> bool {
-    matches!(factor, TableFactor::Derived { lateral: true, .. })
+    match factor {
+        TableFactor::Derived { lateral, .. } => *lateral,
+        TableFactor::Table { args, .. } => args.is_some(),
+        TableFactor::Function { .. } | TableFactor::UNNEST { .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether a name was not found that a later table of the join might find to the left of it.
+fn may_read_beside(fault: &Fault, tables: &TableWithJoins) -> bool {
+    matches!(fault.code, "42703" | "42P01") && tables.joins.iter().any(|join| is_lateral(&join.relation))
 }
 
 fn relations(rel: &Rel) -> usize {
@@ -177,7 +212,7 @@ fn scope_of(schema: &Arc<Schema>, table: ScopeTable) -> Scope {
         position,
         merged: false,
     });
-    Scope { columns: columns.collect(), tables: vec![table], outer: None }
+    Scope { columns: columns.collect(), tables: vec![table], ..Scope::default() }
 }
 
 /// A subquery in FROM whose own columns follow those it reads.
@@ -205,8 +240,9 @@ fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bou
         merged: false,
     });
     // An unnamed subquery has a name nobody can write.
-    let table = ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None, absent: false };
-    let mut scope = Scope { columns: columns.collect(), tables: vec![table], outer: None };
+    let table =
+        ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None, absent: false, scalar: false };
+    let mut scope = Scope { columns: columns.collect(), tables: vec![table], ..Scope::default() };
     if let Some(alias) = alias {
         rename(&mut scope, alias)?;
     }

@@ -1,8 +1,8 @@
 //! Joins: which sides they combine how, and the columns that USING and NATURAL merge.
 
 use super::Lowerer;
-use super::from::is_lateral;
 use super::select::Input;
+use super::table::Functions;
 use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
 use crate::plan::{Equality, JoinKind, Rel, unnest};
 use crate::sql::bind::expression::{Binder, Clause};
@@ -11,7 +11,7 @@ use crate::sql::bind::operand::Operand;
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::bind::subquery::{Applied, place_applied};
 use crate::sql::error::{Bound, Fault};
-use sqlparser::ast::{Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName};
+use sqlparser::ast::{Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableFactor};
 
 /// How the sides of a join combine, as written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,11 +26,23 @@ impl Lowerer<'_> {
     pub(super) fn join(&mut self, left: Input, join: &Join) -> Bound<Input> {
         let (side, constraint) = operator(&join.join_operator).map_err(|fault| fault.within(&join.relation))?;
         let in_left = self.refers();
+        let left = match Functions::of(&join.relation)? {
+            Some(functions) => {
+                let joined = self.joined_functions(left, &functions, side, constraint);
+                match joined.map_err(|fault| fault.within(&join.relation))? {
+                    Ok(joined) => return Ok(joined),
+                    Err(left) => left,
+                }
+            }
+            None => left,
+        };
         let (left, right, keys) = self.right_factor(left, &join.relation)?;
         let in_right = self.refers() && !in_left;
         let (absent_left, absent_right) = side.absent();
         self.refuse_reference(in_left && absent_left || in_right && absent_right, "an outer join")?;
-        if is_lateral(&join.relation) && matches!(side, Side::Right | Side::Full) {
+        if matches!(join.relation, TableFactor::Derived { lateral: true, .. })
+            && matches!(side, Side::Right | Side::Full)
+        {
             let message = "The combining JOIN type must be INNER or LEFT for a LATERAL reference";
             return Err(Fault::new("42P10", message).within(&join.relation));
         }
@@ -126,7 +138,7 @@ impl Lowerer<'_> {
         let outer = self.outer_width();
         // Bound as if the outer columns came first, and moved back if they do not and need not.
         let ahead = if left.outer { 0 } else { outer };
-        let mut scope = left.scope.clone().join(right.scope.clone(), left.rel.width())?;
+        let mut scope = left.scope.clone().join(right.scope.clone(), left.rel.width())?.without_beside();
         scope.shift(ahead);
         scope.outer = self.outer();
         let mut binder = Binder::new(self.catalog, &scope, Clause::On, 0).with_queries(self);

@@ -11,6 +11,7 @@ mod recursive;
 mod select;
 mod set_op;
 mod subquery;
+mod table;
 mod values;
 mod window;
 

@@ -3,6 +3,7 @@
 use super::Lowerer;
 use crate::expr::Scalar;
 use crate::plan::Rel;
+use crate::sql::bind::table::returned;
 use crate::sql::bind::window::{Window, Windows, windowed};
 use std::collections::BTreeSet;
 
@@ -14,13 +15,14 @@ impl Lowerer<'_> {
         }
         // Only these columns are held, and decide what the order leaves open.
         let outer = self.outer_width();
+        let is_own = |column: usize| windowed(column).or(returned(column)).is_none();
         let mut read: BTreeSet<usize> = (0..outer).collect();
         let mut add = |column: usize| {
-            read.extend(windowed(column).is_none().then_some(column));
+            read.extend(is_own(column).then_some(column));
         };
         values.iter().for_each(|scalar| scalar.columns(&mut add));
         windows.scalars().for_each(|scalar| scalar.columns(&mut add));
-        let place = |column: usize| read.range(..column).count();
+        let place = |column: usize| if is_own(column) { read.range(..column).count() } else { column };
         windows.scalars_mut().for_each(|scalar| scalar.map_columns(&mut |column| place(column)));
         let mut rel = rel.project(&read.iter().copied().collect::<Vec<_>>());
 

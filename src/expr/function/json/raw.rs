@@ -137,3 +137,33 @@ fn write_without_nulls(json: &str, out: &mut String) -> Result<()> {
     }
     Ok(())
 }
+
+/// What a `json` value is made of, each part as it was written.
+pub(in crate::expr) enum JsonParts<'a> {
+    /// An array's elements.
+    Array(Vec<&'a str>),
+    /// An object's members, as often as they are written.
+    Object(Vec<(Cow<'a, str>, &'a str)>),
+    /// Neither.
+    Scalar,
+}
+
+/// The parts of a value.
+pub(in crate::expr) fn json_parts(json: &str) -> Result<JsonParts<'_>> {
+    match first(json) {
+        Some(b'[') => {
+            let items: Vec<&RawValue> = read(json)?;
+            Ok(JsonParts::Array(items.into_iter().map(RawValue::get).collect()))
+        }
+        Some(b'{') => {
+            let Members(members) = read(json)?;
+            Ok(JsonParts::Object(members.into_iter().map(|(Name(name), value)| (name, value.get())).collect()))
+        }
+        _ => Ok(JsonParts::Scalar),
+    }
+}
+
+/// A part as `->>` shows it.
+pub(in crate::expr) fn json_text(part: &str) -> Result<Option<String>> {
+    text(Some(part))
+}
