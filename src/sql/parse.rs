@@ -49,6 +49,16 @@ pub(super) fn parse_expression(text: &str) -> Bound<sqlparser::ast::Expr> {
     })
 }
 
+/// One query and nothing else.
+pub(super) fn parse_query(text: &str) -> Bound<Query> {
+    let tokens = tokenize(text)?;
+    guarded(&tokens, |parser| {
+        let query = parser.parse_query()?;
+        parser.expect_token(&Token::EOF)?;
+        Ok(*query)
+    })
+}
+
 /// The character at a place.
 pub(super) fn point(location: Location) -> Span {
     Span::new(location, Location::new(location.line, location.column + 1))

@@ -122,7 +122,6 @@ select Id as MyCol from t where id=1
 select 1 as "X" order by "X"
 select array[1,2,3][1], array[1,2] || array[3], array[1,2] @> array[1], array_length(array[1,2],1)
 select cardinality(array[1,null]), array_position(array['a','b'],'b'), array_to_string(array[1,2],',')
--- deviates: unnest is missing
 select 2 = any(array[1,2]), unnest(array[1,2])
 select power(2,10), sqrt(2), exp(1.0), ln(2.0), log(100), log(2.0,8.0)
 select sqrt(-1)
@@ -173,7 +172,6 @@ select lag(s,1,'z') over (order by id) from t order by id
 select width_bucket(5.35, 0.024, 10.06, 5)
 select div(7,2), 7.5 % 2
 select substring('foobar' from 'o(.)b')
--- deviates: generate_series is missing
 select x from generate_series(1,3) as g(x)
 select 'a' 'b'
 select e'a\nb', U&'d\0061t'

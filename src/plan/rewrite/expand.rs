@@ -32,16 +32,23 @@ pub(super) fn needed_below(input: &Rel, expansion: &Expansion, needed: &Columns)
     below
 }
 
-/// The expansion over an input of `width` columns of which those `kept` are left, and where its columns then are.
-pub(super) fn narrowed(
+/// The expansion over an input of `width` columns of which those `kept` are left, and where its columns then are. It numbers rows
+/// only where that is needed.
+pub(super) fn narrowed<'k>(
     mut expansion: Expansion,
     width: usize,
-    kept: &Columns,
-) -> (Expansion, impl Fn(usize) -> usize + use<'_>) {
+    kept: &'k Columns,
+    needed: &Columns,
+) -> (Expansion, impl Fn(usize) -> usize + use<'k>) {
     let place = move |column: usize| match column.checked_sub(width) {
         None => rank(kept, column),
         Some(added) => kept.len() + added,
     };
+    let number = width + expansion.width() - 1;
+    let reads = |scalar: &Scalar| !reads_only(scalar, |column| column != number);
+    if expansion.ordinality && !needed.contains(&number) && !expansion.outer.iter().flatten().any(reads) {
+        expansion.ordinality = false;
+    }
     expansion.scalars_mut().for_each(|scalar| scalar.map_columns(&mut |column| place(column)));
     (expansion, place)
 }

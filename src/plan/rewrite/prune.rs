@@ -158,7 +158,7 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
         }
         Rel::Expand { input, expansion } => {
             let kept = next();
-            let (expansion, place) = expand::narrowed(expansion, input.width(), &kept);
+            let (expansion, place) = expand::narrowed(expansion, input.width(), &kept, needed);
             let input = Box::new(prune(*input, &kept));
             select(Rel::Expand { input, expansion }, needed.iter().map(|&column| place(column)))
         }

@@ -3,6 +3,7 @@
 use super::expression::{Binder, Clause};
 use super::operand::{Operand, arguments, groupable};
 use super::row::is_row;
+use super::scope::ScopeColumn;
 use super::sort::sort_keys;
 use super::subquery::Applied;
 use crate::expr::{AggregateFunction, Collect, ResolvedAggregate, Scalar, is_within_group, resolve_aggregate};
@@ -103,7 +104,11 @@ impl Aggregates {
             groupable.and_then(|()| among(&order, &written)).map_err(|fault| fault.within(&function.name))?;
         }
         let distinct = distinct && !aggregate.ignores_duplicates();
-        let order = if aggregate.is_ordered() { order } else { Vec::new() };
+        let order = match aggregate.is_ordered() {
+            true if order.is_empty() && !distinct => inner.scope.in_turn().into_iter().map(ascending).collect(),
+            true => order,
+            false => Vec::new(),
+        };
         let call = Aggregate { function: aggregate, arguments, distinct, filter, order };
         if reads_only_outer(&call, inner.scope.outer_width()) {
             // In Postgres it would be an aggregate of the outer query.
@@ -182,6 +187,11 @@ fn within_group(
     let order = sort_keys(inner, &function.within_group)?;
     operands.extend(direct);
     Ok((operands, order))
+}
+
+fn ascending(column: &ScopeColumn) -> SortKey {
+    let expression = Scalar::Column(column.position, column.ty.clone());
+    SortKey { expression, descending: false, nulls_first: false }
 }
 
 /// With DISTINCT, what rows are sorted by must tell no equal rows apart.

@@ -3,7 +3,7 @@
 use super::aggregate::Aggregates;
 use super::missing;
 use super::name;
-use super::operand::{Operand, arguments, call, unified};
+use super::operand::{Operand, arguments, call, common_modifier, unified};
 use super::row::{is_row, rows_of, surest};
 use super::scope::Scope;
 use super::subquery::{Applied, Queries};
@@ -357,9 +357,10 @@ impl<'a> Binder<'a> {
         // Postgres puts ELSE first when it looks for the common type.
         let otherwise = otherwise.map_or(Ok(Operand::Unknown(None)), |expr| self.bind(expr))?;
         results.insert(0, otherwise);
+        let modifier = common_modifier(&results);
         let (mut results, ty) = unified("CASE", results)?;
         let otherwise = Box::new(results.remove(0));
-        Ok(Operand::new(Scalar::Case { branches: tests.into_iter().zip(results).collect(), otherwise, ty }))
+        Ok(Operand::Typed(Scalar::Case { branches: tests.into_iter().zip(results).collect(), otherwise, ty }, modifier))
     }
 
     fn function(&mut self, function: &Function) -> Bound<Operand> {
@@ -368,6 +369,9 @@ impl<'a> Binder<'a> {
             return Err(fault.within(&function.name));
         }
         refuse_decorations(function)?;
+        if let ("array", FunctionArguments::Subquery(query)) = (name.as_str(), &function.args) {
+            return self.array_of_query(query);
+        }
         match (&function.over, is_window(&name)) {
             (Some(over), is_window) if is_window || is_aggregate(&name) => {
                 return self.window_call(&name, function, over);
@@ -408,8 +412,9 @@ impl<'a> Binder<'a> {
             return self.returning(&name, operands).map_err(|fault| fault.within(&function.name));
         }
         if name == "coalesce" && !operands.is_empty() {
+            let modifier = common_modifier(&operands);
             let (scalars, ty) = unified("COALESCE", operands)?;
-            return Ok(Operand::new(Scalar::Coalesce(scalars, ty)));
+            return Ok(Operand::Typed(Scalar::Coalesce(scalars, ty), modifier));
         }
         match (name.as_str(), operands.as_slice()) {
             ("row_to_json" | "to_json" | "to_jsonb", [Operand::Typed(row, _)]) if is_row(row) => {

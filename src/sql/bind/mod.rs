@@ -1,6 +1,7 @@
 //! Names and types: what the words of a query mean.
 
 pub(super) mod aggregate;
+mod array;
 pub(super) mod expression;
 mod frame;
 pub(super) mod grouping;

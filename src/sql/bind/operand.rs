@@ -127,6 +127,18 @@ pub(in crate::sql) fn unified(construct: &str, operands: Vec<Operand>) -> Bound<
     Ok((scalars.collect::<Bound<_>>()?, common))
 }
 
+/// The modifier that all operands have, if they are of one type.
+pub(in crate::sql) fn common_modifier(operands: &[Operand]) -> i32 {
+    let known = |operand: &Operand| match operand {
+        Operand::Typed(scalar, modifier) => Some((scalar.ty(), *modifier)),
+        Operand::Unknown(_) => None,
+    };
+    match operands.first().and_then(known) {
+        Some(first) if operands.iter().all(|operand| known(operand).as_ref() == Some(&first)) => first.1,
+        _ => -1,
+    }
+}
+
 /// The operands' types.
 pub(in crate::sql) fn arguments(operands: &[Operand]) -> Vec<Argument> {
     operands.iter().map(Operand::argument).collect()

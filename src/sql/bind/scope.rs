@@ -50,6 +50,9 @@ pub(in crate::sql) struct ScopeTable {
     pub(in crate::sql) scalar: bool,
 }
 
+/// What the column is called that numbers a function's rows where nobody asked for it: no name that anybody could write.
+pub(in crate::sql) const NUMBER: &str = "\0number";
+
 /// What a FROM list offers.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sql) struct Scope {
@@ -219,6 +222,20 @@ impl Scope {
         self.columns.iter().find(|column| column.table == Some(table))
     }
 
+    /// What puts the rows in the order in which functions in FROM return them: the keys of tables, and the numbers of functions' rows.
+    /// Nothing if there are no functions, or a table without a key.
+    pub(in crate::sql) fn in_turn(&self) -> Vec<&ScopeColumn> {
+        let is_number = |column: &&ScopeColumn| column.name == NUMBER;
+        let of = |(place, table): (usize, &ScopeTable)| {
+            let mut own = self.columns.iter().filter(|column| column.table == Some(place));
+            let number = own.clone().find(is_number).map(|column| vec![column]);
+            let key = |key: &Vec<usize>| key.iter().map(|at| own.find(|column| column.position == *at)).collect();
+            number.or_else(|| table.key.as_ref().and_then(key))
+        };
+        let all: Option<Vec<Vec<&ScopeColumn>>> = self.tables.iter().enumerate().map(of).collect();
+        all.filter(|_| self.columns.iter().any(|column| is_number(&column))).unwrap_or_default().concat()
+    }
+
     /// The scope without the unqualified names of tables that stand beside.
     pub(in crate::sql) fn without_beside(mut self) -> Scope {
         let beside = self.beside;
@@ -292,7 +309,7 @@ impl Scope {
 
     /// What `*` stands for, or `t.*`.
     pub(in crate::sql) fn star(&self, table: Option<usize>) -> impl Iterator<Item = &ScopeColumn> {
-        self.columns.iter().filter(move |column| match table {
+        self.columns.iter().filter(|column| column.name != NUMBER).filter(move |column| match table {
             Some(table) => column.table == Some(table),
             None => !column.merged,
         })

@@ -119,7 +119,7 @@ pub(in crate::sql) fn place_applied(scalar: &mut Scalar, place: &dyn Fn(usize) -
 }
 
 impl Binder<'_> {
-    fn lowered(&mut self, query: &Query) -> Bound<Subquery> {
+    pub(super) fn lowered(&mut self, query: &Query) -> Bound<Subquery> {
         let scope = self.scope;
         let Some(queries) = &mut self.queries else {
             return Err(Fault::unsupported("a subquery here is").within(query));

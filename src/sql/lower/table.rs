@@ -9,7 +9,7 @@ use crate::plan::{Expansion, Rel, TableCall};
 use crate::sql::bind::expression::{Binder, Clause, plain_argument};
 use crate::sql::bind::name::{catalog, fold};
 use crate::sql::bind::operand::Operand;
-use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
+use crate::sql::bind::scope::{NUMBER, Scope, ScopeColumn, ScopeTable};
 use crate::sql::bind::subquery::{Applied, place_applied};
 use crate::sql::bind::table::{place_returned, reads_returned, table_call};
 use crate::sql::bind::types;
@@ -146,17 +146,15 @@ impl Lowerer<'_> {
         }
         let subqueries = binder.applied;
         let names = self.define(&mut calls, functions)?;
-        let expansion = Expansion { calls, ordinality: functions.ordinality, outer: None };
-        let scalar = expansion.calls.iter().all(|call| call.columns.len() == 1) && expansion.width() == 1;
+        let scalar = !functions.ordinality && matches!(calls.as_slice(), [call] if call.columns.len() == 1);
+        // What aggregates the rows takes them in their order.
+        let expansion = Expansion { calls, ordinality: true, outer: None };
         let table = ScopeTable { name: names.0, schema: None, key: None, absent: false, scalar };
-        let columns = expansion.columns().into_iter().zip(names.1).enumerate();
-        let columns = columns.map(|(position, (Column { ty, modifier, .. }, name))| ScopeColumn {
-            table: Some(0),
-            name,
-            ty,
-            modifier,
-            position,
-            merged: false,
+        let number = (expansion.width() - 1, NUMBER.to_owned());
+        let types = expansion.columns();
+        let columns = names.1.into_iter().enumerate().chain([number]).map(|(position, name)| {
+            let Column { ty, modifier, .. } = types[position].clone();
+            ScopeColumn { table: Some(0), merged: name == NUMBER, name, ty, modifier, position }
         });
         let scope = Scope { columns: columns.collect(), tables: vec![table], ..Scope::default() };
         Ok(Called { expansion, scope, subqueries })
