@@ -1,10 +1,10 @@
 //! Conversions between types: which exist, when they apply unasked, and what type unlike arguments meet in.
 
 use super::function::{
-    Cast, Definition, ELEMENTS, FROM_TEXT, Function, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, cast_function,
+    Cast, Definition, ELEMENTS, FROM_TEXT, Function, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, cast_function, check_path,
 };
 use super::{EvalError, Scalar};
-use crate::value::{Datum, Type};
+use crate::value::{Datum, OpaqueType, Type};
 
 /// The type of an expression, as far as overload resolution knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,11 @@ fn pathway(from: &Type, to: &Type, context: CastContext) -> Option<Pathway> {
 /// Whether a value of one type becomes one of the other without being asked.
 pub(super) fn is_implicit(from: &Type, to: &Type) -> bool {
     from == to || pathway(from, to, CastContext::Implicit).is_some()
+}
+
+/// An error unless a literal is one of a type whose values are kept as text, as far as that is known here.
+pub fn check_opaque(ty: &OpaqueType, literal: &str) -> Result<(), EvalError> {
+    if ty.name == "jsonpath" { check_path(literal) } else { Ok(()) }
 }
 
 /// The type unlike expressions meet in, by the rule of `CASE`, `COALESCE`, `UNION`, `VALUES`, `GREATEST`, `IN` and `ARRAY`. The message

@@ -86,6 +86,7 @@ themes! {
     angles: 60;
     number_templates: 150;
     time_templates: 130;
+    jsonpath: 140;
 }
 
 /// A deviation that is none any more is to be struck off the list.

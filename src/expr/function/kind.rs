@@ -1,6 +1,11 @@
 //! What a function's argument or result may be: a type, or one of Postgres's polymorphic kinds.
 
-use crate::value::Type;
+use crate::value::{OpaqueType, Type};
+use std::sync::{Arc, LazyLock};
+
+/// The type of paths, of which there are only literals.
+static JSONPATH: LazyLock<Arc<OpaqueType>> =
+    LazyLock::new(|| Arc::new(OpaqueType { name: "jsonpath".into(), readable: true, as_text: true }));
 
 /// A type, or a rule for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub(in crate::expr) enum Kind {
     Uuid,
     Json,
     Jsonb,
+    /// A path through JSON, held as its text.
+    Jsonpath,
     TextArray,
     Int4Array,
     /// Any type, each argument for itself.
@@ -65,6 +72,7 @@ impl Kind {
             Kind::Uuid => Type::Uuid,
             Kind::Json => Type::Json,
             Kind::Jsonb => Type::Jsonb,
+            Kind::Jsonpath => Type::Opaque(JSONPATH.clone()),
             Kind::TextArray => Type::Text.array_of(),
             Kind::Int4Array => Type::Int4.array_of(),
             Kind::Any | Kind::Element | Kind::Array | Kind::Enum => return None,

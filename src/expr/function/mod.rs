@@ -14,6 +14,7 @@ mod condition;
 mod extract;
 mod format;
 mod json;
+mod jsonpath;
 mod kind;
 mod make;
 mod math;
@@ -31,6 +32,7 @@ mod zone;
 pub(super) use argument::{Argument, IntoDatum};
 pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, call_as_cast, cast_function};
 pub(super) use json::{JsonParts, json_parts, json_text, key_name, to_jsonb};
+pub(super) use jsonpath::check_path;
 pub(super) use kind::Kind;
 pub(super) use regexp::{all_matches, pieces};
 pub(super) use time::divide_interval;
@@ -168,7 +170,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 24] = [
+static FAMILIES: [&[Definition]; 25] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -190,6 +192,7 @@ static FAMILIES: [&[Definition]; 24] = [
     json::FUNCTIONS,
     json::CHANGES,
     json::TEXTS,
+    jsonpath::FUNCTIONS,
     array::FUNCTIONS,
     slice::FUNCTIONS,
     format::FUNCTIONS,

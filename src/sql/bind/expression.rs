@@ -3,6 +3,7 @@
 use super::aggregate::Aggregates;
 use super::missing;
 use super::name;
+use super::named::path_literal;
 use super::operand::{Operand, arguments, call, common_modifier, unified};
 use super::row::{is_row, rows_of, surest};
 use super::scope::Scope;
@@ -265,7 +266,7 @@ impl<'a> Binder<'a> {
             bound = match op {
                 BinaryOperator::And | BinaryOperator::Or => self.connect(bound, op, right),
                 op => {
-                    let right = self.bind(right)?;
+                    let right = self.bind(path_literal(right))?;
                     binary(op, bound, right)
                 }
             }

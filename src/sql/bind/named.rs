@@ -2,11 +2,13 @@
 //! be left out; the call becomes one with every argument in its place.
 
 use super::expression::{Binder, plain_argument};
-use super::name::fold;
+use super::name::{fold, type_name};
 use super::operand::Operand;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
-use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident};
+use sqlparser::ast::{
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, ObjectName, Value,
+};
 
 /// A parameter's name, and its value if it is left out.
 type Parameter = (&'static str, Option<Default>);
@@ -142,6 +144,24 @@ pub(super) fn normal_form(name: &str, argument: &FunctionArg) -> Option<Operand>
     }
 }
 
+/// The literal of `'…'::jsonpath`. The type has no values but literals, which are arguments, and need no cast.
+pub(super) fn path_literal(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { expr: literal, data_type: DataType::Custom(ty, _), format: None, .. }
+            if is_jsonpath(ty, literal) =>
+        {
+            literal
+        }
+        Expr::Nested(inner) => path_literal(inner),
+        expr => expr,
+    }
+}
+
+fn is_jsonpath(ty: &ObjectName, literal: &Expr) -> bool {
+    let literal = matches!(literal, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+    literal && type_name(ty).is_ok_and(|name| name == "jsonpath")
+}
+
 impl Binder<'_> {
     /// The arguments in their places, if the function's parameters have names: those given, and those left out. None if there
     /// is no such function, or the call is not of one.
@@ -175,7 +195,7 @@ impl Binder<'_> {
             }
         }
         let filled = places.into_iter().zip(*parameters).map(|(given, (_, default))| match (given, default) {
-            (Some(value), _) => self.bind(value).map(Some),
+            (Some(value), _) => self.bind(path_literal(value)).map(Some),
             (None, default) => Ok(default.map(Default::operand)),
         });
         let operands: Vec<Option<Operand>> = filled.collect::<Bound<_>>()?;

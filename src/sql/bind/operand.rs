@@ -1,6 +1,6 @@
 //! Bound expressions whose type may still be open: a quoted literal takes the type its surroundings ask for.
 
-use crate::expr::{Argument, CastContext, ResolveError, Resolved, Scalar, cast, common_type};
+use crate::expr::{Argument, CastContext, ResolveError, Resolved, Scalar, cast, check_opaque, common_type};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type, text};
 
@@ -98,6 +98,9 @@ impl Operand {
 fn read(literal: &str, ty: &Type, modifier: i32, context: CastContext) -> Bound<Scalar> {
     let parse = |modifier| text::parse(ty, modifier, literal).map_err(|error| Fault::new(error.code, error.message));
     let element = if let Type::Array(element) = ty { element } else { ty };
+    if let Type::Opaque(opaque) = ty {
+        check_opaque(opaque, literal).map_err(|error| Fault::new(error.code, error.message))?;
+    }
     match element {
         Type::Varchar | Type::Char if modifier != -1 => {
             Ok(cast(Scalar::Literal(parse(-1)?, ty.clone()), ty, modifier, context)?)

@@ -4,7 +4,7 @@
 
 use super::expression::{Binder, call_function, operator, plain_argument};
 use super::name::parts;
-use super::named::normal_form;
+use super::named::{normal_form, path_literal};
 use super::operand::{Operand, groupable};
 use crate::expr::Scalar;
 use crate::sql::error::Bound;
@@ -75,7 +75,7 @@ impl Binder<'_> {
             Some((_, binary)) => self.row(argument, *binary).map_err(|fault| fault.within(argument))?,
             None => None,
         };
-        row.map_or_else(|| self.bind(plain_argument(argument)?), Ok)
+        row.map_or_else(|| self.bind(path_literal(plain_argument(argument)?)), Ok)
     }
 
     /// A row to be counted, of which only matters what it is equal to.

@@ -1,0 +1,137 @@
+//! `jsonpath`: whether a path leads to anything in a document, and to what.
+
+mod lexer;
+mod parse;
+mod predicate;
+mod run;
+mod syntax;
+
+use super::Kind::*;
+use super::{Definition, partial};
+use crate::expr::EvalError;
+use crate::value::Datum;
+use crate::value::json::Json as Value;
+use run::Failure;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use syntax::Path;
+
+type Result<X> = std::result::Result<X, EvalError>;
+
+/// What may be left out is filled in by the binder.
+pub(super) static FUNCTIONS: &[Definition] = &[
+    partial("jsonb_path_exists", &[Jsonb, Jsonpath, Jsonb, Bool], Bool, |values, _| Search::of(values)?.exists()),
+    partial("jsonb_path_match", &[Jsonb, Jsonpath, Jsonb, Bool], Bool, |values, _| Search::of(values)?.is_match()),
+    partial("jsonb_path_query_array", &[Jsonb, Jsonpath, Jsonb, Bool], Jsonb, |values, _| {
+        Ok(json(Value::Array(Search::of(values)?.values()?)))
+    }),
+    partial("jsonb_path_query_first", &[Jsonb, Jsonpath, Jsonb, Bool], Jsonb, |values, _| {
+        Ok(Search::of(values)?.values()?.into_iter().next().map_or(Datum::Null, json))
+    }),
+    partial("@?", &[Jsonb, Jsonpath], Bool, |values, _| Search::silently(values)?.exists()),
+    partial("@@", &[Jsonb, Jsonpath], Bool, |values, _| Search::silently(values)?.is_match()),
+];
+
+fn json(value: Value) -> Datum {
+    Datum::Jsonb(Arc::new(value))
+}
+
+fn invalid(what: &str) -> EvalError {
+    EvalError::new("42601", format!("{what} of jsonpath input"))
+}
+
+/// Parsed paths kept per thread.
+const CACHED: usize = 256;
+
+/// The parsed path; paths are nearly always constants.
+fn parsed(text: &str) -> Result<Rc<Path>> {
+    thread_local! {
+        static CACHE: RefCell<HashMap<String, Rc<Path>>> = RefCell::new(HashMap::new());
+    }
+    CACHE.with_borrow_mut(|cache| {
+        if let Some(path) = cache.get(text) {
+            return Ok(path.clone());
+        }
+        let path = Rc::new(parse::parse(text)?);
+        if cache.len() == CACHED {
+            cache.clear();
+        }
+        cache.insert(text.to_owned(), path.clone());
+        Ok(path)
+    })
+}
+
+/// An error unless the text is a path.
+pub(in crate::expr) fn check_path(text: &str) -> Result<()> {
+    parsed(text).map(|_| ())
+}
+
+/// A document, a path through it, and whether failures are passed over.
+struct Search<'v> {
+    document: &'v Value,
+    path: Rc<Path>,
+    variables: &'v Value,
+    silent: bool,
+}
+
+const NO_VARIABLES: &Value = &Value::Object(Vec::new());
+
+impl<'v> Search<'v> {
+    fn of(values: &'v [Datum]) -> Result<Search<'v>> {
+        match values {
+            [Datum::Jsonb(document), Datum::Text(path), Datum::Jsonb(variables), Datum::Bool(silent)] => {
+                if !matches!(variables.as_ref(), Value::Object(_)) {
+                    return Err(EvalError::new("22023", "\"vars\" argument is not an object"));
+                }
+                Ok(Search { document, path: parsed(path)?, variables, silent: *silent })
+            }
+            _ => Err(EvalError::mistyped()),
+        }
+    }
+
+    fn silently(values: &'v [Datum]) -> Result<Search<'v>> {
+        match values {
+            [Datum::Jsonb(document), Datum::Text(path)] => {
+                Ok(Search { document, path: parsed(path)?, variables: NO_VARIABLES, silent: true })
+            }
+            _ => Err(EvalError::mistyped()),
+        }
+    }
+
+    /// The values found, and whether all were.
+    fn found(&self) -> Result<(Vec<Value>, Option<EvalError>)> {
+        match run::values(&self.path, self.document, self.variables) {
+            (found, Ok(())) => Ok((found, None)),
+            (found, Err(Failure::Soft(error))) => Ok((found, Some(error))),
+            (_, Err(Failure::Hard(error))) => Err(error),
+        }
+    }
+
+    fn values(&self) -> Result<Vec<Value>> {
+        match self.found()? {
+            (_, Some(error)) if !self.silent => Err(error),
+            (found, _) => Ok(found),
+        }
+    }
+
+    fn exists(&self) -> Result<Datum> {
+        match self.found()? {
+            // Lax mode is content with the first value.
+            (found, Some(_)) if self.path.lax && !found.is_empty() => Ok(Datum::Bool(true)),
+            (_, Some(error)) if !self.silent => Err(error),
+            (_, Some(_)) => Ok(Datum::Null),
+            (found, None) => Ok(Datum::Bool(!found.is_empty())),
+        }
+    }
+
+    fn is_match(&self) -> Result<Datum> {
+        match self.values()?.as_slice() {
+            [Value::Bool(truth)] => Ok(Datum::Bool(*truth)),
+            [Value::Null] => Ok(Datum::Null),
+            _ if self.silent => Ok(Datum::Null),
+            _ => Err(EvalError::new("22038", "single boolean result is expected")),
+        }
+    }
+}
