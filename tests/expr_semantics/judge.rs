@@ -129,6 +129,11 @@ impl Judge {
         mine == theirs || (planned && (mine.is_err() || theirs.is_err()))
     }
 
+    /// The expressions that a query of Postgres's own catalogue gives.
+    pub fn calls(&self, query: &str) -> Vec<String> {
+        self.database.query_text(query).into_iter().filter_map(|mut row| row.remove(0)).collect()
+    }
+
     /// The cases in which an answer differs, by position, and how.
     pub fn differences(&self, cases: &[String]) -> Vec<(usize, String)> {
         let forms: Vec<(usize, Form)> = cases

@@ -4,6 +4,7 @@
 //! `«…»` marks an operand: every expression is judged with its operands in place, and again with them as the columns of a
 //! one-row relation, where neither side can compute anything beforehand.
 
+mod catalogue;
 mod generate;
 mod judge;
 

@@ -39,6 +39,8 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("set_byte", &[Bytea, Int4, Int4], Bytea, lift!(|b: &[u8], at: i32, new: i32| set_byte(b, at, new))),
     partial("get_bit", &[Bytea, Int8], Int4, lift!(|b: &[u8], at: i64| get_bit(b, at))),
     partial("set_bit", &[Bytea, Int8, Int4], Bytea, lift!(|b: &[u8], at: i64, new: i32| set_bit(b, at, new))),
+    partial("~~", &[Bytea, Bytea], Bool, lift!(|b: &[u8], pattern: &[u8]| like(b, pattern))),
+    partial("!~~", &[Bytea, Bytea], Bool, lift!(|b: &[u8], pattern: &[u8]| like(b, pattern).map(|x| !x))),
     total("md5", &[Text], Text, lift!(|s: &str| Ok(hex(&<Md5 as md5::Digest>::digest(s.as_bytes()))))),
     total("md5", &[Bytea], Text, lift!(|b: &[u8]| Ok(hex(&<Md5 as md5::Digest>::digest(b))))),
     total("sha224", &[Bytea], Bytea, lift!(|b: &[u8]| Ok(digest::<Sha224>(b)))),
@@ -284,4 +286,10 @@ fn convert_from(bytes: &[u8], encoding: &str) -> Result<String> {
         true => std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| wrong(&bytes[error.valid_up_to()..])),
         false => Ok(bytes.iter().map(|byte| char::from(*byte)).collect()),
     }
+}
+
+/// `LIKE`, byte by byte: each stands for the character with its number.
+fn like(bytes: &[u8], pattern: &[u8]) -> Result<bool> {
+    let text = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
+    super::pattern::like(&text(bytes), &text(pattern))
 }

@@ -130,13 +130,26 @@ fn all(values: &[Datum], fits: fn(Ordering) -> bool) -> Result {
     quantified(values, false, fits)
 }
 
-/// `decides` is what ends the search, and the answer then.
 fn quantified(values: &[Datum], decides: bool, fits: fn(Ordering) -> bool) -> Result {
+    quantify(values, decides, |value, item| Ok(fits(compare(value, item))))
+}
+
+/// `decides` is what ends the search, and the answer then.
+pub(super) fn quantify(
+    values: &[Datum],
+    decides: bool,
+    fits: impl Fn(&Datum, &Datum) -> std::result::Result<bool, EvalError>,
+) -> Result {
     let [value, Datum::Array(array)] = values else { return Ok(Datum::Null) };
-    let is_null = |item: &Datum| value.is_null() || item.is_null();
-    let decided = array.items.iter().any(|item| !is_null(item) && fits(compare(value, item)) == decides);
-    let unknown = !decided && array.items.iter().any(is_null);
-    Ok(if unknown { Datum::Null } else { Datum::Bool(decided == decides) })
+    let mut unknown = false;
+    for item in &array.items {
+        if value.is_null() || item.is_null() {
+            unknown = true;
+        } else if fits(value, item)? == decides {
+            return Ok(Datum::Bool(decides));
+        }
+    }
+    Ok(if unknown { Datum::Null } else { Datum::Bool(!decides) })
 }
 
 fn count(values: &[Datum], nulls: bool) -> Result {

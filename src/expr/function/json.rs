@@ -63,6 +63,7 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("to_jsonb", &[Any], Jsonb, lift!(|x: &Datum| to_jsonb(x))),
     total("to_json", &[Any], Json, lift!(|x: &Datum| Ok(as_json(&plain(x))))),
     total("array_to_json", &[Array], Json, |values, _| Ok(as_json(&values.iter().map(plain).collect::<String>()))),
+    total("array_to_json", &[Array, Bool], Json, |values, _| Ok(lines_of(values))),
     total("json_build_object", &[], Json, |_, _| Ok(as_json("{}"))),
     partial("json_build_object", &[Any], Json, |values, _| build_text(values)).sees_nulls().repeats_last(),
     total("json_build_array", &[], Json, |_, _| Ok(as_json("[]"))),
@@ -246,6 +247,18 @@ fn plain(value: &Datum) -> String {
     let mut out = String::new();
     json::write_plain(value, &mut out);
     out
+}
+
+/// An array as JSON, if asked for with every element on a line.
+fn lines_of(values: &[Datum]) -> Datum {
+    match values {
+        [Datum::Array(list), Datum::Bool(true)] if list.dimensions.len() == 1 => {
+            let items: Vec<String> = list.items.iter().map(plain).collect();
+            as_json(&format!("[{}]", items.join(",\n ")))
+        }
+        [list, ..] => as_json(&plain(list)),
+        [] => Datum::Null,
+    }
 }
 
 fn text_array(values: &[Datum]) -> Datum {

@@ -145,6 +145,8 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("%", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.rem(b)?))),
     partial("mod", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.rem(b)?))),
     partial("div", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| Ok(a.div_trunc(b)?))),
+    partial("gcd", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| numeric_gcd(a, b))),
+    partial("lcm", &[Numeric, Numeric], Numeric, lift!(|a: &Decimal, b: &Decimal| numeric_lcm(a, b))),
     total("-", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.neg()))),
     total("+", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.clone()))),
     total("abs", &[Numeric], Numeric, lift!(|a: &Decimal| Ok(a.abs()))),
@@ -207,6 +209,31 @@ fn nonzero<X: PartialEq + Default>(divisor: X) -> Result<X> {
 
 fn gcd(a: i128, b: i128) -> i128 {
     if b == 0 { a.abs() } else { gcd(b, a % b) }
+}
+
+/// With the digits behind the point of the longer of the two.
+fn numeric_gcd(a: &Decimal, b: &Decimal) -> Result<Decimal> {
+    if !a.is_finite() || !b.is_finite() {
+        return Ok(Decimal::from_f64(f64::NAN));
+    }
+    let scale = i32::from(a.scale().max(b.scale()));
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while !b.is_zero() {
+        (a, b) = (b.clone(), a.rem(&b)?);
+    }
+    Ok(a.round(scale))
+}
+
+fn numeric_lcm(a: &Decimal, b: &Decimal) -> Result<Decimal> {
+    if !a.is_finite() || !b.is_finite() {
+        return Ok(Decimal::from_f64(f64::NAN));
+    }
+    let scale = i32::from(a.scale().max(b.scale()));
+    if a.is_zero() || b.is_zero() {
+        return Ok(Decimal::from(0i64).round(scale));
+    }
+    let parts = a.div_trunc(&numeric_gcd(a, b)?)?;
+    Ok(parts.mul(b)?.abs().round(scale))
 }
 
 fn lcm(a: i128, b: i128) -> i128 {

@@ -170,7 +170,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 25] = [
+static FAMILIES: [&[Definition]; 26] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -182,6 +182,7 @@ static FAMILIES: [&[Definition]; 25] = [
     unicode::FUNCTIONS,
     bytes::FUNCTIONS,
     pattern::FUNCTIONS,
+    pattern::QUANTIFIED,
     regexp::OPERATORS,
     regexp::FUNCTIONS,
     time::FUNCTIONS,

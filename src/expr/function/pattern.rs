@@ -6,10 +6,12 @@ use super::{Definition, lift, partial};
 use crate::expr::EvalError;
 
 mod expression;
+mod quantified;
 mod similar;
 mod translate;
 
 pub(super) use expression::{Expression, Match};
+pub(super) use quantified::FUNCTIONS as QUANTIFIED;
 pub(super) use similar::{to_parts, to_regular};
 
 type Result<X> = std::result::Result<X, EvalError>;
@@ -27,7 +29,7 @@ pub(super) static FUNCTIONS: &[Definition] = &[
 ];
 
 /// `s LIKE pattern`, with backslash as the escape.
-fn like(s: &str, pattern: &str) -> Result<bool> {
+pub(super) fn like(s: &str, pattern: &str) -> Result<bool> {
     let (mut s, mut pattern) = (s, pattern);
     let mut retry: Option<(&str, &str)> = None;
     loop {

@@ -4,7 +4,7 @@ use super::Kind::*;
 use super::text::{MAX_SIZE, cast_text, length, shown};
 use super::{Definition, lift, partial, total};
 use crate::expr::EvalError;
-use crate::value::Datum;
+use crate::value::{Array as List, Datum, Type};
 
 type Result<X> = std::result::Result<X, EvalError>;
 
@@ -14,6 +14,7 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("quote_literal", &[Element], Text, lift!(|x: &Datum| Ok(literal(&cast_text(x))))),
     total("quote_nullable", &[Text], Text, |values, _| Ok(nullable(values))).sees_nulls(),
     total("quote_nullable", &[Element], Text, |values, _| Ok(nullable(values))).sees_nulls(),
+    partial("parse_ident", &[Text, Bool], TextArray, lift!(|s: &str, strict: bool| parse_identifier(s, strict))),
     partial("format", &[Text], Text, |values, _| format(values)).sees_nulls(),
     partial("format", &[Text, Any], Text, |values, _| format(values)).sees_nulls().repeats_last(),
 ];
@@ -48,6 +49,48 @@ fn nullable(values: &[Datum]) -> Datum {
         [value] if !value.is_null() => literal(&cast_text(value)),
         _ => "NULL".to_owned(),
     })
+}
+
+/// The parts of a dotted name, folded unless quoted. Without `strict` what follows the name is left out of account.
+fn parse_identifier(s: &str, strict: bool) -> Result<List> {
+    let invalid = || wrong(format!("string is not a valid identifier: \"{s}\""));
+    let is_space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
+    let is_start = |c: char| c == '_' || c.is_ascii_alphabetic() || !c.is_ascii();
+    let (mut parts, mut rest) = (Vec::new(), s.trim_start_matches(is_space));
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let (mut part, mut after) = (String::new(), quoted);
+            loop {
+                let (text, behind) = after.split_once('"').ok_or_else(invalid)?;
+                part.push_str(text);
+                after = behind;
+                match after.strip_prefix('"') {
+                    Some(behind) => after = behind,
+                    None => break,
+                }
+                part.push('"');
+            }
+            if part.is_empty() {
+                return Err(invalid());
+            }
+            (rest, _) = (after, parts.push(part));
+        } else {
+            let within = |c: char| is_start(c) || c.is_ascii_digit() || c == '$';
+            let end = rest.find(|c| !within(c)).unwrap_or(rest.len());
+            if !rest.starts_with(is_start) {
+                return Err(invalid());
+            }
+            (rest, _) = (&rest[end..], parts.push(rest[..end].to_ascii_lowercase()));
+        }
+        rest = rest.trim_start_matches(is_space);
+        match rest.strip_prefix('.') {
+            Some(after) => rest = after.trim_start_matches(is_space),
+            None if rest.is_empty() || !strict => break,
+            None => return Err(invalid()),
+        }
+    }
+    let items: Vec<Datum> = parts.into_iter().map(Datum::text).collect();
+    Ok(List { element: Type::Text, dimensions: vec![(items.len(), 1)], items })
 }
 
 fn wrong(message: impl Into<String>) -> EvalError {

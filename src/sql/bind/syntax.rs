@@ -37,6 +37,12 @@ impl Binder<'_> {
             Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
                 self.like(if *negated { "!~~*" } else { "~~*" }, expr, pattern, escape_char.as_deref())
             }
+            Expr::Like { negated, any: true, expr, pattern, escape_char: None } => {
+                self.apply(if *negated { "!~~ any" } else { "~~ any" }, [&**expr, pattern])
+            }
+            Expr::ILike { negated, any: true, expr, pattern, escape_char: None } => {
+                self.apply(if *negated { "!~~* any" } else { "~~* any" }, [&**expr, pattern])
+            }
             Expr::SimilarTo { negated, expr, pattern, escape_char } => {
                 let value = self.bind(expr)?;
                 let pattern = [&**pattern].into_iter().chain(escape_char.as_deref());
@@ -297,7 +303,7 @@ fn field_name(field: &DateTimeField) -> String {
 fn refused(expr: &Expr) -> Fault {
     let what = match expr {
         Expr::RLike { .. } => return Fault::syntax("Postgres has no RLIKE").hint("Use the operator ~."),
-        Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY is",
+        Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY with ESCAPE is",
         Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => "GROUPING SETS, CUBE and ROLLUP are",
         Expr::Tuple(_) => "a row of several values as an expression is",
         Expr::Array(_) => return Fault::syntax("an array is written ARRAY[…]"),
