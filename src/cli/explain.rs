@@ -27,10 +27,12 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Fail
         return Err(Failure::config(format!("there is no SQL view `{wanted}`; there are {}", known.join(", "))));
     }
     let schemas = |name: &RelationName| planned.assembly().schemas.get(name).cloned();
+    let held = planned.held();
     for view in shown {
+        let held = held.get(&view.name).map_or(&[][..], Vec::as_slice);
         match arguments.format {
-            Format::Text => println!("{}", plan::explain(view, &schemas)),
-            Format::Json => println!("{}", plan::explain_json(view, &schemas)),
+            Format::Text => println!("{}", plan::explain(view, held, &schemas)),
+            Format::Json => println!("{}", plan::explain_json(view, held, &schemas)),
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ mod content;
 mod evaluate;
 mod fault;
 mod hash;
+mod held;
 mod ingest;
 mod key;
 mod linear;
@@ -33,6 +34,7 @@ mod upkeep;
 mod worker;
 
 pub use evaluate::evaluate;
+pub use held::held;
 pub use ingest::{Closed, Sender};
 pub use native::{Build, NativeInputs, NativeView, rehearse};
 pub use program::{DataflowError, Export, InputRelation, OnError, Program, Settings, Unique, error_schema, errors_of};

@@ -24,6 +24,7 @@ pub use status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
 
 use crate::config::{OnError, Settings};
 use crate::dataflow::{Dataflow, Export, Program, errors_of};
+use crate::plan::Held;
 use crate::source::{Progress, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
 use crate::value::RelationName;
@@ -58,6 +59,12 @@ impl Planned {
     /// What was compiled.
     pub fn assembly(&self) -> &Assembly {
         &self.assembly
+    }
+
+    /// What the operators of each SQL view hold.
+    pub fn held(&self) -> BTreeMap<RelationName, Vec<Held>> {
+        let views = &self.assembly.views;
+        views.iter().map(|view| view.name.clone()).zip(crate::dataflow::held(views)).collect()
     }
 
     /// The views that no sink shows and nobody peeks at: they are not maintained.

@@ -3,7 +3,7 @@
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
 use super::{
-    Aggregate, Bound, Equality, Frame, FrameUnits, JoinKind, Rel, RelId, SetOpKind, SortKey, TableCall, View,
+    Aggregate, Bound, Equality, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind, SortKey, TableCall, View,
     WindowCall,
 };
 use crate::expr::Scalar;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// Looks up the schema of a relation, for the names of its columns.
 pub type Schemas<'a> = &'a dyn Fn(&RelId) -> Option<Arc<Schema>>;
 
-/// The view's columns, key and plan as an indented tree.
-pub fn explain(view: &View, schemas: Schemas<'_>) -> String {
+/// The view's columns, key, plan as an indented tree, and what its operators hold.
+pub fn explain(view: &View, held: &[Held], schemas: Schemas<'_>) -> String {
     let mut text = format!("{}\n", view.name);
     for column in &view.schema.columns {
         let not_null = if column.nullable { "" } else { " not null" };
@@ -27,11 +27,26 @@ pub fn explain(view: &View, schemas: Schemas<'_>) -> String {
         None => writeln!(text, "  no key"),
     };
     tree(&node(&view.rel, schemas).0, 1, &mut text);
+    if !held.is_empty() {
+        text.push_str("  holds\n");
+    }
+    for Shown { forms, of, by, columns, in_loop, shared_with } in held.iter().map(|held| Shown::new(held, schemas)) {
+        let _ = write!(text, "    {} of {of}", forms.join(", "));
+        let list = |before: &str, items: &[String], after: &str| match items {
+            [] => String::new(),
+            items => format!("{before}{}{after}", items.join(", ")),
+        };
+        text.push_str(&list(" by [", &by, "]"));
+        text.push_str(&list(": ", &columns.unwrap_or_default(), ""));
+        text.push_str(if in_loop { "; inside the loop" } else { "" });
+        text.push_str(&list("; shared with ", &shared_with, ""));
+        text.push('\n');
+    }
     text
 }
 
 /// The same as one JSON object.
-pub fn explain_json(view: &View, schemas: Schemas<'_>) -> Value {
+pub fn explain_json(view: &View, held: &[Held], schemas: Schemas<'_>) -> Value {
     let columns = view
         .schema
         .columns
@@ -42,7 +57,46 @@ pub fn explain_json(view: &View, schemas: Schemas<'_>) -> Value {
         "columns": columns.collect::<Vec<Value>>(),
         "key": key_names(view),
         "plan": as_json(&node(&view.rel, schemas).0),
+        "holds": held.iter().map(|held| Shown::new(held, schemas).json()).collect::<Vec<Value>>(),
     })
+}
+
+/// What an operator holds, in words.
+struct Shown {
+    forms: Vec<&'static str>,
+    of: String,
+    by: Vec<String>,
+    /// All of them if there are none.
+    columns: Option<Vec<String>>,
+    in_loop: bool,
+    shared_with: Vec<String>,
+}
+
+impl Shown {
+    fn new(held: &Held, schemas: Schemas<'_>) -> Shown {
+        let (node, names) = node(&held.rel, schemas);
+        let relations: Vec<String> = held.rel.relations().into_iter().map(RelId::to_string).collect();
+        let of = match &held.rel {
+            Rel::Get { .. } => relations.join(", "),
+            _ => format!("{} of {}", node.operator, relations.join(", ")),
+        };
+        let columns = held.columns.as_ref();
+        Shown {
+            forms: held.forms.clone(),
+            of,
+            by: shown(&held.by, &names),
+            columns: columns.map(|columns| columns.iter().map(|at| column(*at, &names)).collect()),
+            in_loop: held.in_loop,
+            shared_with: held.shared_with.iter().map(RelId::to_string).collect(),
+        }
+    }
+
+    fn json(self) -> Value {
+        let Shown { forms, of, by, columns, in_loop, shared_with } = self;
+        json!({
+            "forms": forms, "of": of, "by": by, "columns": columns, "in_loop": in_loop, "shared_with": shared_with
+        })
+    }
 }
 
 fn key_names(view: &View) -> Option<Vec<&str>> {

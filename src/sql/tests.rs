@@ -75,7 +75,7 @@ fn explained(text: &str, optimized: bool) -> String {
         let view = views.iter().find(|view| view.name == *name).map(|view| view.schema.clone());
         view.or_else(|| catalog.get(name).cloned())
     };
-    views.iter().map(|view| explain(view, &schemas)).collect()
+    views.iter().map(|view| explain(view, &[], &schemas)).collect()
 }
 
 #[test]

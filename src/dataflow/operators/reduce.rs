@@ -132,6 +132,26 @@ impl Grouping {
     }
 }
 
+/// In which forms groups of these aggregates are held.
+pub fn held_forms(aggregates: &[Aggregate]) -> Vec<&'static str> {
+    let mut forms = vec!["sums"];
+    for aggregate in aggregates {
+        let accumulates = aggregate.function.accumulable().is_some();
+        if aggregate.arguments.is_empty() || (accumulates && !aggregate.distinct) {
+            continue;
+        }
+        let form = match Part::new(aggregate, 0).way {
+            Way::Extreme(..) => "values in stages",
+            Way::DistinctSum => "distinct values",
+            Way::Fold(_) => "rows in order",
+        };
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
 /// The expressions, null and not evaluated where the call's filter is not true. An aggregate over rows has no argument; where
 /// these are filtered, it has one.
 fn guarded(aggregate: &Aggregate, expressions: &[Scalar]) -> Vec<Scalar> {

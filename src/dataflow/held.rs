@@ -1,0 +1,78 @@
+//! What the operators of views hold, told without running them.
+
+use super::operators::reduce;
+use super::sides::{Demand, Join, linear_steps};
+use crate::expr::Scalar;
+use crate::plan::{Held, JoinKind, Rel, RelId, View};
+use crate::value::Type;
+
+/// What each view's operators hold, the views in their order.
+pub fn held(views: &[View]) -> Vec<Vec<Held>> {
+    let mut demand = Demand::default();
+    views.iter().for_each(|view| demand.add(&view.rel));
+    let mut of_views: Vec<Vec<Held>> = views.iter().map(|view| of_view(&view.rel, &demand)).collect();
+    let known = of_views.clone();
+    for (place, entries) in of_views.iter_mut().enumerate() {
+        for entry in entries.iter_mut().filter(|entry| !entry.in_loop) {
+            let others = views.iter().zip(&known).enumerate().filter(|(other, _)| *other != place);
+            let sharing = others.filter(|(_, (_, theirs))| theirs.contains(entry));
+            let names: Vec<RelId> = sharing.map(|(_, (view, _))| view.name.clone()).collect();
+            entry.shared_with = names;
+        }
+    }
+    of_views
+}
+
+fn of_view(rel: &Rel, demand: &Demand) -> Vec<Held> {
+    let mut entries = Vec::new();
+    add(rel, demand, None, &mut entries);
+    entries
+}
+
+/// Adds what the plan's operators hold; those that read a loop's rows stand inside the loop.
+fn add(rel: &Rel, demand: &Demand, working: Option<&RelId>, entries: &mut Vec<Held>) {
+    let (base, steps) = linear_steps(rel);
+    let working = working.filter(|working| base.relations().contains(working));
+    let mut push = |held: Held| {
+        let held = Held { in_loop: working.is_some(), ..held };
+        if !entries.contains(&held) {
+            entries.push(held);
+        }
+    };
+    if let Some(join) = Join::of(base, &steps) {
+        for side in [&join.left, &join.right] {
+            let by = side.keys.iter().map(|key| key.expression.clone()).collect();
+            let columns = Some(demand.held(side)).filter(|columns| columns.len() < side.rel.width());
+            push(Held { columns, ..of(vec!["rows"], side.rel, by) });
+        }
+        if join.kind != JoinKind::Inner {
+            let sides = if join.kind == JoinKind::Full { vec![&join.left, &join.right] } else { vec![&join.right] };
+            for side in sides {
+                let by = side.keys.iter().map(|key| key.expression.clone()).collect();
+                push(of(vec!["keys that occur"], side.rel, by));
+            }
+        }
+        [join.left.rel, join.right.rel].into_iter().for_each(|side| add(side, demand, working, entries));
+        return;
+    }
+    match base {
+        Rel::Reduce { input, group, aggregates } => push(of(reduce::held_forms(aggregates), input, group.clone())),
+        Rel::Distinct { input } => push(of(vec!["counts"], input, all(&input.columns()))),
+        Rel::SetOp { left, .. } => push(of(vec!["counts on either side"], base, all(&left.columns()))),
+        Rel::TopK { input, group, .. } => push(of(vec!["first rows in stages"], input, group.clone())),
+        Rel::Window { input, partition, .. } => push(of(vec!["rows in order"], input, partition.clone())),
+        Rel::Recursive { all: false, .. } => push(of(vec!["rounds"], base, all(&base.columns()))),
+        Rel::Recursive { .. } | Rel::Get { .. } | Rel::Constant { .. } | Rel::Union { .. } => {}
+        Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } | Rel::Expand { .. } => {}
+    }
+    let working = if let Rel::Recursive { working, .. } = base { Some(working) } else { working };
+    base.inputs().into_iter().for_each(|input| add(input, demand, working, entries));
+}
+
+fn of(forms: Vec<&'static str>, rel: &Rel, by: Vec<Scalar>) -> Held {
+    Held { forms, rel: rel.clone(), by, columns: None, in_loop: false, shared_with: Vec::new() }
+}
+
+fn all(types: &[Type]) -> Vec<Scalar> {
+    types.iter().enumerate().map(|(at, ty)| Scalar::Column(at, ty.clone())).collect()
+}
