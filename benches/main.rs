@@ -6,6 +6,8 @@
 //! ```
 
 mod codec;
+mod documents;
+mod engine;
 mod feed;
 mod footprint;
 mod latency;
@@ -16,6 +18,7 @@ mod report;
 mod river;
 mod shop;
 mod snapshot;
+mod tpch;
 
 /// The tests' servers. The tests use more of them than the benchmarks do.
 #[allow(dead_code)]
@@ -61,6 +64,8 @@ const BENCHMARKS: &[Benchmark] = &[
     ("latency", latency::run),
     ("footprint", footprint::run),
     ("codec", codec::run),
+    ("documents", documents::run),
+    ("tpch", tpch::run),
 ];
 
 fn main() -> ExitCode {
@@ -94,6 +99,8 @@ fn child(subject: &[String]) -> ExitCode {
     match subject.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("region", subject)) => measure::print_figures(&region::measure(subject)),
         Some(("recursion", subject)) => measure::print_figures(&recursion::measure(subject)),
+        Some(("documents", subject)) => measure::print_figures(&documents::measure(subject)),
+        Some(("tpch", subject)) => measure::print_figures(&tpch::measure(subject)),
         Some(("feed", subject)) => feed::read(subject),
         _ => return ExitCode::from(64),
     }

@@ -3,6 +3,7 @@
 //! Both are given the same changes and must come to the same number of nodes, which a search of the graph confirms.
 
 use crate::Scale;
+use crate::engine::{Engine, Table};
 use crate::measure::{Stopwatch, in_child, medians, resident_bytes};
 use crate::report::{Aim, Report};
 use crate::support::random::Random;
@@ -12,17 +13,11 @@ use differential_dataflow::{AsCollection, VecCollection};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use tidegate::dataflow::{Dataflow, Export, InputRelation, Program, Sender, Settings};
-use tidegate::plan::rewrite;
-use tidegate::sql::{self, Catalog, SqlFile};
-use tidegate::timeline::{Batch, RelationId, SourceId, Step, Tick};
-use tidegate::value::{Column, Datum, RelationName, Row, Schema, Type};
+use tidegate::value::{Datum, Row, Type};
 use timely::dataflow::operators::ToStream;
 use timely::dataflow::operators::probe::Handle;
 
-const VIEW: &str = "CREATE VIEW reached AS
+const VIEW: &str = "CREATE VIEW shown AS
 WITH RECURSIVE r(a) AS (SELECT 0::bigint UNION SELECT e.b FROM r JOIN edges e ON e.a = r.a) SELECT a FROM r";
 
 /// Edges that come and go in one tick.
@@ -61,8 +56,18 @@ pub fn measure(subject: &[String]) -> Figures {
     let graph = Graph::new(nodes.parse().expect("a number"));
     match kind.as_str() {
         "typed" => typed(graph),
-        _ => measured(graph, &mut Engine::start()),
+        _ => {
+            let columns = vec![("a", Type::Int8), ("b", Type::Int8)];
+            let engine = Engine::start(vec![Table { name: "edges", columns, key: vec![0, 1] }], VIEW);
+            measured(graph, &mut Reached { engine, reached: 0 })
+        }
     }
+}
+
+/// The view as the engine runs it.
+struct Reached {
+    engine: Engine,
+    reached: i64,
 }
 
 /// What can maintain the view.
@@ -169,59 +174,11 @@ impl Subject for Typed<'_> {
     }
 }
 
-struct Engine {
-    sender: Sender,
-    steps: Receiver<Step>,
-    reached: i64,
-    time: u64,
-    /// Kept running.
-    _dataflow: Dataflow,
-}
-
-const SOURCE: SourceId = SourceId(0);
-const EDGES: RelationId = RelationId(0);
-
-impl Engine {
-    fn start() -> Engine {
-        let columns = ["a", "b"].map(|name| Column::new(name, Type::Int8, false)).to_vec();
-        let schema = Arc::new(Schema::table(columns, Some(vec![0, 1])));
-        let name = RelationName::public("edges");
-        let mut catalog = Catalog::new();
-        catalog.insert(name.clone(), schema.clone());
-        let file = SqlFile { path: "reached.sql".into(), text: VIEW.into() };
-        let mut views = sql::compile(&[file], &catalog).expect("our own SQL");
-        rewrite::optimize(&mut views);
-        let (tell, steps) = channel();
-        // Nobody listens any more when the benchmark is over.
-        let tell = Box::new(move |step| drop(tell.send(step)));
-        let program = Program {
-            sources: vec![SOURCE],
-            inputs: vec![InputRelation { id: EDGES, source: SOURCE, name, schema, upserts: false }],
-            views,
-            exports: vec![Export { relation: RelationName::public("reached"), tell }],
-            ..Program::default()
-        };
-        let settings = Settings { workers: 1, refresh_us: 0, ..Settings::default() };
-        let dataflow = Dataflow::start(settings, program).expect("our own program");
-        Engine { sender: dataflow.sender(SOURCE), steps, reached: 0, time: 0, _dataflow: dataflow }
-    }
-}
-
-impl Subject for Engine {
+impl Subject for Reached {
     fn put(&mut self, change: Change) -> i64 {
-        let time = self.time;
-        self.time += 1;
-        let row = |(a, b, diff)| (Row::pack(&[Datum::Int8(a), Datum::Int8(b)]), time, diff);
-        let batches = vec![(EDGES, Batch::Rows(change.into_iter().map(row).collect()))];
-        let frontier = Some(self.time);
-        let tick = Tick { source: SOURCE, batches, errors: Vec::new(), frontier, snapshot: false };
-        self.sender.send(tick).expect("the dataflow runs");
-        loop {
-            let step = self.steps.recv().expect("the dataflow runs");
-            self.reached += step.changes.iter().map(|(_, _, diff)| diff).sum::<i64>();
-            if step.frontier.is_none_or(|reached| reached >= self.time) {
-                return self.reached;
-            }
-        }
+        let row = |(a, b, diff)| (Row::pack(&[Datum::Int8(a), Datum::Int8(b)]), diff);
+        let changes = self.engine.put(vec![change.into_iter().map(row).collect()]);
+        self.reached += changes.iter().map(|(_, _, diff)| diff).sum::<i64>();
+        self.reached
     }
 }

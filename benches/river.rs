@@ -25,13 +25,20 @@ pub struct River {
 
 /// Starts the view `shown`, defined by the SQL, over the database's tables, every transaction by itself.
 pub fn launch(url: &str, tables: &[&str], sql: &str, sink: MakeSink) -> Running {
+    launch_all(url, tables, format!("CREATE VIEW shown AS {sql};"), vec![("shown".into(), sink)])
+}
+
+/// Starts views with a sink for some of them over the database's tables, every transaction by itself.
+pub fn launch_all(url: &str, tables: &[&str], views: String, sinks: Vec<(String, MakeSink)>) -> Running {
     let tables: Vec<String> = tables.iter().map(|table| format!("\"{table}\"")).collect();
     let config = format!("url = \"{url}\"\ntables = [{}]\ncreate = true", tables.join(", "));
     let config = toml::from_str(&config).expect("our own configuration");
+    let sink =
+        |(view, make): (String, MakeSink)| SinkDefinition { name: view.clone(), relation: relation_name(&view), make };
     let definition = Definition {
         sources: vec![("bench".into(), make_source("bench", SourceConfig::Postgres(config)))],
-        files: vec![SqlFile { path: "bench.sql".into(), text: format!("CREATE VIEW shown AS {sql};") }],
-        sinks: vec![SinkDefinition { name: "bench".into(), relation: relation_name("shown"), make: sink }],
+        files: vec![SqlFile { path: "bench.sql".into(), text: views }],
+        sinks: sinks.into_iter().map(sink).collect(),
         settings: Settings { refresh: Duration::ZERO, ..Settings::default() },
         ..Definition::default()
     };
