@@ -1,7 +1,7 @@
 //! `tidegate check`: compiles a view set against what its sources offer, and runs nothing.
 
 use super::{Directory, Extend, Format};
-use crate::engine::{Assembly, Failure};
+use crate::engine::{Assembly, Failure, Planned, schema_differences};
 use crate::plan;
 use crate::value::{RelationName, Schema};
 use serde_json::{Value, json};
@@ -13,21 +13,30 @@ pub(super) struct Arguments {
     /// How the result is printed.
     #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
     format: Format,
+    /// Ask no database: what it offers is in schema/SOURCE.sql, which `tidegate schema pull` writes.
+    #[arg(long, env = "TIDEGATE_OFFLINE")]
+    offline: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
-    let planned = arguments.directory.load(extend).and_then(|view_set| view_set.plan());
+    let Arguments { directory, offline, .. } = arguments;
+    let view_set = if *offline { directory.load_offline(extend) } else { directory.load(extend) };
+    let planned = view_set.and_then(|view_set| view_set.plan());
+    let warnings = |planned: &Planned| {
+        let differences = if *offline { Vec::new() } else { schema_differences(&directory.directory, planned) };
+        [warnings(planned.assembly()), differences].concat()
+    };
     match (arguments.format, planned) {
         (Format::Text, planned) => {
             let planned = planned?;
             let views = planned.assembly().view_schemas();
             views.iter().for_each(|(name, schema)| println!("{}", describe(name, schema)));
-            warnings(planned.assembly()).iter().for_each(|warning| println!("warning: {warning}"));
+            warnings(&planned).iter().for_each(|warning| println!("warning: {warning}"));
             println!("ok: {} views", views.len());
             Ok(())
         }
         (Format::Json, Ok(planned)) => {
-            let (views, warnings) = (views(planned.assembly()), warnings(planned.assembly()));
+            let (views, warnings) = (views(planned.assembly()), warnings(&planned));
             println!("{}", json!({ "ok": true, "views": views, "warnings": warnings }));
             Ok(())
         }

@@ -15,10 +15,15 @@ pub(super) struct Arguments {
     /// How the result is printed.
     #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
     format: Format,
+    /// Ask no database: what it offers is in schema/SOURCE.sql, which `tidegate schema pull` writes.
+    #[arg(long, env = "TIDEGATE_OFFLINE")]
+    offline: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
-    let planned = arguments.directory.load(extend)?.plan()?;
+    let Arguments { directory, offline, .. } = arguments;
+    let view_set = if *offline { directory.load_offline(extend) } else { directory.load(extend) };
+    let planned = view_set?.plan()?;
     let wanted = arguments.view.as_deref().map(relation_name);
     let views = planned.assembly().views.iter();
     let shown: Vec<_> = views.filter(|view| wanted.as_ref().is_none_or(|wanted| *wanted == view.name)).collect();

@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod live;
 mod run;
+mod schema;
 mod setup;
 mod terminal;
 
@@ -23,6 +24,8 @@ const USAGE: u8 = 64;
 const EXAMPLES: &str = "\
 Examples:
   tidegate check views/shop           compile the views against the database
+  tidegate schema pull views/shop     write down what the database offers
+  tidegate check --offline views/shop compile the views against that, without the database
   tidegate setup views/shop           create the publication
   tidegate run views/shop             keep the sinks in step until stopped
   tidegate run --once views/shop      bring the sinks up to now and exit
@@ -68,6 +71,9 @@ enum Verb {
     /// Show what views run as.
     #[command(after_help = "Example:\n  tidegate explain views/shop order_totals")]
     Explain(explain::Arguments),
+    /// Keep what the databases offer in files beside the views.
+    #[command(after_help = "Example:\n  tidegate schema pull views/shop")]
+    Schema(schema::Arguments),
     /// Create what the sources need in their databases.
     #[command(after_help = "Example:\n  tidegate setup views/shop")]
     Setup(setup::Arguments),
@@ -87,6 +93,11 @@ struct Directory {
 impl Directory {
     fn load(&self, extend: &Extend<'_>) -> Result<ViewSet, Failure> {
         ViewSet::from_dir(&self.directory).map(extend)
+    }
+
+    /// As `load`; the databases are not asked.
+    fn load_offline(&self, extend: &Extend<'_>) -> Result<ViewSet, Failure> {
+        ViewSet::from_dir_offline(&self.directory).map(extend)
     }
 }
 
@@ -120,6 +131,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Run(arguments) => run::run(arguments, &extend, &terminal).map(success),
         Verb::Check(arguments) => check::run(arguments, &extend).map(success),
         Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
+        Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),
     };

@@ -42,6 +42,11 @@ impl Catalog {
         self.relations.keys()
     }
 
+    /// Adds an enum that no column has yet.
+    pub(super) fn add_enum(&mut self, labels: EnumType) {
+        self.enums.insert(labels.name.clone(), Arc::new(labels));
+    }
+
     /// The enum of that name, as some column has it.
     pub(super) fn enum_type(&self, name: &str) -> Option<&Arc<EnumType>> {
         self.enums.get(name)

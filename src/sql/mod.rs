@@ -9,6 +9,7 @@ mod error;
 mod lower;
 mod order;
 mod parse;
+pub mod schema;
 mod stack;
 mod tokens;
 

@@ -39,6 +39,31 @@ pub(super) fn parse(text: &str) -> (Vec<Definition>, Vec<Fault>) {
     (definitions, faults)
 }
 
+/// The statements of a file, each with its place, and what is wrong with the rest of it.
+pub(super) fn parse_statements(text: &str) -> (Vec<(Span, Statement)>, Vec<Fault>) {
+    let (mut statements, mut faults) = (Vec::new(), Vec::new());
+    let tokens = match tokenize(text) {
+        Ok(tokens) => tokens,
+        Err(fault) => return (statements, vec![fault]),
+    };
+    for tokens in tokens.split(|token| token.token == Token::SemiColon) {
+        let Some(first) = tokens.iter().find(|t| t.token != Token::EOF) else { continue };
+        match parse_statement(tokens) {
+            Ok(statement) => statements.push((first.span, statement)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (statements, faults)
+}
+
+fn parse_statement(tokens: &[TokenWithSpan]) -> Bound<Statement> {
+    guarded(tokens, |parser| {
+        let statement = parser.parse_statement()?;
+        parser.expect_token(&Token::EOF)?;
+        Ok(statement)
+    })
+}
+
 /// One expression and nothing else.
 pub(super) fn parse_expression(text: &str) -> Bound<sqlparser::ast::Expr> {
     let tokens = tokenize(text)?;
@@ -68,11 +93,7 @@ fn parse_definition(tokens: &[TokenWithSpan]) -> Bound<Option<Definition>> {
     let Some(first) = tokens.iter().find(|t| t.token != Token::EOF) else {
         return Ok(None);
     };
-    match guarded(tokens, |parser| {
-        let statement = parser.parse_statement()?;
-        parser.expect_token(&Token::EOF)?;
-        Ok(statement)
-    })? {
+    match parse_statement(tokens)? {
         Statement::CreateView(view) => definition(view).map(Some).map_err(|fault| fault.at(first.span)),
         Statement::Query(_) => Err(Fault::syntax("a query without a view").at(first.span))
             .map_err(|f| f.hint("Every statement of a view file is CREATE VIEW name AS SELECT …;")),

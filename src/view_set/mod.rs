@@ -34,6 +34,13 @@ impl ViewSet {
         Ok(ViewSet::from_config(config::load(directory.as_ref())?))
     }
 
+    /// The view set in a directory, as far as it is known without its databases: `schema/SOURCE.sql` says what each offers. It can
+    /// be planned, and cannot run.
+    pub fn from_dir_offline(directory: impl AsRef<Path>) -> Result<ViewSet, Failure> {
+        let definition = Definition::offline(config::load(directory.as_ref())?)?;
+        Ok(ViewSet { definition, mistakes: Vec::new() })
+    }
+
     /// The view set of a configuration that was read before.
     pub fn from_config(config: Config) -> ViewSet {
         ViewSet { definition: Definition::from(config), mistakes: Vec::new() }
