@@ -4,64 +4,64 @@ use super::bind::name::{fold, relation};
 use super::error::Fault;
 use super::parse::Definition;
 use crate::value::RelationName;
-use sqlparser::ast::{Query, SetExpr, Spanned, TableFactor, TableWithJoins};
+use sqlparser::ast::{Query, Spanned, TableFactor, Visit, Visitor};
 use sqlparser::tokenizer::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 
 /// The relations a definition names, each where it is first named.
 pub(super) fn references(definition: &Definition) -> BTreeMap<RelationName, Span> {
-    let mut names = Names { found: BTreeMap::new(), hidden: Vec::new() };
-    names.query(&definition.query);
+    let mut names = Names::default();
+    // Nothing breaks the walk off.
+    let _ = definition.query.visit(&mut names);
     names.found
 }
 
+/// Finds names in FROM, at whatever depth of subqueries.
+#[derive(Default)]
 struct Names {
     found: BTreeMap<RelationName, Span>,
     /// Common table expressions, which hide relations of the same name.
     hidden: Vec<String>,
+    /// The queries around the one being read.
+    around: Vec<Around>,
 }
 
-impl Names {
-    fn query(&mut self, query: &Query) {
-        let outside = self.hidden.len();
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            self.query(&cte.query);
-            self.hidden.push(fold(&cte.alias.name));
-        }
-        self.body(&query.body);
-        self.hidden.truncate(outside);
+/// A query under way.
+struct Around {
+    /// How many names were hidden before.
+    hidden: usize,
+    /// Its common table expressions that are still to come; each is known from its end on.
+    to_come: VecDeque<String>,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        let to_come = ctes.map(|cte| fold(&cte.alias.name)).collect();
+        self.around.push(Around { hidden: self.hidden.len(), to_come });
+        ControlFlow::Continue(())
     }
 
-    fn body(&mut self, body: &SetExpr) {
-        let mut body = body;
-        while let SetExpr::SetOperation { left, right, .. } = body {
-            self.body(right);
-            body = left;
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        if let Some(query) = self.around.pop() {
+            self.hidden.truncate(query.hidden);
         }
-        match body {
-            SetExpr::Select(select) => select.from.iter().for_each(|tables| self.tables(tables)),
-            SetExpr::Query(query) => self.query(query),
-            _ => {}
-        }
+        // The common table expressions of a query are read before all else of it.
+        self.hidden.extend(self.around.last_mut().and_then(|around| around.to_come.pop_front()));
+        ControlFlow::Continue(())
     }
 
-    fn tables(&mut self, tables: &TableWithJoins) {
-        self.factor(&tables.relation);
-        tables.joins.iter().for_each(|join| self.factor(&join.relation));
-    }
-
-    fn factor(&mut self, factor: &TableFactor) {
-        match factor {
-            TableFactor::Table { name, args: None, .. } => {
-                let Ok(found) = relation(name) else { return };
-                if name.0.len() > 1 || !self.hidden.contains(&found.name) {
-                    self.found.entry(found).or_insert_with(|| name.span());
-                }
-            }
-            TableFactor::Derived { subquery, .. } => self.query(subquery),
-            TableFactor::NestedJoin { table_with_joins, .. } => self.tables(table_with_joins),
-            _ => {}
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: None, .. } = factor
+            && let Ok(found) = relation(name)
+            && (name.0.len() > 1 || !self.hidden.contains(&found.name))
+        {
+            self.found.entry(found).or_insert_with(|| name.span());
         }
+        ControlFlow::Continue(())
     }
 }
 

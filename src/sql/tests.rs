@@ -86,3 +86,22 @@ fn everything_wrong_is_reported_once() {
     assert!(shown.contains("v.sql:3:25: now is not supported yet (0A000)"), "{shown}");
     assert!(!shown.contains("v.sql:2"), "{shown}");
 }
+
+#[test]
+fn a_view_may_be_defined_after_those_that_read_it_anywhere() {
+    let last = "CREATE VIEW last AS SELECT id FROM orders t WHERE id > 1;";
+    for reads in [
+        "SELECT id FROM last",
+        "SELECT id FROM orders t WHERE EXISTS (SELECT 1 FROM last WHERE last.id = t.id)",
+        "SELECT (SELECT max(id) FROM last) AS most FROM orders t",
+        "SELECT a.id FROM orders a JOIN orders b ON a.id IN (SELECT id FROM last)",
+        "SELECT x FROM unnest(ARRAY(SELECT id FROM last)) x",
+        "WITH last AS (SELECT id FROM last) SELECT id FROM orders t WHERE id IN (SELECT id FROM last)",
+        "SELECT id FROM orders t GROUP BY id HAVING count(*) > (SELECT count(*) FROM last)",
+    ] {
+        let views = compiled(&format!("CREATE VIEW first AS {reads}; {last}")).unwrap_or_else(|e| panic!("{}", e[0]));
+        assert_eq!(views.iter().map(|view| view.name.name.as_str()).collect::<Vec<_>>(), ["last", "first"], "{reads}");
+    }
+    let own = "CREATE VIEW v AS WITH w AS (SELECT 1 AS id) SELECT id FROM w; CREATE VIEW w AS SELECT id FROM v;";
+    assert_eq!(compiled(own).map(|views| views.len()).map_err(|errors| errors[0].to_string()), Ok(2));
+}

@@ -68,6 +68,11 @@ pub(in crate::expr) fn check_path(text: &str) -> Result<()> {
     parsed(text).map(|_| ())
 }
 
+/// What a path leads to, each a value of its own.
+pub(in crate::expr) fn path_values(values: &[Datum]) -> Result<Vec<Datum>> {
+    Ok(Search::of(values)?.values()?.into_iter().map(json).collect())
+}
+
 /// A document, a path through it, and whether failures are passed over.
 struct Search<'v> {
     document: &'v Value,

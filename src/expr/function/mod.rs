@@ -32,7 +32,7 @@ mod zone;
 pub(super) use argument::{Argument, IntoDatum};
 pub(super) use cast::{Cast, ELEMENTS, FROM_TEXT, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, call_as_cast, cast_function};
 pub(super) use json::{JsonParts, json_parts, json_text, key_name, to_jsonb};
-pub(super) use jsonpath::check_path;
+pub(super) use jsonpath::{check_path, path_values};
 pub(super) use kind::Kind;
 pub(super) use regexp::{all_matches, pieces};
 pub(super) use time::divide_interval;

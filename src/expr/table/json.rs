@@ -3,7 +3,7 @@
 use super::{Call, Cells, Definition, Result, named, unnamed};
 use crate::expr::EvalError;
 use crate::expr::function::Kind::*;
-use crate::expr::function::{JsonParts, json_parts, json_text};
+use crate::expr::function::{JsonParts, json_parts, json_text, path_values};
 use crate::value::Datum;
 use crate::value::encoding::{self, Parts, Value};
 
@@ -28,6 +28,9 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     of("jsonb_each_text", &[Jsonb], TEXT_MEMBERS, |call, rows| members("jsonb_each_text", call, rows, text))
         .keyed_by(0),
     of("jsonb_object_keys", &[Jsonb], &const { unnamed(Text, false) }, keys).keyed_by(0),
+    of("jsonb_path_query", &[Jsonb, Jsonpath, Jsonb, Bool], &const { unnamed(Jsonb, false) }, |call, rows| {
+        path_values(&call.values())?.iter().try_for_each(|value| rows.push_row(value))
+    }),
     of("json_array_elements", &[Json], RAW_DOCUMENTS, |call, rows| {
         raw_elements("json_array_elements", call, rows, raw_document)
     }),

@@ -425,7 +425,8 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn function_arguments(&mut self, name: &str, function: &Function) -> Bound<Vec<Operand>> {
+    /// What a function is called with.
+    pub(in crate::sql) fn function_arguments(&mut self, name: &str, function: &Function) -> Bound<Vec<Operand>> {
         match &function.args {
             FunctionArguments::None => Ok(Vec::new()),
             FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {

@@ -6,7 +6,6 @@ use crate::sql::error::Fault;
 const AGGREGATES: &[&str] = &["xmlagg", "range_agg", "range_intersect_agg"];
 
 const OF_ROWS: &[&str] = &[
-    "jsonb_path_query",
     "json_to_record",
     "json_to_recordset",
     "json_populate_record",

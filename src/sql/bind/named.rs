@@ -99,6 +99,7 @@ static FUNCTIONS: &[(&str, &[Parameter])] = &[
     ),
     ("jsonb_path_exists", PATH),
     ("jsonb_path_match", PATH),
+    ("jsonb_path_query", PATH),
     ("jsonb_path_query_array", PATH),
     ("jsonb_path_query_first", PATH),
     ("parse_ident", &[required("str"), optional("strict", Default::Bool(true))]),

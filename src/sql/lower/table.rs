@@ -286,15 +286,12 @@ fn no_definition() -> Fault {
 /// One function's call: of one that returns a value, a row of it.
 fn call(binder: &mut Binder<'_>, function: &Function) -> Bound<TableCall> {
     let name = catalog(&function.name)?;
-    match &function.args {
-        FunctionArguments::List(list) if is_table_function(&name) => {
-            let mut operands = Vec::with_capacity(list.args.len());
-            for argument in &list.args {
-                operands.push(binder.bind(plain_argument(argument)?)?);
-            }
+    match is_table_function(&name) {
+        true => {
+            let operands = binder.function_arguments(&name, function)?;
             table_call(&name, operands)
         }
-        _ => {
+        false => {
             let (value, modifier) = binder.bind(&Expr::Function(function.clone())).and_then(Operand::settled)?;
             let column = Column { modifier, ..Column::new(name, value.ty(), true) };
             Ok(TableCall { function: TableFunction::value(), arguments: vec![value], columns: vec![column] })

@@ -32,6 +32,8 @@ CREATE VIEW built AS SELECT id, (SELECT jsonb_object_agg(key, value) FROM jsonb_
 CREATE VIEW whole AS SELECT id, to_jsonb(e) AS e FROM t, jsonb_array_elements(doc->'items') e;
 CREATE VIEW records AS SELECT id, r.* FROM t, jsonb_to_recordset(CASE WHEN doc @> $$ {"items": [{}]} $$ AND id <> 5 THEN doc->$$items$$ END) AS r(sku text, qty int, price numeric(6,1));
 CREATE VIEW record AS SELECT id, r.x, r.z, r.nested FROM t, jsonb_to_record(doc->'meta') AS r(x int, z text, yy jsonb, nested jsonb);
+CREATE VIEW paths AS SELECT id, p FROM t, jsonb_path_query(doc, '$.items[*] ? (@.qty > 1).sku') p;
+CREATE VIEW path_variables AS SELECT id, jsonb_path_query(doc, '$.items[*].qty ? (@ >= $least)', jsonb_build_object('least', id)) AS qty FROM t;
 
 -- then
 INSERT INTO t VALUES (6, '{"items": [{"sku": "b", "qty": 4}, {"sku": "b", "qty": 4}], "meta": {"x": 7}}', '{"items": ["two"], "m": {"k": 2}}');
