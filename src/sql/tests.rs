@@ -105,3 +105,11 @@ fn a_view_may_be_defined_after_those_that_read_it_anywhere() {
     let own = "CREATE VIEW v AS WITH w AS (SELECT 1 AS id) SELECT id FROM w; CREATE VIEW w AS SELECT id FROM v;";
     assert_eq!(compiled(own).map(|views| views.len()).map_err(|errors| errors[0].to_string()), Ok(2));
 }
+
+#[test]
+fn what_a_function_returns_is_a_key_wherever_it_is_written() {
+    let text = "CREATE VIEW v AS SELECT c.id, o.id AS order_id FROM customers c, orders o, string_to_table(c.name, ' ') w WHERE w = o.status;";
+    let shown = explained(text, true);
+    assert!(shown.contains("Join on [w = status]"), "{shown}");
+    assert!(shown.contains("Expand string_to_table(name, ' ')"), "{shown}");
+}

@@ -30,10 +30,12 @@ pub fn optimize(views: &mut [View]) {
 /// Rewrites one relation: constants are computed, inner joins ordered, filters pushed down, columns nobody reads dropped, neighbours merged.
 pub fn rewrite(mut rel: Rel) -> Rel {
     fold::fold(&mut rel);
-    let rel = filter::push(order::order(rel), Vec::new());
-    let rel = fuse::fuse(prune::prune_all(rel));
+    let mut rel = filter::push(order::order(rel), Vec::new());
+    if expand::sink(&mut rel) {
+        rel = filter::push(order::order(rel), Vec::new());
+    }
+    rel = fuse::fuse(prune::prune_all(rel));
     // Substitution may have brought constants together, and a map next to a filter it blocked.
-    let mut rel = rel;
     fold::fold(&mut rel);
     fuse::fuse(rel)
 }

@@ -40,6 +40,9 @@ CREATE VIEW lateral_query AS SELECT id, q.* FROM t, LATERAL (SELECT x, count(*) 
 CREATE VIEW left_lateral_query AS SELECT id, q.x FROM t LEFT JOIN LATERAL (SELECT x FROM unnest(tags) x WHERE x > 'h') q ON true;
 CREATE VIEW first_tag AS SELECT id, q.x FROM t LEFT JOIN LATERAL (SELECT x FROM unnest(tags) WITH ORDINALITY u(x, n) ORDER BY n LIMIT 1) q ON true;
 CREATE VIEW of_view AS SELECT v.id, x.ordinality FROM ordered v, string_to_table(v.s, ',') WITH ORDINALITY x;
+CREATE VIEW joined_late AS SELECT t.id, u.worth FROM t, u, unnest(t.tags) x WHERE x = u.tag;
+CREATE VIEW joined_late_right AS SELECT t.id, u.worth FROM u, t, unnest(t.tags) WITH ORDINALITY x(tag, n) WHERE x.tag = u.tag AND n < u.worth + 1 AND u.worth > 0;
+CREATE VIEW joined_late_three AS SELECT t.id, x, v.tag FROM t, u, u v, unnest(t.tags) x WHERE x = u.tag AND u.worth < v.worth;
 CREATE VIEW distinct_tags AS SELECT DISTINCT tag FROM t, unnest(tags) tag;
 CREATE VIEW all_tags AS SELECT array_agg(DISTINCT tag ORDER BY tag) AS tags FROM t, unnest(tags) tag;
 
