@@ -16,6 +16,12 @@ fn reads_any(scalar: &Scalar) -> bool {
     any
 }
 
+/// The expression over columns that follow `by` others.
+pub fn moved(mut scalar: Scalar, by: usize) -> Scalar {
+    scalar.map_columns(&mut |column| column + by);
+    scalar
+}
+
 /// The expression over the right input alone, whose columns followed `width` left ones.
 pub(super) fn rebased(mut scalar: Scalar, width: usize) -> Scalar {
     scalar.map_columns(&mut |column| column - width);

@@ -11,7 +11,7 @@ pub mod unnest;
 mod window;
 
 pub use derive::{Properties, derive, is_nullable, products};
-pub use equality::join_key;
+pub use equality::{join_key, moved};
 pub use expand::{Expansion, TableCall};
 pub use explain::{Schemas, explain, explain_json};
 pub use held::Held;

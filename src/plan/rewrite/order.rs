@@ -5,7 +5,7 @@
 //! because of the order of words.
 
 use crate::expr::{Argument, Scalar, resolve_operator};
-use crate::plan::equality::reads_only;
+use crate::plan::equality::{moved, reads_only};
 use crate::plan::unnest::join;
 use crate::plan::{Equality, JoinKind, Rel};
 
@@ -153,11 +153,6 @@ impl Run {
         let order: Vec<usize> = (0..types.len()).map(place).collect();
         whole.filter(waiting).project(&order)
     }
-}
-
-fn moved(mut scalar: Scalar, by: usize) -> Scalar {
-    scalar.map_columns(&mut |column| column + by);
-    scalar
 }
 
 /// The condition a key stands for, given where the columns of its sides begin.

@@ -3,7 +3,7 @@
 use super::Lowerer;
 use crate::expr::{AggregateFunction, Scalar};
 use crate::plan::unnest::{below_maps, columns, completed, join, reads_before, substitute};
-use crate::plan::{Aggregate, Equality, JoinKind, Rel, derive, is_nullable};
+use crate::plan::{Aggregate, Equality, JoinKind, Rel, derive, is_nullable, moved};
 use crate::sql::bind::expression::operator;
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::subquery::{Applied, Comparison, Subquery, Test};
@@ -55,7 +55,7 @@ impl Lowerer<'_> {
             let value = Scalar::Column(width + reads, value.ty());
             return Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()));
         }
-        let value = moved(value, width);
+        let value = moved(value.clone(), width);
         Ok(left_join(rel, right, on).map(own.into_iter().chain([value]).collect()))
     }
 
@@ -126,7 +126,7 @@ impl Lowerer<'_> {
             residual: Vec::new(),
         };
         let outcomes = comparisons.iter().enumerate().map(|(at, comparison)| {
-            comparison.of(value_columns[reads + at].clone(), moved(&comparison.right, keys.len()))
+            comparison.of(value_columns[reads + at].clone(), moved(comparison.right.clone(), keys.len()))
         });
         let outcome = Scalar::And(outcomes.collect());
         let pairs = pairs.map(value_columns.iter().cloned().chain([outcome]).collect());
@@ -159,13 +159,6 @@ fn marked(rel: Rel) -> Rel {
     let mut all = columns(&rel.columns(), 0);
     all.push(boolean(true));
     rel.map(all)
-}
-
-/// An expression over a right input, over the pair of a left input of that width and it.
-pub(super) fn moved(scalar: &Scalar, width: usize) -> Scalar {
-    let mut scalar = scalar.clone();
-    scalar.map_columns(&mut |column| column + width);
-    scalar
 }
 
 fn boolean(truth: bool) -> Scalar {

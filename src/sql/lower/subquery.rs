@@ -1,11 +1,10 @@
 //! Subqueries in expressions, as joins with the relation around them.
 
 use super::Lowerer;
-use super::outcome::moved;
 use super::recursive::Place;
 use crate::expr::{CastContext, Scalar, cast};
 use crate::plan::unnest::{below_maps, columns, conjuncts, join, pairs, reads_leaf, replace, substitute, without_leaf};
-use crate::plan::{Equality, JoinKind, Rel, derive, is_nullable};
+use crate::plan::{Equality, JoinKind, Rel, derive, is_nullable, moved};
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::scope::{Outer, Scope};
 use crate::sql::bind::subquery::{
@@ -195,7 +194,8 @@ impl Lowerer<'_> {
             None => {
                 let (right, keys) = self.detached(&rel, subquery);
                 let mut on = keys;
-                let compared = comparisons.iter().map(|c| c.of(c.left.clone(), moved(&c.right, width))).collect();
+                let compared =
+                    comparisons.iter().map(|c| c.of(c.left.clone(), moved(c.right.clone(), width))).collect();
                 let Rel::Join { left, right, on: more, residual, .. } = join(kind, rel, right, compared) else {
                     return Err(Fault::new("XX000", "no join"));
                 };
