@@ -38,6 +38,10 @@ impl Lowerer<'_> {
         };
         let (left, right, keys) = self.right_factor(left, &join.relation)?;
         let in_right = self.refers() && !in_left;
+        let (right, keys) = match matches!(side, Side::Right | Side::Full) && left.outer && !right.outer {
+            true => (self.with_outer(right), self.outer_keys()),
+            false => (right, keys),
+        };
         let (absent_left, absent_right) = side.absent();
         self.refuse_reference(in_left && absent_left || in_right && absent_right, "an outer join")?;
         if matches!(join.relation, TableFactor::Derived { lateral: true, .. })
@@ -97,22 +101,37 @@ impl Lowerer<'_> {
         &self,
         side: Side,
         mut left: Input,
-        right: Input,
-        keys: Vec<Equality>,
-        condition: Option<Scalar>,
+        mut right: Input,
+        mut keys: Vec<Equality>,
+        mut condition: Option<Scalar>,
     ) -> Bound<Input> {
         let outer = left.outer || right.outer;
-        if outer && self.outer_width() > 0 && matches!(side, Side::Right | Side::Full) {
-            return Err(Fault::unsupported("a RIGHT or FULL JOIN that reads an outer query's column is"));
-        }
         let (absent_left, absent_right) = side.absent();
         let width = left.rel.width();
+        let both = absent_left && outer && self.outer_width() > 0;
+        if both && !right.outer {
+            let place = |column| if column < width { column } else { column + self.outer_width() };
+            condition.iter_mut().for_each(|condition| condition.map_columns(&mut { place }));
+            (right, keys) = (self.with_outer(right), self.outer_keys());
+        }
         let rel = match side == Side::Inner && self.unpaired(&mut left, &right) {
             true => self.joined_to_outer(left.rel, right.rel, condition),
+            false if both => self.outer_of_either(side, side.of(left.rel, right.rel, keys, condition), width),
             false => side.of(left.rel, right.rel, keys, condition),
         };
         let scope = left.scope.or_absent(absent_left).join(right.scope.or_absent(absent_right), width)?;
         Ok(Input { rel, scope, outer })
+    }
+
+    /// The join's rows, which begin with the outer columns of the left side, with those of the side that has the row.
+    fn outer_of_either(&self, side: Side, joined: Rel, left: usize) -> Rel {
+        let mut columns = unnest::columns(&joined.columns(), 0);
+        for at in 0..self.outer_width() {
+            let (of_left, of_right) = (columns[at].clone(), columns[left + at].clone());
+            let ty = of_left.ty();
+            columns[at] = if side == Side::Right { of_right } else { Scalar::Coalesce(vec![of_left, of_right], ty) };
+        }
+        joined.map(columns)
     }
 
     /// The inner join of rows that belong to no outer row with rows that do, in the order it has where both do. The condition is over
