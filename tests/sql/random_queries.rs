@@ -417,6 +417,5 @@ fn random_queries_are_what_postgres_says() {
         assert!(differences.is_empty(), "{}\n{given}\n{views}", differences.join("\n"));
     }
     eprintln!("{run} random queries, {refused} refused");
-    // A slow machine runs few, of which many may happen to be refused.
-    assert!(refused * 2 <= run, "of {run} queries {refused} are refused");
+    assert!(refused * 5 <= run, "of {run} queries {refused} are refused");
 }
