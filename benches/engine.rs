@@ -1,4 +1,4 @@
-//! The engine's dataflow for one view in SQL, fed through a source's door with complete rows.
+//! The engine's dataflow for one view in SQL, compiled and optimised, fed through a source's door.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -25,18 +25,24 @@ pub struct Engine {
     _dataflow: Dataflow,
 }
 
-const SOURCE: SourceId = SourceId(0);
+/// The source of all tables; the tables are numbered in their order.
+pub const SOURCE: SourceId = SourceId(0);
 
 impl Engine {
-    /// Starts the view `shown`, which one of these statements defines, with one worker.
+    /// Starts the view `shown`, which one of these statements defines, fed with complete rows, with one worker.
     pub fn start(tables: Vec<Table>, views: &str) -> Engine {
+        Engine::start_with(tables, views, false, 1)
+    }
+
+    /// As `start`, fed with writes by key if `upserts`.
+    pub fn start_with(tables: Vec<Table>, views: &str, upserts: bool, workers: usize) -> Engine {
         let mut catalog = Catalog::new();
         let mut inputs = Vec::new();
         for (id, Table { name, columns, key }) in tables.into_iter().enumerate() {
             let columns = columns.into_iter().map(|(name, ty)| Column::new(name, ty, false)).collect();
             let (name, schema) = (RelationName::public(name), Arc::new(Schema::table(columns, Some(key))));
             catalog.insert(name.clone(), schema.clone());
-            inputs.push(InputRelation { id: RelationId(id), source: SOURCE, name, schema, upserts: false });
+            inputs.push(InputRelation { id: RelationId(id), source: SOURCE, name, schema, upserts });
         }
         let file = SqlFile { path: "bench.sql".into(), text: views.into() };
         let mut views = sql::compile(&[file], &catalog).expect("our own SQL");
@@ -46,7 +52,7 @@ impl Engine {
         let tell = Box::new(move |step| drop(tell.send(step)));
         let exports = vec![Export { relation: RelationName::public("shown"), tell }];
         let program = Program { sources: vec![SOURCE], inputs, views, exports, ..Program::default() };
-        let settings = Settings { workers: 1, refresh_us: 0, ..Settings::default() };
+        let settings = Settings { workers, refresh_us: 0, ..Settings::default() };
         let dataflow = Dataflow::start(settings, program).expect("our own program");
         Engine { sender: dataflow.sender(SOURCE), steps, time: 0, _dataflow: dataflow }
     }
@@ -65,18 +71,28 @@ impl Engine {
             (RelationId(id), Batch::Rows(rows.into_iter().map(|(row, diff)| (row, time, diff)).collect()))
         };
         let batches = changes.into_iter().enumerate().map(batch).collect();
-        let tick = Tick { source: SOURCE, batches, errors: Vec::new(), frontier: Some(self.time), snapshot };
+        self.give(Tick { source: SOURCE, batches, errors: Vec::new(), frontier: Some(self.time), snapshot });
+    }
+
+    /// Gives a tick as it is.
+    pub fn give(&mut self, tick: Tick) {
         self.sender.send(tick).expect("the dataflow runs");
     }
 
-    /// Waits until the view shows everything given; what changed.
+    /// Waits until the view shows everything sent; what changed.
     pub fn catch_up(&mut self) -> Vec<(Row, Time, Diff)> {
         let mut changes = Vec::new();
+        self.catch_up_to(self.time, |row, time, diff| changes.push((row.clone(), time, diff)));
+        changes
+    }
+
+    /// Waits until the view has reached the frontier, and tells what changes.
+    pub fn catch_up_to(&mut self, frontier: Time, mut told: impl FnMut(&Row, Time, Diff)) {
         loop {
             let step = self.steps.recv().expect("the dataflow runs");
-            changes.extend(step.changes.iter().cloned());
-            if step.frontier.is_none_or(|reached| reached >= self.time) {
-                return changes;
+            step.changes.iter().for_each(|(row, time, diff)| told(row, *time, *diff));
+            if step.frontier.is_none_or(|reached| reached >= frontier) {
+                return;
             }
         }
     }

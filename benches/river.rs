@@ -1,12 +1,12 @@
 //! The whole river in this process: a Postgres source, one view, and a sink that takes everything and keeps nothing.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tidegate::config::{Settings, SourceConfig};
 use tidegate::engine::{self, Definition, MakeSink, Running, SinkDefinition, make_source, relation_name};
 use tidegate::sink::{Delivery, Sink, SinkError, SinkKey};
 use tidegate::sql::SqlFile;
-use tidegate::value::Datum;
+use tidegate::value::{Datum, Time};
 
 /// What the sink was given.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct Told {
     pub changes: usize,
     /// Whether one of them is a mark: its first column is this negative number.
     pub mark: Option<i64>,
+    /// The frontier that is shown with them.
+    pub frontier: Option<Time>,
 }
 
 /// A running view set.
@@ -50,7 +52,8 @@ impl River {
     /// Starts the view over the database's tables.
     pub fn start(url: &str, tables: &[&str], sql: &str) -> River {
         let (tell, told) = channel();
-        let running = launch(url, tables, sql, Box::new(|_, _| Ok(Box::new(Nowhere(tell)))));
+        // Whoever measured may have gone.
+        let running = launch(url, tables, sql, nowhere(move |told| _ = tell.send(told)));
         River { running, told }
     }
 
@@ -79,10 +82,14 @@ impl River {
     }
 }
 
-/// The sink.
-struct Nowhere(Sender<Told>);
+/// A sink that takes everything, keeps nothing, and tells what it was given.
+pub fn nowhere(tell: impl FnMut(Told) + Send + 'static) -> MakeSink {
+    Box::new(|_, _| Ok(Box::new(Nowhere(tell))))
+}
 
-impl Sink for Nowhere {
+struct Nowhere<F>(F);
+
+impl<F: FnMut(Told) + Send> Sink for Nowhere<F> {
     fn key(&self) -> Option<&SinkKey> {
         None
     }
@@ -96,9 +103,8 @@ impl Sink for Nowhere {
             Datum::Int8(number) if number < 0 => Some(number),
             _ => None,
         });
-        let told = Told { changes: delivery.changes.len(), mark: marks.next_back() };
-        // Whoever measured may have gone.
-        let _ = self.0.send(told);
+        let mark = marks.next_back();
+        (self.0)(Told { changes: delivery.changes.len(), mark, frontier: delivery.frontier });
         Ok(())
     }
 }

@@ -6,15 +6,14 @@
 use crate::Scale;
 use crate::measure::{Stopwatch, in_child, resident_bytes};
 use crate::report::{Aim, Report};
-use crate::river::launch_all;
+use crate::river::{Told, launch_all, nowhere};
 use crate::shop;
 use crate::support::postgres::Database;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use tidegate::engine::{MakeSink, Running};
-use tidegate::sink::{Delivery, Sink, SinkError, SinkKey};
-use tidegate::value::{Datum, Time};
+use tidegate::engine::Running;
+use tidegate::value::Time;
 
 const TABLES: [&str; 9] =
     ["region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem", "mark"];
@@ -118,86 +117,55 @@ END $$"
 /// The running views.
 struct River {
     running: Running,
-    progress: Arc<Progress>,
+    /// What each sink was given, by its place.
+    told: Receiver<(usize, Told)>,
+    /// How far each was told.
+    reached: Vec<Option<Time>>,
     mark: i64,
-}
-
-/// How far each sink was told, and at which frontier which mark was.
-struct Progress {
-    told: Mutex<(Vec<Option<Time>>, Option<(i64, Time)>)>,
-    changed: Condvar,
 }
 
 impl River {
     fn start(database: &Database, queries: String, views: &[String]) -> River {
-        let count = views.len() + 1;
-        let progress = Arc::new(Progress { told: Mutex::new((vec![Some(0); count], None)), changed: Condvar::new() });
+        let (tell, told) = channel();
+        let names: Vec<String> = views.iter().cloned().chain(["marks".to_owned()]).collect();
         let sink = |(place, view): (usize, &String)| {
-            let told = Told { progress: progress.clone(), place };
-            let make: MakeSink = Box::new(|_, _| Ok(Box::new(told)));
-            (view.clone(), make)
+            let tell = tell.clone();
+            // Whoever measured may have gone.
+            (view.clone(), nowhere(move |told| _ = tell.send((place, told))))
         };
-        let names = views.iter().cloned().chain(["marks".to_owned()]).collect::<Vec<_>>();
         let sinks = names.iter().enumerate().map(sink).collect();
         let queries = format!("{queries}\nCREATE VIEW marks AS SELECT -id AS id FROM mark;");
         let running = launch_all(&database.url, &TABLES, queries, sinks);
-        River { running, progress, mark: 0 }
+        River { running, told, reached: vec![Some(0); names.len()], mark: 0 }
     }
 
     /// Runs the statements and waits until every view shows them; when they had been committed.
     fn pass(&mut self, database: &Database, statements: &str) -> Instant {
         database.execute(statements);
         self.mark += 1;
-        let mark = self.mark;
-        database.execute(&format!("INSERT INTO mark VALUES ({mark})"));
+        database.execute(&format!("INSERT INTO mark VALUES ({})", self.mark));
         let committed = Instant::now();
-        let mut told = self.progress.told.lock().expect("no sink panics");
+        let mut marked = None;
         loop {
-            let (sinks, seen) = &*told;
-            if let Some((number, time)) = seen
-                && *number == -mark
-                && sinks.iter().all(|sink| sink.is_none_or(|reached| reached > *time))
-            {
-                return committed;
+            match self.told.recv_timeout(Duration::from_millis(50)) {
+                Ok((place, told)) => {
+                    self.reached[place] = told.frontier;
+                    marked = marked.or(told.frontier.filter(|_| told.mark == Some(-self.mark)));
+                }
+                Err(_) => {
+                    if let Some(Err(failure)) = self.running.poll() {
+                        panic!("{failure}");
+                    }
+                }
             }
-            told = self.progress.changed.wait_timeout(told, Duration::from_millis(50)).expect("no sink panics").0;
-            if let Some(Err(failure)) = self.running.poll() {
-                panic!("{failure}");
+            let is_past = |mark| self.reached.iter().all(|reached| reached.is_none_or(|reached| reached >= mark));
+            if marked.is_some_and(is_past) {
+                return committed;
             }
         }
     }
 
     fn stop(self) {
         self.running.shutdown().unwrap_or_else(|failure| panic!("{failure}"));
-    }
-}
-
-/// A sink that notes how far it was told, and nothing else.
-struct Told {
-    progress: Arc<Progress>,
-    place: usize,
-}
-
-impl Sink for Told {
-    fn key(&self) -> Option<&SinkKey> {
-        None
-    }
-
-    fn open(&mut self) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
-        let mut told = self.progress.told.lock().expect("no sink panics");
-        for (row, time, _) in &delivery.changes {
-            if let Datum::Int8(mark) = row.column(0)
-                && mark < 0
-            {
-                told.1 = Some((mark, *time));
-            }
-        }
-        told.0[self.place] = delivery.frontier;
-        self.progress.changed.notify_all();
-        Ok(())
     }
 }

@@ -1,81 +1,42 @@
-//! The view as the engine runs it: SQL, compiled and optimised, fed through a source's door.
+//! The view as the engine runs it.
 
 use super::workload::{Batch, Customer, Order};
 use super::{Content, Form, REAL_TIME, Subject};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use tidegate::dataflow::{Dataflow, Export, InputRelation, Program, Sender, Settings};
-use tidegate::plan::rewrite;
-use tidegate::sql::{self, Catalog, SqlFile};
-use tidegate::timeline::{self, RelationId, SourceId, Step, Tick, Upsert, UpsertKind};
-use tidegate::value::{Column, Datum, Diff, RelationName, Row, Schema, Type};
+use crate::engine::{Engine, SOURCE, Table};
+use tidegate::timeline::{self, RelationId, Tick, Upsert, UpsertKind};
+use tidegate::value::{Datum, Diff, Row, Type};
 
-const VIEW: &str = "CREATE VIEW region_revenue AS
+const VIEW: &str = "CREATE VIEW shown AS
 SELECT c.region, count(*) AS orders, sum(o.cents) AS revenue
 FROM orders o JOIN customers c ON c.id = o.customer_id
 GROUP BY c.region";
 
-const SOURCE: SourceId = SourceId(0);
 const ORDERS: RelationId = RelationId(0);
 const CUSTOMERS: RelationId = RelationId(1);
 
 /// The dataflow, and the view as it was told.
-pub struct Engine {
-    sender: Sender,
-    steps: Receiver<Step>,
+pub struct Revenue {
+    engine: Engine,
     content: Content,
-    /// Kept running.
-    _dataflow: Dataflow,
 }
 
-impl Engine {
+impl Revenue {
     /// Starts the workers.
-    pub fn start(form: Form, workers: usize) -> Engine {
-        let table = |columns: &[&str]| {
-            let columns = columns.iter().map(|name| Column::new(*name, Type::Int8, false)).collect();
-            Arc::new(Schema::table(columns, Some(vec![0])))
+    pub fn start(form: Form, workers: usize) -> Revenue {
+        let table = |name, columns: &[&'static str]| Table {
+            name,
+            columns: columns.iter().map(|name| (*name, Type::Int8)).collect(),
+            key: vec![0],
         };
-        let tables = [
-            (ORDERS, RelationName::public("orders"), table(&["id", "customer_id", "cents"])),
-            (CUSTOMERS, RelationName::public("customers"), table(&["id", "region"])),
-        ];
-        let mut catalog = Catalog::new();
-        tables.iter().for_each(|(_, name, schema)| catalog.insert(name.clone(), schema.clone()));
-        let file = SqlFile { path: "region.sql".into(), text: VIEW.into() };
-        let mut views = sql::compile(&[file], &catalog).expect("our own SQL");
-        rewrite::optimize(&mut views);
-        let input =
-            |(id, name, schema)| InputRelation { id, source: SOURCE, name, schema, upserts: form == Form::Writes };
-        let (tell, steps) = channel();
-        // Nobody listens any more when the benchmark is over.
-        let tell = Box::new(move |step| drop(tell.send(step)));
-        let program = Program {
-            sources: vec![SOURCE],
-            inputs: tables.into_iter().map(input).collect(),
-            views,
-            exports: vec![Export { relation: RelationName::public("region_revenue"), tell }],
-            ..Program::default()
-        };
-        let settings = Settings { workers, refresh_us: 0, ..Settings::default() };
-        let dataflow = Dataflow::start(settings, program).expect("our own program");
-        Engine { sender: dataflow.sender(SOURCE), steps, content: Content::new(), _dataflow: dataflow }
-    }
-
-    fn send(&mut self, tick: Tick) {
-        self.sender.send(tick).expect("the dataflow runs");
+        let tables = vec![table("orders", &["id", "customer_id", "cents"]), table("customers", &["id", "region"])];
+        let engine = Engine::start_with(tables, VIEW, form == Form::Writes, workers);
+        Revenue { engine, content: Content::new() }
     }
 
     /// Folds what is told until the view has reached the frontier.
     fn catch_up(&mut self, frontier: u64) {
-        loop {
-            let step = self.steps.recv().expect("the dataflow runs");
-            for (row, _, diff) in &step.changes {
-                fold(&mut self.content, row, *diff);
-            }
-            if step.frontier.is_none_or(|reached| reached >= frontier) {
-                return;
-            }
-        }
+        let Revenue { engine, content } = self;
+        engine.catch_up_to(frontier, |row, _, diff| fold(content, row, diff));
     }
 }
 
@@ -89,7 +50,7 @@ fn fold(content: &mut Content, row: &Row, diff: Diff) {
     *sums = (sums.0 + orders * diff, sums.1 + cents * i128::from(diff));
 }
 
-impl Subject for Engine {
+impl Subject for Revenue {
     type Input = Tick;
 
     fn prepare(form: Form, time: u64, Batch { customers, orders }: Batch) -> Tick {
@@ -100,18 +61,18 @@ impl Subject for Engine {
     }
 
     fn load(&mut self, tick: Tick) {
-        self.send(tick);
+        self.engine.give(tick);
     }
 
     fn loaded(&mut self) {
         let frontier = Some(REAL_TIME);
-        self.send(Tick { source: SOURCE, batches: Vec::new(), errors: Vec::new(), frontier, snapshot: false });
+        self.engine.give(Tick { source: SOURCE, batches: Vec::new(), errors: Vec::new(), frontier, snapshot: false });
         self.catch_up(REAL_TIME);
     }
 
     fn update(&mut self, tick: Tick) {
         let frontier = tick.frontier.unwrap_or(REAL_TIME);
-        self.send(tick);
+        self.engine.give(tick);
         self.catch_up(frontier);
     }
 

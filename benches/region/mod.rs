@@ -98,7 +98,7 @@ pub fn measure(subject: &[String]) -> Figures {
     let lazy = !rest.is_empty();
     match kind.as_str() {
         "typed" => typed::with_subject(form, move |subject| measured(subject, form, workload, lazy)),
-        _ => measured(&mut engine::Engine::start(form, workers), form, workload, lazy),
+        _ => measured(&mut engine::Revenue::start(form, workers), form, workload, lazy),
     }
 }
 
