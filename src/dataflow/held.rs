@@ -1,10 +1,10 @@
 //! What the operators of views hold, told without running them.
 
 use super::operators::reduce;
-use super::sides::{Demand, Join, linear_steps};
+use super::sides::{Demand, Join, Side, linear_steps};
 use crate::expr::Scalar;
+use crate::plan::unnest::columns;
 use crate::plan::{Held, JoinKind, Rel, RelId, View};
-use crate::value::Type;
 
 /// What each view's operators hold, the views in their order.
 pub fn held(views: &[View]) -> Vec<Vec<Held>> {
@@ -40,28 +40,25 @@ fn add(rel: &Rel, demand: &Demand, working: Option<&RelId>, entries: &mut Vec<He
         }
     };
     if let Some(join) = Join::of(base, &steps) {
+        let by = |side: &Side<'_>| side.keys.iter().map(|key| key.expression.clone()).collect();
         for side in [&join.left, &join.right] {
-            let by = side.keys.iter().map(|key| key.expression.clone()).collect();
             let columns = Some(demand.held(side)).filter(|columns| columns.len() < side.rel.width());
-            push(Held { columns, ..of(vec!["rows"], side.rel, by) });
+            push(Held { columns, ..of(vec!["rows"], side.rel, by(side)) });
         }
         if join.kind != JoinKind::Inner {
             let sides = if join.kind == JoinKind::Full { vec![&join.left, &join.right] } else { vec![&join.right] };
-            for side in sides {
-                let by = side.keys.iter().map(|key| key.expression.clone()).collect();
-                push(of(vec!["keys that occur"], side.rel, by));
-            }
+            sides.into_iter().for_each(|side| push(of(vec!["keys that occur"], side.rel, by(side))));
         }
         [join.left.rel, join.right.rel].into_iter().for_each(|side| add(side, demand, working, entries));
         return;
     }
     match base {
         Rel::Reduce { input, group, aggregates } => push(of(reduce::held_forms(aggregates), input, group.clone())),
-        Rel::Distinct { input } => push(of(vec!["counts"], input, all(&input.columns()))),
-        Rel::SetOp { left, .. } => push(of(vec!["counts on either side"], base, all(&left.columns()))),
+        Rel::Distinct { input } => push(of(vec!["counts"], input, columns(&input.columns(), 0))),
+        Rel::SetOp { left, .. } => push(of(vec!["counts on either side"], base, columns(&left.columns(), 0))),
         Rel::TopK { input, group, .. } => push(of(vec!["first rows in stages"], input, group.clone())),
         Rel::Window { input, partition, .. } => push(of(vec!["rows in order"], input, partition.clone())),
-        Rel::Recursive { all: false, .. } => push(of(vec!["rounds"], base, all(&base.columns()))),
+        Rel::Recursive { all: false, .. } => push(of(vec!["rounds"], base, columns(&base.columns(), 0))),
         Rel::Recursive { .. } | Rel::Get { .. } | Rel::Constant { .. } | Rel::Union { .. } => {}
         Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } | Rel::Expand { .. } => {}
     }
@@ -71,8 +68,4 @@ fn add(rel: &Rel, demand: &Demand, working: Option<&RelId>, entries: &mut Vec<He
 
 fn of(forms: Vec<&'static str>, rel: &Rel, by: Vec<Scalar>) -> Held {
     Held { forms, rel: rel.clone(), by, columns: None, in_loop: false, shared_with: Vec::new() }
-}
-
-fn all(types: &[Type]) -> Vec<Scalar> {
-    types.iter().enumerate().map(|(at, ty)| Scalar::Column(at, ty.clone())).collect()
 }

@@ -2,9 +2,9 @@
 //!
 //! A key here is a set of columns on which no two rows agree, nulls agreeing with nulls. Keys are kept minimal, and only a few of them.
 
-use super::{Aggregate, Equality, Expansion, JoinKind, Rel, RelId, SetOpKind, WindowCall};
+use super::{Aggregate, Equality, Expansion, JoinKind, Rel, RelId, SetOpKind, WindowCall, rel::working_schema};
 use crate::expr::{Scalar, WindowFunction};
-use crate::value::{Column, Datum, Schema, Type};
+use crate::value::{Column, Datum, Schema};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -120,8 +120,7 @@ fn recursive_nullable(
     let mut nullable = derive(base, schemas).nullable;
     loop {
         let columns = types.iter().zip(&nullable).map(|(ty, nullable)| Column::new("", ty.clone(), *nullable));
-        let round = Column::new("round", Type::Int8, false);
-        let known = Arc::new(Schema::table([round].into_iter().chain(columns).collect(), None));
+        let known = working_schema(columns);
         let of_step = derive(step, &|name| if name == working { Some(known.clone()) } else { schemas(name) }).nullable;
         let either: Vec<bool> = nullable.iter().zip(&of_step[1..]).map(|(before, step)| *before || *step).collect();
         if either == nullable {

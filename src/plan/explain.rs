@@ -4,7 +4,7 @@
 
 use super::{
     Aggregate, Bound, Equality, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind, SortKey, TableCall, View,
-    WindowCall,
+    WindowCall, rel::working_schema,
 };
 use crate::expr::Scalar;
 use crate::value::{Column, Datum, Schema, Type, text};
@@ -142,9 +142,7 @@ fn as_json(node: &Node) -> Value {
 /// A recursion: its step reads what goes by the working relation's name.
 fn recursive(working: &RelId, base: &Rel, step: &Rel, all: bool, schemas: Schemas<'_>) -> (Node, Vec<String>) {
     let (base_node, names) = node(base, schemas);
-    let round = Column::new("round", Type::Int8, false);
-    let columns = names.iter().zip(base.columns()).map(|(name, ty)| Column::new(name.as_str(), ty, true));
-    let known = Arc::new(Schema::table([round].into_iter().chain(columns).collect(), None));
+    let known = working_schema(names.iter().zip(base.columns()).map(|(name, ty)| Column::new(name.as_str(), ty, true)));
     let (step, _) = node(step, &|name| if name == working { Some(known.clone()) } else { schemas(name) });
     let operator = if all { "Recursive all" } else { "Recursive" };
     let details = vec![("", vec![working.to_string()])];

@@ -15,5 +15,5 @@ pub use equality::{join_key, moved};
 pub use expand::{Expansion, TableCall};
 pub use explain::{Schemas, explain, explain_json};
 pub use held::Held;
-pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View};
+pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View, working_schema};
 pub use window::{Bound, Frame, FrameUnits, WindowCall};

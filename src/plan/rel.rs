@@ -2,7 +2,7 @@
 
 use super::{Expansion, WindowCall};
 use crate::expr::{AggregateFunction, Scalar};
-use crate::value::{RelationName, Row, Schema, Type};
+use crate::value::{Column, RelationName, Row, Schema, Type};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -241,6 +241,12 @@ pub struct View {
     pub schema: Arc<Schema>,
     /// Its definition.
     pub rel: Rel,
+}
+
+/// What the step of a recursion reads: the round, and columns like those of the base.
+pub fn working_schema(columns: impl IntoIterator<Item = Column>) -> Arc<Schema> {
+    let round = Column::new("round", Type::Int8, false);
+    Arc::new(Schema::table([round].into_iter().chain(columns).collect(), None))
 }
 
 impl Rel {

@@ -96,8 +96,7 @@ impl Grouping {
         let (mut base_arguments, mut part_arguments, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for aggregate in aggregates {
             let arguments = guarded(aggregate, &aggregate.arguments);
-            let accumulates = aggregate.function.accumulable().is_some();
-            if !arguments.is_empty() && (aggregate.distinct || !accumulates) {
+            if is_part(aggregate, &arguments) {
                 places.push(Place::Part(parts.len()));
                 let part = Part::new(aggregate, part_arguments.len());
                 part_arguments.extend(part.columns(aggregate));
@@ -132,12 +131,16 @@ impl Grouping {
     }
 }
 
+/// Whether an aggregate is held beside the sums of its group.
+fn is_part(aggregate: &Aggregate, arguments: &[Scalar]) -> bool {
+    !arguments.is_empty() && (aggregate.distinct || aggregate.function.accumulable().is_none())
+}
+
 /// In which forms groups of these aggregates are held.
 pub fn held_forms(aggregates: &[Aggregate]) -> Vec<&'static str> {
     let mut forms = vec!["sums"];
     for aggregate in aggregates {
-        let accumulates = aggregate.function.accumulable().is_some();
-        if aggregate.arguments.is_empty() || (accumulates && !aggregate.distinct) {
+        if !is_part(aggregate, &guarded(aggregate, &aggregate.arguments)) {
             continue;
         }
         let form = match Part::new(aggregate, 0).way {

@@ -79,8 +79,7 @@ impl Lowerer<'_> {
             }
             factor => {
                 let right = self.factor(factor)?;
-                let left = if right.outer { self.with_outer(left) } else { left };
-                let keys = if right.outer { self.outer_keys() } else { Vec::new() };
+                let (left, keys) = self.with_outer_of(left, &right);
                 Ok((left, right, keys))
             }
         }

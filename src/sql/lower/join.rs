@@ -90,9 +90,13 @@ impl Lowerer<'_> {
         input
     }
 
+    /// The left side, beginning with the outer columns where the right does, and the keys on which they then agree.
+    pub(super) fn with_outer_of(&self, left: Input, right: &Input) -> (Input, Vec<Equality>) {
+        if right.outer { (self.with_outer(left), self.outer_keys()) } else { (left, Vec::new()) }
+    }
+
     pub(super) fn crossed(&self, left: Input, right: Input) -> Bound<Input> {
-        let left = if right.outer { self.with_outer(left) } else { left };
-        let keys = if right.outer { self.outer_keys() } else { Vec::new() };
+        let (left, keys) = self.with_outer_of(left, &right);
         self.combined(Side::Inner, left, right, keys, None)
     }
 
@@ -134,12 +138,22 @@ impl Lowerer<'_> {
         joined.map(columns)
     }
 
+    /// Where rows of the right side belong to outer rows by themselves, those of the left need not be paired with all of these first.
+    fn unpaired(&self, left: &mut Input, right: &Input) -> bool {
+        let unit = self.unit();
+        let Rel::Join { kind: JoinKind::Inner, left: of, right: own, on, residual } = &left.rel else { return false };
+        if self.outer_width() == 0 || !right.outer || **of != unit || !on.is_empty() || !residual.is_empty() {
+            return false;
+        }
+        left.rel = (**own).clone();
+        true
+    }
+
     /// The inner join of rows that belong to no outer row with rows that do, in the order it has where both do. The condition is over
     /// that.
-    fn joined_to_outer(&self, left: Rel, right: Rel, condition: Option<Scalar>) -> Rel {
+    fn joined_to_outer(&self, left: Rel, right: Rel, mut condition: Option<Scalar>) -> Rel {
         let (outer, own, width) = (self.outer_width(), left.width(), right.width());
         let place = |column: usize| if column < outer { own + column } else { column - outer };
-        let mut condition = condition;
         condition.iter_mut().for_each(|condition| condition.map_columns(&mut { place }));
         let joined = unnest::join(JoinKind::Inner, left, right, condition.into_iter().collect());
         joined.project(&(0..outer + own + width).map(place).collect::<Vec<_>>())

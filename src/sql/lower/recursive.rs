@@ -4,23 +4,21 @@
 //! reference to itself stands for the rows of that round.
 
 use super::query::refuse_clauses;
-use super::set_op::{argument, common_modifier};
+use super::set_op::{common_modifier, common_types};
 use super::subquery::Around;
-use super::{Lowered, Lowerer, OutputColumn, select::Input};
+use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::Scalar;
-use crate::expr::common_type;
 use crate::plan::unnest::join;
-use crate::plan::{Equality, JoinKind, Rel};
+use crate::plan::{Equality, JoinKind, Rel, working_schema};
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::groupable;
 use crate::sql::bind::scope::{Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
-use crate::value::{Column, Datum, RelationName, Row, Schema, Type};
+use crate::value::{Column, Datum, RelationName, Row, Type};
 use sqlparser::ast::{Ident, LimitClause, Query, SetExpr, SetOperator, SetQuantifier};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// A query that may refer to itself, being lowered.
 pub(super) struct Recursion {
@@ -111,8 +109,8 @@ impl Lowerer<'_> {
         let Some(Recursion { working, .. }) = &self.recursion else { return Err(Fault::new("XX000", "no recursion")) };
         let working = working.clone();
         let types: Vec<Type> = [Type::Int8].into_iter().chain(base.rel.columns()).collect();
-        let schema = types.iter().enumerate().map(|(at, ty)| Column::new("", ty.clone(), at > 0)).collect();
-        self.leaves.insert(working.clone(), Arc::new(Schema::table(schema, None)));
+        let columns = base.rel.columns().into_iter().map(|ty| Column::new("", ty, true));
+        self.leaves.insert(working.clone(), working_schema(columns));
         let rows = Rel::Get { relation: working.clone(), columns: types };
         let reference = Lowered { rel: rows.clone(), columns: base.columns.clone() };
         self.ctes.push([(working.name.clone(), reference)].into());
@@ -214,17 +212,6 @@ impl Lowerer<'_> {
         before.and_then(|before| set(self, before));
         lowered
     }
-
-    /// Where rows of the right side belong to outer rows by themselves, those of the left need not be paired with all of these first.
-    pub(super) fn unpaired(&self, left: &mut Input, right: &Input) -> bool {
-        let unit = self.unit();
-        let Rel::Join { kind: JoinKind::Inner, left: of, right: own, on, residual } = &left.rel else { return false };
-        if self.outer_width() == 0 || !right.outer || **of != unit || !on.is_empty() || !residual.is_empty() {
-            return false;
-        }
-        left.rel = (**own).clone();
-        true
-    }
 }
 
 /// The terms of a recursive query.
@@ -260,14 +247,8 @@ fn refuse_order(query: &Query) -> Bound<()> {
 
 /// The columns keep the types of the non-recursive term.
 fn fits(name: &str, base: &[OutputColumn], step: &[OutputColumn]) -> Bound<()> {
-    if base.len() != step.len() {
-        return Err(Fault::syntax("each UNION query must have the same number of columns"));
-    }
-    for (at, (base, step)) in base.iter().zip(step).enumerate() {
-        let overall = common_type(&[argument(base), argument(step)]).map_err(|error| {
-            let fault = Fault::from(error);
-            Fault { message: format!("UNION {}", fault.message), ..fault }
-        })?;
+    let types = common_types("UNION", base, step)?;
+    for (at, ((base, step), overall)) in base.iter().zip(step).zip(types).enumerate() {
         let place = format!("recursive query \"{name}\" column {}", at + 1);
         let fault = match base.ty == overall {
             true if base.modifier == common_modifier((base, step)) => continue,

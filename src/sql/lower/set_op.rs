@@ -65,21 +65,26 @@ fn combined(op: SetOperator, all: bool, left: Lowered, right: Lowered) -> Bound<
 
 /// Both sides with the same types.
 fn unified(name: &str, left: Lowered, right: Lowered) -> Bound<(Lowered, Lowered)> {
-    if left.columns.len() != right.columns.len() {
-        return Err(Fault::syntax(format!("each {name} query must have the same number of columns")));
-    }
-    let types = left.columns.iter().zip(&right.columns).map(|(left, right)| {
-        common_type(&[argument(left), argument(right)]).map_err(|error| {
-            let fault = Fault::from(error);
-            Fault { message: format!("{name} {}", fault.message), ..fault }
-        })
-    });
-    let types = types.collect::<Bound<Vec<Type>>>()?;
+    let types = common_types(name, &left.columns, &right.columns)?;
     let modifiers: Vec<i32> = left.columns.iter().zip(&right.columns).map(common_modifier).collect();
     let Lowered { rel, columns } = left.converted(&types)?;
     let columns = columns.into_iter().zip(modifiers);
     let columns = columns.map(|(column, modifier)| OutputColumn { modifier, ..column }).collect();
     Ok((Lowered { rel, columns }, right.converted(&types)?))
+}
+
+/// The types in which the columns of both sides meet.
+pub(super) fn common_types(name: &str, left: &[OutputColumn], right: &[OutputColumn]) -> Bound<Vec<Type>> {
+    if left.len() != right.len() {
+        return Err(Fault::syntax(format!("each {name} query must have the same number of columns")));
+    }
+    let types = left.iter().zip(right).map(|(left, right)| {
+        common_type(&[argument(left), argument(right)]).map_err(|error| {
+            let fault = Fault::from(error);
+            Fault { message: format!("{name} {}", fault.message), ..fault }
+        })
+    });
+    types.collect()
 }
 
 /// All rows of both.
@@ -92,7 +97,7 @@ fn union(left: Lowered, right: Rel) -> Lowered {
     Lowered { rel: Rel::Union { inputs }, columns: left.columns }
 }
 
-pub(super) fn argument(column: &OutputColumn) -> Argument {
+fn argument(column: &OutputColumn) -> Argument {
     column.open.as_ref().map_or_else(|| Argument::Known(column.ty.clone()), Operand::argument)
 }
 
