@@ -1,6 +1,6 @@
 //! `tidegate check`: compiles a view set against what its sources offer, and runs nothing.
 
-use super::{Directory, Extend, Format};
+use super::{Compiled, Extend, Format};
 use crate::engine::{Assembly, Failure, Planned, schema_differences};
 use crate::plan;
 use crate::value::{RelationName, Schema};
@@ -9,24 +9,20 @@ use serde_json::{Value, json};
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    directory: Directory,
+    compiled: Compiled,
     /// How the result is printed.
     #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
     format: Format,
-    /// Ask no database: what it offers is in schema/SOURCE.sql, which `tidegate schema pull` writes.
-    #[arg(long, env = "TIDEGATE_OFFLINE")]
-    offline: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
-    let Arguments { directory, offline, .. } = arguments;
-    let view_set = if *offline { directory.load_offline(extend) } else { directory.load(extend) };
-    let planned = view_set.and_then(|view_set| view_set.plan());
+    let Arguments { compiled, format } = arguments;
     let warnings = |planned: &Planned| {
-        let differences = if *offline { Vec::new() } else { schema_differences(&directory.directory, planned) };
+        let directory = &compiled.directory.directory;
+        let differences = if compiled.offline { Vec::new() } else { schema_differences(directory, planned) };
         [warnings(planned.assembly()), differences].concat()
     };
-    match (arguments.format, planned) {
+    match (format, compiled.plan(extend)) {
         (Format::Text, planned) => {
             let planned = planned?;
             let views = planned.assembly().view_schemas();

@@ -1,6 +1,6 @@
 //! `tidegate explain`: shows what views run as.
 
-use super::{Directory, Extend, Format};
+use super::{Compiled, Extend, Format};
 use crate::engine::{Failure, relation_name};
 use crate::plan;
 use crate::value::RelationName;
@@ -8,22 +8,17 @@ use crate::value::RelationName;
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    directory: Directory,
+    compiled: Compiled,
     /// Only this view; all of them if left out.
     #[arg(value_name = "VIEW", env = "TIDEGATE_VIEW")]
     view: Option<String>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
     format: Format,
-    /// Ask no database: what it offers is in schema/SOURCE.sql, which `tidegate schema pull` writes.
-    #[arg(long, env = "TIDEGATE_OFFLINE")]
-    offline: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
-    let Arguments { directory, offline, .. } = arguments;
-    let view_set = if *offline { directory.load_offline(extend) } else { directory.load(extend) };
-    let planned = view_set?.plan()?;
+    let planned = arguments.compiled.plan(extend)?;
     let wanted = arguments.view.as_deref().map(relation_name);
     let views = planned.assembly().views.iter();
     let shown: Vec<_> = views.filter(|view| wanted.as_ref().is_none_or(|wanted| *wanted == view.name)).collect();

@@ -12,7 +12,7 @@ mod schema;
 mod setup;
 mod terminal;
 
-use crate::engine::Failure;
+use crate::engine::{Failure, Planned};
 use crate::view_set::ViewSet;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -94,10 +94,25 @@ impl Directory {
     fn load(&self, extend: &Extend<'_>) -> Result<ViewSet, Failure> {
         ViewSet::from_dir(&self.directory).map(extend)
     }
+}
 
-    /// As `load`; the databases are not asked.
-    fn load_offline(&self, extend: &Extend<'_>) -> Result<ViewSet, Failure> {
-        ViewSet::from_dir_offline(&self.directory).map(extend)
+/// A view set that is compiled and not run, for which its databases need not be asked.
+#[derive(Args)]
+struct Compiled {
+    #[command(flatten)]
+    directory: Directory,
+    /// Ask no database: what it offers is in schema/SOURCE.sql, which `tidegate schema pull` writes.
+    #[arg(long, env = "TIDEGATE_OFFLINE")]
+    offline: bool,
+}
+
+impl Compiled {
+    fn plan(&self, extend: &Extend<'_>) -> Result<Planned, Failure> {
+        let view_set = match self.offline {
+            true => ViewSet::from_dir_offline(&self.directory.directory).map(extend),
+            false => self.directory.load(extend),
+        };
+        view_set?.plan()
     }
 }
 
