@@ -37,12 +37,15 @@ fn literals(spaced: Vec<TokenWithSpan>) -> Bound<Vec<TokenWithSpan>> {
     Ok(tokens)
 }
 
+fn is(token: &TokenWithSpan, known: Keyword) -> bool {
+    matches!(&token.token, Token::Word(word) if word.keyword == known)
+}
+
 /// What functions stand in whose rows stand side by side.
 pub(super) const ROWS_FROM: &str = "rows\0from";
 
 /// `ROWS FROM (f(a), g(b))` becomes `"rows from"(f(a), g(b))`: the parser does not know it.
 fn rows_from(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
     for place in (2..tokens.len()).rev() {
         if is(&tokens[place - 2], Keyword::ROWS)
             && is(&tokens[place - 1], Keyword::FROM)
@@ -61,7 +64,6 @@ pub(super) const SYMMETRIC: &str = "between\0symmetric";
 
 /// `between symmetric low and` becomes `between "symmetric"(low) and`: the parser knows no other BETWEEN.
 fn symmetric(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
     let (mut out, mut depth) = (Vec::<TokenWithSpan>::with_capacity(tokens.len()), 0);
     // How deep the lower ends nest that are not yet at their AND.
     let mut open = Vec::new();
@@ -91,7 +93,6 @@ fn symmetric(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 /// `trim(leading from x)` becomes `trim(leading x)`: the parser would take `from` for a column or a function.
 fn trim_sides(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |token: &TokenWithSpan, known: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == known);
     let mut after_side = false;
     tokens.retain(|token| {
         let dropped = after_side && is(token, Keyword::FROM);
@@ -102,18 +103,17 @@ fn trim_sides(tokens: &mut Vec<TokenWithSpan>) {
 
 /// `interval(3) 'text'` becomes `'text'::interval(3)`: the parser would forget what stands between the word and the text.
 fn interval_literals(tokens: &[TokenWithSpan]) -> Bound<Vec<TokenWithSpan>> {
-    let is_word = |token: &TokenWithSpan, known: &[Keyword]| matches!(&token.token, Token::Word(word) if known.contains(&word.keyword));
     let is_text =
         |token: &TokenWithSpan| matches!(token.token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_));
     let mut out = Vec::with_capacity(tokens.len());
     let mut rest = tokens;
     while let [first, after @ ..] = rest {
         rest = after;
-        if !is_word(first, &[Keyword::INTERVAL]) {
+        if !is(first, Keyword::INTERVAL) {
             out.push(first.clone());
             continue;
         }
-        let fields = after.iter().take_while(|token| is_word(token, &FIELDS)).count();
+        let fields = after.iter().take_while(|token| FIELDS.iter().any(|field| is(token, *field))).count();
         match after {
             _ if fields > 0 && after.get(fields).is_some_and(is_text) => {
                 return Err(Fault::syntax("an interval's fields stand behind its text").at(after[0].span));

@@ -4,6 +4,7 @@ use super::Kind::*;
 use super::text::{MAX_SIZE, cast_text, length, shown};
 use super::{Definition, lift, partial, total};
 use crate::expr::EvalError;
+use crate::value::text::quote_identifier;
 use crate::value::{Array as List, Datum, Type};
 
 type Result<X> = std::result::Result<X, EvalError>;
@@ -33,10 +34,7 @@ const KEYWORDS: &str = " all analyse analyze and any array as asc asymmetric aut
     xmlserialize xmltable ";
 
 fn identifier(s: &str) -> String {
-    let plain = s.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && s.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !KEYWORDS.contains(&format!(" {s} "));
-    if plain { s.to_owned() } else { format!("\"{}\"", s.replace('"', "\"\"")) }
+    quote_identifier(s, |s| KEYWORDS.contains(&format!(" {s} ")))
 }
 
 fn literal(s: &str) -> String {

@@ -112,45 +112,37 @@ fn cos_quadrant(exact: &Exact, a: f64) -> f64 {
     if a <= 60.0 { cos_first(exact, a) } else { sin_first(exact, 90.0 - a) }
 }
 
-fn sind(a: f64) -> f64 {
-    let (mut a, mut sign) = (a % 360.0, 1.0);
+/// An angle folded into the first quadrant, and the signs that its sine and its cosine then have.
+fn folded(a: f64) -> (f64, f64, f64) {
+    let (mut a, mut sine, mut cosine) = (a % 360.0, 1.0, 1.0);
     if a < 0.0 {
-        (a, sign) = (-a, -sign);
+        (a, sine) = (-a, -sine);
     }
     if a > 180.0 {
-        (a, sign) = (360.0 - a, -sign);
+        (a, sine) = (360.0 - a, -sine);
     }
     if a > 90.0 {
-        a = 180.0 - a;
+        (a, cosine) = (180.0 - a, -cosine);
     }
+    (a, sine, cosine)
+}
+
+fn sind(a: f64) -> f64 {
+    let (a, sign, _) = folded(a);
     sign * sin_quadrant(&EXACT, a)
 }
 
 fn cosd(a: f64) -> f64 {
-    let (mut a, mut sign) = ((a % 360.0).abs(), 1.0);
-    if a > 180.0 {
-        a = 360.0 - a;
-    }
-    if a > 90.0 {
-        (a, sign) = (180.0 - a, -sign);
-    }
+    let (a, _, sign) = folded(a);
     sign * cos_quadrant(&EXACT, a)
 }
 
 /// The tangent, or the cotangent.
 fn tand(a: f64, cotangent: bool) -> f64 {
-    let (mut a, mut sign) = (a % 360.0, 1.0);
-    if a < 0.0 {
-        (a, sign) = (-a, -sign);
-    }
-    if a > 180.0 {
-        (a, sign) = (360.0 - a, -sign);
-    }
-    if a > 90.0 {
-        (a, sign) = (180.0 - a, -sign);
-    }
+    let (a, sine_sign, cosine_sign) = folded(a);
     let (sine, cosine) = (sin_quadrant(&EXACT, a), cos_quadrant(&EXACT, a));
-    let result = sign * if cotangent { cosine / sine / EXACT.cot_45 } else { sine / cosine / EXACT.tan_45 };
+    let ratio = if cotangent { cosine / sine / EXACT.cot_45 } else { sine / cosine / EXACT.tan_45 };
+    let result = sine_sign * cosine_sign * ratio;
     // No minus zero.
     if result == 0.0 { 0.0 } else { result }
 }

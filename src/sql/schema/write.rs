@@ -1,6 +1,6 @@
 //! From tables to the text of a file.
 
-use crate::value::text::{IntervalField, interval_modifier};
+use crate::value::text::{IntervalField, interval_modifier, quote_identifier};
 use crate::value::{Column, EnumType, OpaqueType, RelationName, Schema, Type};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -224,12 +224,9 @@ fn type_name(name: &str) -> String {
 }
 
 fn quoted(name: &str) -> String {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !RESERVED.contains(&name);
-    if is_plain { name.to_owned() } else { always_quoted(name) }
+    quote_identifier(name, |name| RESERVED.contains(&name))
 }
 
 fn always_quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    quote_identifier(name, |_| true)
 }

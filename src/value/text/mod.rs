@@ -7,6 +7,7 @@
 mod array;
 mod datetime;
 mod float;
+mod identifier;
 mod interval;
 mod shown;
 mod string;
@@ -20,6 +21,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub(super) use datetime::Separator;
+pub use identifier::quote_identifier;
 pub use interval::{IntervalField, interval_modifier};
 
 /// The whitespace of C's `isspace`.

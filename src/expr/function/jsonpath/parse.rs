@@ -180,30 +180,26 @@ impl Parser {
     }
 
     fn sum(&mut self) -> Result<Expression> {
-        let mut left = self.product()?;
-        loop {
-            let operator = match () {
-                () if self.sign("+") => Arithmetic::Add,
-                () if self.sign("-") => Arithmetic::Subtract,
-                () => return Ok(left),
-            };
-            let right = value(self.product()?)?;
-            left = Expression::Arithmetic(operator, value(left)?, right);
-        }
+        self.chain(Parser::product, &[("+", Arithmetic::Add), ("-", Arithmetic::Subtract)])
     }
 
     fn product(&mut self) -> Result<Expression> {
-        let mut left = self.signed()?;
-        loop {
-            let operator = match () {
-                () if self.sign("*") => Arithmetic::Multiply,
-                () if self.sign("/") => Arithmetic::Divide,
-                () if self.sign("%") => Arithmetic::Remainder,
-                () => return Ok(left),
-            };
-            let right = value(self.signed()?)?;
-            left = Expression::Arithmetic(operator, value(left)?, right);
+        let operators = [("*", Arithmetic::Multiply), ("/", Arithmetic::Divide), ("%", Arithmetic::Remainder)];
+        self.chain(Parser::signed, &operators)
+    }
+
+    /// Operands with these operators between them, from the left.
+    fn chain(
+        &mut self,
+        operand: fn(&mut Self) -> Result<Expression>,
+        operators: &[(&str, Arithmetic)],
+    ) -> Result<Expression> {
+        let mut left = operand(self)?;
+        while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.sign(sign)) {
+            let right = value(operand(self)?)?;
+            left = Expression::Arithmetic(*operator, value(left)?, right);
         }
+        Ok(left)
     }
 
     fn signed(&mut self) -> Result<Expression> {

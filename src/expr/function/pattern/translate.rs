@@ -310,33 +310,25 @@ impl Translator<'_> {
 
     /// What follows a backslash; whether it may be repeated.
     fn escape(&mut self) -> Result<bool> {
-        let constraint = match self.rest.peek() {
-            Some('m') => r"\b{start}",
-            Some('M') => r"\b{end}",
-            Some('y') => r"\b",
-            Some('Y') => r"\B",
-            Some('A') => r"\A",
-            Some('Z') => r"\z",
-            _ => "",
+        let known = match self.rest.peek() {
+            Some('m') => Some((r"\b{start}", false)),
+            Some('M') => Some((r"\b{end}", false)),
+            Some('y') => Some((r"\b", false)),
+            Some('Y') => Some((r"\B", false)),
+            Some('A') => Some((r"\A", false)),
+            Some('Z') => Some((r"\z", false)),
+            Some('d') => Some(("[0-9]", true)),
+            Some('D') => Some(("[^0-9]", true)),
+            Some('s') => Some((r"\s", true)),
+            Some('S') => Some((r"\S", true)),
+            Some('w') => Some((r"\w", true)),
+            Some('W') => Some((r"\W", true)),
+            _ => None,
         };
-        if !constraint.is_empty() {
+        if let Some((written, may_repeat)) = known {
             self.rest.next();
-            self.out.push_str(constraint);
-            return Ok(false);
-        }
-        let class = match self.rest.peek() {
-            Some('d') => "[0-9]",
-            Some('D') => "[^0-9]",
-            Some('s') => r"\s",
-            Some('S') => r"\S",
-            Some('w') => r"\w",
-            Some('W') => r"\W",
-            _ => "",
-        };
-        if !class.is_empty() {
-            self.rest.next();
-            self.out.push_str(class);
-            return Ok(true);
+            self.out.push_str(written);
+            return Ok(may_repeat);
         }
         if let Some(number @ '1'..='9') = self.rest.peek().copied()
             && !self.is_octal()
