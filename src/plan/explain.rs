@@ -3,8 +3,8 @@
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
 use super::{
-    Aggregate, Bound, Equality, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind, SortKey, TableCall, View,
-    WindowCall, rel::working_schema,
+    Aggregate, Bound, Equality, Exclusion, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind, SortKey,
+    TableCall, View, WindowCall, rel::working_schema,
 };
 use crate::expr::Scalar;
 use crate::value::{Column, Datum, Schema, Type, text};
@@ -321,7 +321,13 @@ fn frame(frame: &Frame, names: &[String]) -> String {
         Bound::Steps(steps) => format!("{steps} following"),
         Bound::Value(value) => scalar(value, names),
     };
-    format!(" {units} {} to {}", bound(&frame.start, "preceding"), bound(&frame.end, "following"))
+    let without = match frame.exclusion {
+        Exclusion::NoOthers => "",
+        Exclusion::CurrentRow => " without current row",
+        Exclusion::Group => " without group",
+        Exclusion::Ties => " without ties",
+    };
+    format!(" {units} {} to {}{without}", bound(&frame.start, "preceding"), bound(&frame.end, "following"))
 }
 
 /// An expression over columns of these names.

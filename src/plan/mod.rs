@@ -16,4 +16,4 @@ pub use expand::{Expansion, TableCall};
 pub use explain::{Schemas, explain, explain_json};
 pub use held::Held;
 pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View, working_schema};
-pub use window::{Bound, Frame, FrameUnits, WindowCall};
+pub use window::{Bound, Exclusion, Frame, FrameUnits, WindowCall};

@@ -26,6 +26,22 @@ pub struct Frame {
     pub end: Bound,
     /// What the values that are bounds are compared with: the row's place in the order.
     pub value: Option<Scalar>,
+    /// What between its bounds it does not hold.
+    pub exclusion: Exclusion,
+}
+
+/// The rows a frame leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exclusion {
+    /// None.
+    #[default]
+    NoOthers,
+    /// The row itself.
+    CurrentRow,
+    /// The row and its peers.
+    Group,
+    /// The row's peers, but not the row.
+    Ties,
 }
 
 /// How a frame's bounds count.
@@ -55,7 +71,13 @@ pub enum Bound {
 impl Default for Frame {
     /// From the partition's first row to the row's last peer.
     fn default() -> Frame {
-        Frame { units: FrameUnits::Range, start: Bound::Unbounded, end: Bound::Current, value: None }
+        Frame {
+            units: FrameUnits::Range,
+            start: Bound::Unbounded,
+            end: Bound::Current,
+            value: None,
+            exclusion: Exclusion::NoOthers,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
     let mut tokens = literals(tokens)?;
     trim_sides(&mut tokens);
     rows_from(&mut tokens);
+    exclusions(&mut tokens);
     interval_literals(&symmetric(tokens))
 }
 
@@ -57,6 +58,58 @@ fn rows_from(tokens: &mut Vec<TokenWithSpan>) {
             rows.span = rows.span.union(&from.span);
         }
     }
+}
+
+/// What the name begins with that says, as the first item of PARTITION BY, what a frame leaves out.
+pub(super) const EXCLUDE: &str = "exclude\0";
+
+/// `(… EXCLUDE TIES)` becomes `(PARTITION BY "exclude TIES", …)`: the parser knows no such end of a frame.
+fn exclusions(tokens: &mut Vec<TokenWithSpan>) {
+    for place in (0..tokens.len()).rev() {
+        if !is(&tokens[place], Keyword::EXCLUDE) {
+            continue;
+        }
+        let words = ["CURRENT ROW", "GROUP", "TIES", "NO OTHERS"];
+        let Some((words, end)) = words.into_iter().find_map(|words| Some((words, spelled(words, tokens, place + 1)?)))
+        else {
+            continue;
+        };
+        let Some(open) = opening(&tokens[..place]) else { continue };
+        let span = tokens[place].span.union(&tokens[end - 1].span);
+        tokens.drain(place..end);
+        let at = |token| TokenWithSpan { token, span };
+        let marker = at(Token::make_word(&format!("{EXCLUDE}{words}"), Some('"')));
+        let is_name =
+            |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::NoKeyword);
+        let first = open + 1 + usize::from(is_name(&tokens[open + 1]));
+        let (first, added) = match is(&tokens[first], Keyword::PARTITION) {
+            true => (first + 2, vec![marker, at(Token::Comma)]),
+            false => (first, vec![at(Token::make_keyword("PARTITION")), at(Token::make_keyword("BY")), marker]),
+        };
+        tokens.splice(first..first, added);
+    }
+}
+
+/// Where the words end that stand before a closing parenthesis, if they stand there.
+fn spelled(words: &str, tokens: &[TokenWithSpan], place: usize) -> Option<usize> {
+    let mut rest = tokens[place..].iter();
+    let same = |word: &str, token: &TokenWithSpan| matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word));
+    let all = words.split(' ').all(|word| rest.next().is_some_and(|token| same(word, token)));
+    let end = tokens.len() - rest.len();
+    (all && rest.next()?.token == Token::RParen).then_some(end)
+}
+
+/// The parenthesis that is still open at the end.
+fn opening(tokens: &[TokenWithSpan]) -> Option<usize> {
+    let mut depth = 0;
+    tokens.iter().rposition(|token| {
+        match token.token {
+            Token::RParen => depth += 1,
+            Token::LParen => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    })
 }
 
 /// What the lower end of `BETWEEN SYMMETRIC` is called with: no name that anybody could write.

@@ -301,13 +301,22 @@ impl Generator {
                     " RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
                     " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
                     " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+                    " RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW",
+                    " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES",
+                    " RANGE UNBOUNDED PRECEDING EXCLUDE GROUP",
                 ];
                 (call.replace('?', &argument), format!("{argument}{direction}"), *self.random.pick(&frames))
             }
             _ => {
                 let call =
                     *self.random.pick(&["row_number()", "lag(?)", "lead(?, 2, 0)", "first_value(?)", "count(?)"]);
-                let frame = *self.random.pick(&["", " ROWS 1 PRECEDING", " ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING"]);
+                let frames = [
+                    "",
+                    " ROWS 1 PRECEDING",
+                    " ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING",
+                    " ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW",
+                ];
+                let frame = *self.random.pick(&frames);
                 (call.replace('?', &argument), sorted.join(", "), frame)
             }
         };

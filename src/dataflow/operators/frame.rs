@@ -1,7 +1,7 @@
 //! Window functions over one partition: each row's number, its frame, and what is computed of it.
 
 use crate::expr::{Accumulator, AggregateFunction, EvalError, WindowFunction};
-use crate::plan::{Bound, FrameUnits, SortKey, WindowCall};
+use crate::plan::{Bound, Exclusion, FrameUnits, SortKey, WindowCall};
 use crate::value::{Datum, Diff};
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -73,6 +73,12 @@ pub struct Call {
     nulls_first: bool,
 }
 
+/// What is in both.
+fn common(range: Range<usize>, other: &Range<usize>) -> Range<usize> {
+    let start = range.start.max(other.start);
+    start..range.end.min(other.end).max(start)
+}
+
 type Results = Result<Vec<Datum>, (usize, EvalError)>;
 
 impl Call {
@@ -114,8 +120,12 @@ impl Call {
             WindowFunction::Ntile => self.buckets(rows),
             WindowFunction::Lag(_) => each(&|at| self.shifted(rows, at, -1)),
             WindowFunction::Lead(_) => each(&|at| self.shifted(rows, at, 1)),
-            WindowFunction::FirstValue(_) => each(&|at| self.value(rows, self.frame(rows, at).next())),
-            WindowFunction::LastValue(_) => each(&|at| self.value(rows, self.frame(rows, at).next_back())),
+            WindowFunction::FirstValue(_) => {
+                each(&|at| self.value(rows, self.seen(rows, at, self.frame(rows, at)).next()))
+            }
+            WindowFunction::LastValue(_) => {
+                each(&|at| self.value(rows, self.seen(rows, at, self.frame(rows, at)).next_back()))
+            }
             WindowFunction::NthValue(_) => (0..count).map(|at| self.nth(rows, at)).collect(),
             WindowFunction::Aggregate(function) => match function.accumulable() {
                 Some(accumulator) => self.accumulated(rows, function, accumulator),
@@ -151,7 +161,10 @@ impl Call {
             Some(Datum::Int4(number)) if *number < 1 => {
                 Err((at, EvalError::new("22016", "argument of nth_value must be greater than zero")))
             }
-            Some(Datum::Int4(number)) => Ok(self.value(rows, self.frame(rows, at).nth(*number as usize - 1))),
+            Some(Datum::Int4(number)) => {
+                let mut seen = self.seen(rows, at, self.frame(rows, at));
+                Ok(self.value(rows, seen.nth(*number as usize - 1)))
+            }
             _ => Ok(Datum::Null),
         }
     }
@@ -219,6 +232,46 @@ impl Call {
         })
     }
 
+    /// What a row's frame is without.
+    fn excluded(&self, rows: &Partition<'_>, at: usize) -> [Range<usize>; 2] {
+        let (peers, next) = (rows.peers(at), at + 1);
+        match self.call.frame.exclusion {
+            Exclusion::NoOthers => [at..at, at..at],
+            Exclusion::CurrentRow => [at..next, next..next],
+            Exclusion::Group => [peers.start..peers.end, peers.end..peers.end],
+            Exclusion::Ties => [peers.start..at, next..peers.end],
+        }
+    }
+
+    /// The rows of a range that are not excluded.
+    fn seen(
+        &self,
+        rows: &Partition<'_>,
+        at: usize,
+        range: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = usize> + use<> {
+        let [first, second] = self.excluded(rows, at);
+        let before = common(0..first.start, &range);
+        let between = common(first.end..second.start, &range);
+        before.chain(between).chain(common(second.end..rows.rows.len(), &range))
+    }
+
+    /// The state over a frame, given the one over all that is between its bounds: what is excluded is taken back, or the rest
+    /// added up, whichever are fewer.
+    fn without(&self, rows: &Partition<'_>, at: usize, all: &Accumulator, none: &Accumulator) -> Accumulator {
+        let frame = self.frame(rows, at);
+        let excluded = self.excluded(rows, at).map(|range| common(range, &frame));
+        let gone = excluded.iter().map(Range::len).sum::<usize>();
+        let (mut state, times, rest): (_, _, Box<dyn Iterator<Item = usize>>) = match gone <= frame.len() / 2 {
+            true => (all.clone(), -1, Box::new(excluded.into_iter().flatten())),
+            false => (none.clone(), 1, Box::new(self.seen(rows, at, frame))),
+        };
+        for row in rest.filter(|row| self.counts(rows, *row)) {
+            state.add(self.arguments(rows, row), times);
+        }
+        state
+    }
+
     /// Whether a row counts.
     fn counts(&self, rows: &Partition<'_>, at: usize) -> bool {
         self.filter.is_none_or(|filter| rows.rows[at].values[filter] == Datum::Bool(true))
@@ -230,12 +283,13 @@ impl Call {
 
     /// An aggregate that accumulates: rows enter and leave as the frame moves on.
     fn accumulated(&self, rows: &Partition<'_>, function: &AggregateFunction, none: Accumulator) -> Results {
+        let whole = self.call.frame.exclusion == Exclusion::NoOthers;
         let mut accumulator = none.clone();
         let mut held = 0..0;
         let mut results: Vec<Datum> = Vec::with_capacity(rows.rows.len());
         for at in 0..rows.rows.len() {
             let frame = self.frame(rows, at);
-            if frame == held && at > 0 {
+            if frame == held && at > 0 && whole {
                 results.extend(results.last().cloned());
                 continue;
             }
@@ -251,19 +305,24 @@ impl Call {
             add(held.start..frame.start, -1);
             add(held.end..frame.end, 1);
             held = frame;
-            results.push(function.finish(&accumulator).map_err(|error| (at, error))?);
+            let result = match whole {
+                true => function.finish(&accumulator),
+                false => function.finish(&self.without(rows, at, &accumulator, &none)),
+            };
+            results.push(result.map_err(|error| (at, error))?);
         }
         Ok(results)
     }
 
     /// An aggregate that does not: it is folded again for every other frame, but the extreme of a frame that only grows.
     fn folded(&self, rows: &Partition<'_>, function: &AggregateFunction) -> Results {
+        let whole = self.call.frame.exclusion == Exclusion::NoOthers;
         let grows = matches!(function, AggregateFunction::Min(_) | AggregateFunction::Max(_));
         let mut held = 0..0;
         let mut results: Vec<Datum> = Vec::with_capacity(rows.rows.len());
         for at in 0..rows.rows.len() {
             let frame = self.frame(rows, at);
-            let last = results.last().filter(|_| frame.start == held.start);
+            let last = results.last().filter(|_| whole && frame.start == held.start);
             let (known, fresh) = match last {
                 Some(last) if frame == held => {
                     results.push(last.clone());
@@ -272,7 +331,8 @@ impl Call {
                 Some(last) if grows && frame.end > held.end => (Some(last.clone()), held.end..frame.end),
                 _ => (None, frame.clone()),
             };
-            let present = fresh.filter(|row| self.counts(rows, *row)).map(|row| self.arguments(rows, row));
+            let fresh = self.seen(rows, at, fresh).filter(|row| self.counts(rows, *row));
+            let present = fresh.map(|row| self.arguments(rows, row));
             let present =
                 present.filter(|values| function.keeps_nulls() || !values.first().is_some_and(Datum::is_null));
             let mut values = known.into_iter().map(|value| vec![value]).chain(present.map(<[Datum]>::to_vec));

@@ -4,14 +4,26 @@ use super::expression::{Binder, Clause, operator};
 use super::operand::Operand;
 use super::scope::Scope;
 use crate::expr::{CastContext, Scalar, cast};
-use crate::plan::{Bound as End, Frame, FrameUnits, SortKey};
+use crate::plan::{Bound as End, Exclusion, Frame, FrameUnits, SortKey};
 use crate::sql::catalog::Catalog;
 use crate::sql::error::{Bound, Fault};
+use crate::sql::tokens::EXCLUDE;
 use crate::value::{Datum, Type};
-use sqlparser::ast::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use sqlparser::ast::{Expr, Ident, WindowFrame, WindowFrameBound, WindowFrameUnits};
+
+/// What a frame leaves out, if an item of PARTITION BY is none but says so.
+pub(super) fn exclusion(expr: &Expr) -> Option<Exclusion> {
+    let Expr::Identifier(Ident { value, quote_style: Some(_), .. }) = expr else { return None };
+    match value.strip_prefix(EXCLUDE)? {
+        "CURRENT ROW" => Some(Exclusion::CurrentRow),
+        "GROUP" => Some(Exclusion::Group),
+        "TIES" => Some(Exclusion::Ties),
+        _ => Some(Exclusion::NoOthers),
+    }
+}
 
 /// Binds a frame of rows in that order.
-pub(super) fn bind(catalog: &Catalog, written: &WindowFrame, order: &[SortKey]) -> Bound<Frame> {
+pub(super) fn bind(catalog: &Catalog, written: &WindowFrame, exclusion: Exclusion, order: &[SortKey]) -> Bound<Frame> {
     let current = WindowFrameBound::CurrentRow;
     let (start, end) = (&written.start_bound, written.end_bound.as_ref().unwrap_or(&current));
     refuse_reversed(start, end, written.end_bound.is_none())?;
@@ -27,7 +39,7 @@ pub(super) fn bind(catalog: &Catalog, written: &WindowFrame, order: &[SortKey]) 
     let mut value = None;
     let start = frame.end(start, "starting", &mut value)?;
     let end = frame.end(end, "ending", &mut value)?;
-    Ok(Frame { units, start, end, value })
+    Ok(Frame { units, start, end, value, exclusion })
 }
 
 /// A fault if the frame would end before it starts.

@@ -11,7 +11,7 @@ use super::operand::{Operand, arguments, groupable};
 use super::sort::sort_keys;
 use super::subquery::applied;
 use crate::expr::{ResolvedWindow, Scalar, is_aggregate, is_within_group, resolve_window};
-use crate::plan::{Frame, SortKey, WindowCall};
+use crate::plan::{Exclusion, Frame, SortKey, WindowCall};
 use crate::sql::error::{Bound, Fault};
 use sqlparser::ast::{
     Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr, OrderByExpr, WindowFrame,
@@ -69,7 +69,7 @@ impl Windows {
 struct Written<'a> {
     partition: &'a [Expr],
     order: &'a [OrderByExpr],
-    frame: Option<&'a WindowFrame>,
+    frame: Option<(&'a WindowFrame, Exclusion)>,
 }
 
 impl<'a> Binder<'a> {
@@ -148,7 +148,7 @@ impl<'a> Binder<'a> {
         let order = sort_keys(self, written.order)?;
         self.clause = inside;
         let frame = match written.frame {
-            Some(frame) => frame::bind(self.catalog, frame, &order)?,
+            Some((frame, exclusion)) => frame::bind(self.catalog, frame, exclusion, &order)?,
             None => Frame::default(),
         };
         Ok((Window { partition, order }, frame))
@@ -187,7 +187,13 @@ fn defined<'w>(before: &'w [NamedWindowDefinition], definition: &'w NamedWindowE
 }
 
 fn specified<'w>(named: &'w [NamedWindowDefinition], spec: &'w WindowSpec) -> Bound<Written<'w>> {
-    let own = Written { partition: &spec.partition_by, order: &spec.order_by, frame: spec.window_frame.as_ref() };
+    let marked = spec.partition_by.split_first().and_then(|(first, rest)| Some((frame::exclusion(first)?, rest)));
+    if let (Some(_), None, Some(marker)) = (&marked, &spec.window_frame, spec.partition_by.first()) {
+        return Err(Fault::syntax("syntax error at or near \"EXCLUDE\"").hint("It belongs to a frame.").within(marker));
+    }
+    let (exclusion, partition) = marked.unwrap_or((Exclusion::NoOthers, &spec.partition_by));
+    let frame = spec.window_frame.as_ref().map(|frame| (frame, exclusion));
+    let own = Written { partition, order: &spec.order_by, frame };
     let Some(ident) = &spec.window_name else { return Ok(own) };
     let base = window_named(named, ident)?;
     let name = fold(ident);
