@@ -18,7 +18,7 @@ pub use aggregate::{
 };
 pub use coercion::{Argument, CastContext, ResolveError, cast, check_opaque, common_type, comparable};
 pub use function::Function;
-pub use resolve::{Resolved, resolve_function, resolve_operator};
+pub use resolve::{Resolved, resolve_function, resolve_operator, resolve_variadic};
 pub use scalar::{EvalError, Scalar};
 pub use table::{Cells, ResolvedTable, TableFunction, is_table_function, resolve_table_function};
 pub use window::{ResolvedWindow, WindowFunction, is_window, resolve_window};

@@ -41,6 +41,28 @@ pub fn resolve_function(name: &str, arguments: &[Argument]) -> Result<Resolved, 
     }
 }
 
+/// Finds a function that is called with `VARIADIC` before its last argument.
+pub fn resolve_variadic(name: &str, arguments: &[Argument]) -> Result<Resolved, ResolveError> {
+    let fits = |candidate: &&&'static Definition| {
+        candidate.variadic && candidate.arguments.len() == arguments.len() && {
+            let first = arguments.iter().zip(candidate.arguments).take(arguments.len() - 1);
+            first.into_iter().all(|(argument, kind)| accepts(*kind, argument))
+        }
+    };
+    let missing = || not_found("function", name, arguments);
+    let candidate = overloads(name).iter().find(fits).ok_or_else(missing)?;
+    let Resolved { arguments: mut types, result, .. } = specialize(candidate, arguments)?;
+    if let (Some(last), Some(given), Some(kind)) = (types.last_mut(), arguments.last(), candidate.arguments.last()) {
+        *last = match (kind.concrete().map(Type::array_of), given) {
+            (None, Argument::Known(Type::Array(_))) => last.clone(),
+            (None, _) => return Err(ResolveError::new("42804", "VARIADIC argument must be an array")),
+            (Some(array), Argument::Known(ty)) if !is_implicit(ty, &array) => return Err(missing()),
+            (Some(array), _) => array,
+        };
+    }
+    Ok(Resolved { function: Function::spread(candidate), arguments: types, result })
+}
+
 /// Finds a function among these overloads: what its arguments are to be cast to, and its result's type.
 pub(super) fn resolve_among(
     name: &str,

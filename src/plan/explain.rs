@@ -353,6 +353,10 @@ fn scalar(expression: &Scalar, names: &[String]) -> String {
             (name, [left, right]) if is_symbol(name) || name.starts_with("is ") => {
                 format!("({} {name} {})", show(left), show(right))
             }
+            (name, [first @ .., last]) if function.is_spread() => {
+                let first: String = first.iter().map(|argument| show(argument) + ", ").collect();
+                format!("{name}({first}variadic {})", show(last))
+            }
             (name, arguments) => format!("{name}({})", joined(arguments, ", ")),
         },
     }

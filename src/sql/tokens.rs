@@ -13,6 +13,7 @@ pub(super) fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
     let mut tokens = literals(tokens)?;
     trim_sides(&mut tokens);
     rows_from(&mut tokens);
+    variadic(&mut tokens);
     exclusions(&mut tokens);
     interval_literals(&symmetric(tokens))
 }
@@ -58,6 +59,25 @@ fn rows_from(tokens: &mut Vec<TokenWithSpan>) {
             rows.span = rows.span.union(&from.span);
         }
     }
+}
+
+/// The name of an argument that is an array of arguments.
+pub(super) const VARIADIC: &str = "variadic\0";
+
+/// `VARIADIC a` becomes `"variadic" => a`: the parser does not know it.
+fn variadic(tokens: &mut Vec<TokenWithSpan>) {
+    *tokens = std::mem::take(tokens)
+        .into_iter()
+        .flat_map(|token| {
+            let span = token.span;
+            match is(&token, Keyword::VARIADIC) {
+                true => vec![Token::make_word(VARIADIC, Some('"')), Token::RArrow],
+                false => vec![token.token],
+            }
+            .into_iter()
+            .map(move |token| TokenWithSpan { token, span })
+        })
+        .collect();
 }
 
 /// What the name begins with that says, as the first item of PARTITION BY, what a frame leaves out.

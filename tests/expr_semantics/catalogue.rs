@@ -9,9 +9,9 @@ const CALLS: &str = "
 WITH types(name) AS (VALUES ('boolean'), ('smallint'), ('integer'), ('bigint'), ('real'), ('double precision'), ('numeric'),
     ('text'), ('character varying'), ('character'), ('bytea'), ('date'), ('time without time zone'),
     ('timestamp without time zone'), ('timestamp with time zone'), ('interval'), ('uuid'), ('json'), ('jsonb'), ('text[]'),
-    ('integer[]'), ('anyelement'), ('anyarray'), ('anycompatible'), ('anycompatiblearray'), ('\"any\"'), ('anynonarray')),
+    ('integer[]'), ('anyelement'), ('anyarray'), ('anycompatible'), ('anycompatiblearray'), ('\"any\"'), ('anynonarray'), ('anyenum')),
   known AS (SELECT name::regtype::oid AS id, 'NULL::' || CASE WHEN name LIKE '%array' AND name <> 'anynonarray' THEN 'integer[]'
-    WHEN name LIKE '%any%' THEN 'integer' ELSE name END AS example FROM types),
+    WHEN name = 'anyenum' THEN 'mood' WHEN name LIKE '%any%' THEN 'integer' ELSE name END AS example FROM types),
   functions AS (SELECT p.oid, proname, proargtypes::oid[] AS arguments FROM pg_proc p
     WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND provolatile <> 'v' AND NOT proretset
       AND coalesce(obj_description(p.oid, 'pg_proc'), '') !~ '^implementation of |^I/O|^internal|^join selectivity|support'
@@ -28,6 +28,25 @@ SELECT coalesce('(' || l.example || ') ', '') || oprname || ' (' || r.example ||
   JOIN known AS r ON r.id = oprright LEFT JOIN known AS l ON l.id = oprleft
   WHERE oprnamespace = 'pg_catalog'::regnamespace AND (oprleft = 0 OR l.id IS NOT NULL)
 ORDER BY 1";
+
+/// Calls of what is here with a null for each parameter that has a name, by that name, the last one first.
+const NAMED: &str = "
+SELECT DISTINCT proname || '(' || (SELECT string_agg(quote_ident(proargnames[place]) || ' => NULL::' || proargtypes[place - 1]::regtype,
+    ', ' ORDER BY place DESC) FROM generate_series(1, pronargs) AS p(place)) || ')'
+  FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND provolatile <> 'v' AND NOT proretset
+    AND provariadic = 0 AND array_length(proargnames, 1) >= pronargs AND pronargs > 0 AND NOT '' = ANY (proargnames)
+    AND NOT EXISTS (SELECT FROM unnest(proargtypes) AS t(id) WHERE id::regtype::text ~ '^any|^internal|^record')
+    AND obj_description(oid, 'pg_proc') !~ '^implementation of' AND proname !~ '^(pg_|binary_upgrade|satisfies)|_to_xml|_tz$'
+ORDER BY 1";
+
+#[test]
+fn parameters_are_called_what_postgres_calls_them() {
+    let judge = Judge::new();
+    let calls = judge.calls(NAMED);
+    assert!(calls.len() >= 14, "only {} calls", calls.len());
+    let shown: Vec<String> = judge.differences(&calls).into_iter().map(|(_, difference)| difference).collect();
+    assert!(shown.is_empty(), "{} of {} calls\n{}", shown.len(), calls.len(), shown.join("\n"));
+}
 
 #[test]
 fn what_postgres_has_is_here_or_listed_as_missing() {

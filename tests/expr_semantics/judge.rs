@@ -1,10 +1,11 @@
 //! Both sides of a case: what Postgres answers, and what Tidegate's binder, rewrites and evaluator make of the same text.
 
 use crate::support::postgres::{Database, Postgres};
+use std::sync::Arc;
 use tidegate::expr::{EvalError, Scalar};
 use tidegate::plan::{Rel, rewrite::rewrite};
 use tidegate::sql::{Catalog, compile_expression};
-use tidegate::value::{Column, Datum, Row, json, text};
+use tidegate::value::{Column, Datum, EnumType, RelationName, Row, Schema, Type, json, text};
 
 /// Type, text and JSON of a value (none of a null), or the SQLSTATE of an error.
 type Answer = Result<(String, Option<(String, String)>), String>;
@@ -49,7 +50,7 @@ impl Form {
 
     /// One row of operands, and the expression over it.
     fn plan(&self) -> Result<Rel, String> {
-        let catalog = Catalog::new();
+        let catalog = catalog();
         let compile = |text: &str, columns: &[Column]| {
             compile_expression(text, columns, &catalog).map_err(|error| error.code.to_owned())
         };
@@ -90,6 +91,18 @@ fn row_of(plan: Rel) -> Result<Vec<Datum>, EvalError> {
     }
 }
 
+/// The labels of the enum that expressions may name.
+const MOODS: [&str; 4] = ["sad", "ok", "Happy", "so so"];
+
+/// One relation, with a column of that enum.
+fn catalog() -> Catalog {
+    let labels = EnumType { name: "mood".into(), labels: MOODS.map(str::to_owned).to_vec() };
+    let column = Column::new("mood", Type::Enum(Arc::new(labels)), true);
+    let mut catalog = Catalog::new();
+    catalog.insert(RelationName::public("moods"), Schema::table(vec![column], None));
+    catalog
+}
+
 const FUNCTION: &str = r#"
 CREATE FUNCTION judge(expression text, given text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE answer text[];
@@ -114,6 +127,7 @@ impl Judge {
     pub fn new() -> Judge {
         let database = Postgres::fifteen().create_unicode_database();
         database.execute(FUNCTION);
+        database.execute(&format!("CREATE TYPE mood AS ENUM ('{}')", MOODS.join("', '")));
         database.execute("SET datestyle TO 'ISO, YMD'");
         Judge { database, ignores_planner: false }
     }

@@ -81,6 +81,7 @@ themes! {
     conditions: 60;
     json: 40;
     arrays: 40;
+    enums: 60;
     syntax: 40;
     bytes: 50;
     quoting: 60;

@@ -13,7 +13,7 @@ use tidegate::dataflow::{Dataflow, InputRelation, Program, Sender, Settings, err
 use tidegate::plan::{View, rewrite};
 use tidegate::sql::{Catalog, SqlFile, compile};
 use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
-use tidegate::value::{Column, Datum, Diff, RelationName, Row, Schema, Type, json, text};
+use tidegate::value::{Column, Datum, Diff, EnumType, RelationName, Row, Schema, Type, json, text};
 
 /// How far apart the sections are in time.
 const SECTION: u64 = 1000;
@@ -237,11 +237,12 @@ pub fn tables(database: &Database) -> Vec<Table> {
          LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
          WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
     );
+    let enums = enums(database);
     let described = names.into_iter().map(|row| {
         let name = row[0].clone().expect("a name");
         let columns = columns(database, &name).into_iter().map(|described| Column {
             modifier: described.modifier,
-            ..Column::new(described.name, type_of(&described.ty), !described.not_null)
+            ..Column::new(described.name, type_of(&described.ty, &enums), !described.not_null)
         });
         let key = row[1]
             .as_ref()
@@ -251,11 +252,27 @@ pub fn tables(database: &Database) -> Vec<Table> {
     described.collect()
 }
 
+/// The enums that are defined.
+fn enums(database: &Database) -> Vec<Type> {
+    let labels = database
+        .query_text("SELECT enumtypid::regtype::text, enumlabel FROM pg_enum ORDER BY enumtypid, enumsortorder");
+    let mut enums: Vec<EnumType> = Vec::new();
+    for row in labels {
+        let [name, label] = row.try_into().expect("two columns");
+        let (name, label) = (name.expect("a name"), label.expect("a label"));
+        match enums.last_mut().filter(|last| last.name == name) {
+            Some(last) => last.labels.push(label),
+            None => enums.push(EnumType { name, labels: vec![label] }),
+        }
+    }
+    enums.into_iter().map(|labels| Type::Enum(Arc::new(labels))).collect()
+}
+
 /// The type of that name.
-fn type_of(name: &str) -> Type {
+fn type_of(name: &str, enums: &[Type]) -> Type {
     use Type::*;
     if let Some(element) = name.strip_suffix("[]") {
-        return type_of(element).array_of();
+        return type_of(element, enums).array_of();
     }
     let all = [
         Bool,
@@ -278,7 +295,11 @@ fn type_of(name: &str) -> Type {
         Json,
         Jsonb,
     ];
-    all.into_iter().find(|ty| ty.to_string() == name).unwrap_or_else(|| panic!("scripts have no type {name}"))
+    all.iter()
+        .chain(enums)
+        .find(|ty| ty.to_string() == name)
+        .cloned()
+        .unwrap_or_else(|| panic!("scripts have no type {name}"))
 }
 
 pub fn catalog(tables: &[Table]) -> Catalog {

@@ -11,6 +11,7 @@ mod bytes;
 mod cast;
 mod compare;
 mod condition;
+mod enumeration;
 mod extract;
 mod format;
 mod json;
@@ -125,52 +126,80 @@ use lift;
 
 /// A scalar function, operator or cast: one overload.
 #[derive(Clone, Copy)]
-pub struct Function(&'static Definition);
+pub struct Function {
+    definition: &'static Definition,
+    /// Whether the last argument is an array of what the function is called with.
+    spread: bool,
+}
 
 impl Function {
     pub(super) fn of(definition: &'static Definition) -> Function {
-        Function(definition)
+        Function { definition, spread: false }
+    }
+
+    /// The function called with `VARIADIC` before its last argument.
+    pub(super) fn spread(definition: &'static Definition) -> Function {
+        Function { definition, spread: true }
+    }
+
+    /// Whether the last argument is an array of arguments.
+    pub fn is_spread(&self) -> bool {
+        self.spread
     }
 
     /// Its SQL name; several overloads share one.
     pub fn name(&self) -> &'static str {
-        self.0.name
+        self.definition.name
     }
 
     /// Whether it may give an error.
     pub fn is_fallible(&self) -> bool {
-        self.0.fallible
+        self.definition.fallible
     }
 
     /// Whether a null argument makes the result null.
     pub fn is_strict(&self) -> bool {
-        self.0.strict
+        self.definition.strict
     }
 
     /// The value for these arguments; `ty` is the result's type.
     #[inline]
     pub fn call(&self, arguments: &[Datum], ty: &Type) -> Result<Datum, EvalError> {
-        if self.0.strict && arguments.iter().any(Datum::is_null) {
+        if self.spread {
+            return self.call_spread(arguments, ty);
+        }
+        if self.definition.strict && arguments.iter().any(Datum::is_null) {
             return Ok(Datum::Null);
         }
-        (self.0.body)(arguments, ty)
+        (self.definition.body)(arguments, ty)
+    }
+
+    /// With the elements of the last argument in its place. Of no array there is no value, but the text of `format` is one.
+    fn call_spread(&self, arguments: &[Datum], ty: &Type) -> Result<Datum, EvalError> {
+        let Some((last, first)) = arguments.split_last() else { return Err(EvalError::mistyped()) };
+        match last {
+            Datum::Array(list) => (self.definition.body)(&[first, &list.items].concat(), ty),
+            Datum::Null if self.name() == "format" => (self.definition.body)(first, ty),
+            Datum::Null => Ok(Datum::Null),
+            _ => Err(EvalError::mistyped()),
+        }
     }
 }
 
 impl PartialEq for Function {
     fn eq(&self, other: &Function) -> bool {
-        std::ptr::eq(self.0, other.0)
+        std::ptr::eq(self.definition, other.definition) && self.spread == other.spread
     }
 }
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name)
+        f.write_str(self.definition.name)
     }
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 26] = [
+static FAMILIES: [&[Definition]; 27] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -195,6 +224,7 @@ static FAMILIES: [&[Definition]; 26] = [
     json::TEXTS,
     jsonpath::FUNCTIONS,
     array::FUNCTIONS,
+    enumeration::FUNCTIONS,
     slice::FUNCTIONS,
     format::FUNCTIONS,
 ];

@@ -397,6 +397,11 @@ impl<'a> Binder<'a> {
             let message = format!("FILTER specified, but {name} is not an aggregate function");
             return Err(Fault::new("42809", message).within(&function.name));
         }
+        if let FunctionArguments::List(list) = &function.args
+            && let Some(call) = self.variadic(&name, &list.args)?
+        {
+            return Ok(call);
+        }
         let around = self.conditional;
         self.conditional = if name == "coalesce" { Some("COALESCE") } else { around };
         let operands = self.function_arguments(&name, function);

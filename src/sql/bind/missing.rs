@@ -5,14 +5,9 @@ use crate::sql::error::Fault;
 
 const AGGREGATES: &[&str] = &["xmlagg", "range_agg", "range_intersect_agg"];
 
-const OF_ROWS: &[&str] = &[
-    "json_to_record",
-    "json_to_recordset",
-    "json_populate_record",
-    "jsonb_populate_record",
-    "json_populate_recordset",
-    "jsonb_populate_recordset",
-];
+/// Their rows are known in FROM, where they go another way.
+const OF_ROWS: &[&str] =
+    &["json_populate_record", "jsonb_populate_record", "json_populate_recordset", "jsonb_populate_recordset"];
 
 const VOLATILE: &[&str] = &["random", "gen_random_uuid", "nextval", "currval", "setseed", "pg_sleep", "txid_current"];
 
@@ -22,7 +17,8 @@ pub(super) fn of_a_kind(name: &str) -> Option<Fault> {
         return Some(Fault::unsupported(format!("the aggregate {name} is")));
     }
     if OF_ROWS.contains(&name) {
-        return Some(Fault::unsupported(format!("{name}, a function that returns rows, is")));
+        let fault = Fault::unsupported(format!("{name} outside FROM is"));
+        return Some(fault.hint(format!("Write FROM {name}(NULL::table, …).")));
     }
     let hint = "A view's rows follow from its inputs alone.";
     VOLATILE.contains(&name).then(|| Fault::unsupported(format!("{name} is")).hint(hint))

@@ -3,8 +3,10 @@
 
 use super::expression::{Binder, plain_argument};
 use super::name::{fold, type_name};
-use super::operand::Operand;
+use super::operand::{Operand, arguments as types, call};
+use crate::expr::resolve_variadic;
 use crate::sql::error::{Bound, Fault};
+use crate::sql::tokens::VARIADIC;
 use crate::value::{Datum, Type};
 use sqlparser::ast::{
     BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, ObjectName, Value,
@@ -20,17 +22,20 @@ enum Default {
     Bool(bool),
     Json(&'static str),
     Text(&'static str),
+    /// None: another overload takes fewer arguments.
+    Shorter,
 }
 
 impl Default {
-    fn operand(self) -> Operand {
-        match self {
+    fn operand(self) -> Option<Operand> {
+        Some(match self {
             Default::Int(value) => Operand::literal(Datum::Int4(value), Type::Int4),
             Default::Float(value) => Operand::literal(Datum::Float8(value), Type::Float8),
             Default::Bool(value) => Operand::literal(Datum::Bool(value), Type::Bool),
             Default::Text(value) => Operand::literal(Datum::text(value), Type::Text),
             Default::Json(value) => Operand::Unknown(Some(value.to_owned())),
-        }
+            Default::Shorter => return None,
+        })
     }
 }
 
@@ -41,6 +46,14 @@ const fn required(name: &'static str) -> Parameter {
 const fn optional(name: &'static str, default: Default) -> Parameter {
     (name, Some(default))
 }
+
+const fn further(name: &'static str) -> Parameter {
+    (name, Some(Default::Shorter))
+}
+
+const FROM_JSON: &[Parameter] = &[required("from_json")];
+
+const MATCH: &[Parameter] = &[required("string"), required("pattern"), further("flags")];
 
 const PATH: &[Parameter] = &[
     required("target"),
@@ -102,6 +115,67 @@ static FUNCTIONS: &[(&str, &[Parameter])] = &[
     ("jsonb_path_query", PATH),
     ("jsonb_path_query_array", PATH),
     ("jsonb_path_query_first", PATH),
+    (
+        "make_timestamptz",
+        &[
+            required("year"),
+            required("month"),
+            required("mday"),
+            required("hour"),
+            required("min"),
+            required("sec"),
+            further("timezone"),
+        ],
+    ),
+    ("json_array_elements", FROM_JSON),
+    ("json_array_elements_text", FROM_JSON),
+    ("json_each", FROM_JSON),
+    ("json_each_text", FROM_JSON),
+    ("jsonb_array_elements", FROM_JSON),
+    ("jsonb_array_elements_text", FROM_JSON),
+    ("jsonb_each", FROM_JSON),
+    ("jsonb_each_text", FROM_JSON),
+    ("regexp_like", MATCH),
+    ("regexp_match", MATCH),
+    ("regexp_matches", MATCH),
+    ("regexp_split_to_array", MATCH),
+    ("regexp_split_to_table", MATCH),
+    ("regexp_count", &[required("string"), required("pattern"), further("start"), further("flags")]),
+    (
+        "regexp_instr",
+        &[
+            required("string"),
+            required("pattern"),
+            further("start"),
+            further("N"),
+            further("endoption"),
+            further("flags"),
+            further("subexpr"),
+        ],
+    ),
+    (
+        "regexp_substr",
+        &[
+            required("string"),
+            required("pattern"),
+            further("start"),
+            further("N"),
+            further("flags"),
+            further("subexpr"),
+        ],
+    ),
+    (
+        "regexp_replace",
+        &[
+            required("string"),
+            required("pattern"),
+            required("replacement"),
+            further("start"),
+            further("N"),
+            further("flags"),
+        ],
+    ),
+    ("regexp_replace", &[required("string"), required("pattern"), required("replacement"), further("flags")]),
     ("parse_ident", &[required("str"), optional("strict", Default::Bool(true))]),
 ];
 
@@ -159,47 +233,93 @@ pub(super) fn path_literal(expr: &Expr) -> &Expr {
 }
 
 fn is_jsonpath(ty: &ObjectName, literal: &Expr) -> bool {
-    let literal = matches!(literal, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+    let literal = matches!(literal, Expr::Value(v) if matches!(v.value, Value::SingleQuotedString(_) | Value::Null));
     literal && type_name(ty).is_ok_and(|name| name == "jsonpath")
+}
+
+/// The array of `VARIADIC array`, if the last argument is such a one, and what stands before it.
+fn variadic(arguments: &[FunctionArg]) -> Option<(&[FunctionArg], &Expr)> {
+    let (last, before) = arguments.split_last()?;
+    parts(last).filter(|(name, _)| name.value == VARIADIC).map(|(_, array)| (before, array))
+}
+
+/// Whether arguments are given by name: each once, and behind those that are not.
+fn by_name(arguments: &[FunctionArg]) -> Bound<bool> {
+    let first = arguments.iter().position(|argument| parts(argument).is_some()).unwrap_or(arguments.len());
+    for (position, argument) in arguments.iter().enumerate().skip(first) {
+        match parts(argument) {
+            None => return Err(Fault::syntax("positional argument cannot follow named argument").within(argument)),
+            Some((name, _)) if repeats(name, &arguments[..position]) => {
+                let message = format!("argument name \"{}\" used more than once", fold(name));
+                return Err(Fault::syntax(message).within(argument));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(first < arguments.len())
+}
+
+/// What is given for each parameter, up to the last that an overload of fewer parameters may end before; none if the arguments
+/// are not of such parameters.
+fn placed<'a>(parameters: &[Parameter], arguments: &'a [FunctionArg]) -> Bound<Option<Vec<Result<&'a Expr, Operand>>>> {
+    let mut places: Vec<Option<&Expr>> = vec![None; parameters.len()];
+    for (position, argument) in arguments.iter().enumerate() {
+        let (place, value) = match parts(argument) {
+            Some((ident, value)) => {
+                let written = fold(ident);
+                (parameters.iter().position(|(known, _)| *known == written), value)
+            }
+            None => (Some(position), plain_argument(argument)?),
+        };
+        match place.and_then(|place| places.get_mut(place)) {
+            Some(place) if place.is_none() => *place = Some(value),
+            _ => return Ok(None),
+        }
+    }
+    let is_left_out = |(place, (_, default)): &(&Option<&Expr>, &Parameter)| {
+        place.is_none() && matches!(default, Some(Default::Shorter))
+    };
+    let left_out = places.iter().zip(parameters).rev().take_while(is_left_out).count();
+    let given = places.len() - left_out;
+    let filled = places.into_iter().zip(parameters).take(given).map(|(place, (_, default))| match (place, default) {
+        (Some(value), _) => Some(Ok(value)),
+        (None, default) => default.and_then(Default::operand).map(Err),
+    });
+    Ok(filled.collect())
 }
 
 impl Binder<'_> {
     /// The arguments in their places, if the function's parameters have names: those given, and those left out. None if there
     /// is no such function, or the call is not of one.
     pub(super) fn named(&mut self, name: &str, arguments: &[FunctionArg]) -> Bound<Option<Vec<Operand>>> {
-        let Some((_, parameters)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else { return Ok(None) };
-        let mut places: Vec<Option<&Expr>> = vec![None; parameters.len()];
-        let mut by_name = false;
-        for (position, argument) in arguments.iter().enumerate() {
-            let (place, value) = match parts(argument) {
-                Some((ident, value)) => {
-                    by_name = true;
-                    let written = fold(ident);
-                    (parameters.iter().position(|(known, _)| *known == written), value)
-                }
-                None if by_name => {
-                    return Err(Fault::syntax("positional argument cannot follow named argument").within(argument));
-                }
-                None => (Some(position), plain_argument(argument)?),
-            };
-            match place.and_then(|place| places.get_mut(place)) {
-                Some(place) if place.is_none() => *place = Some(value),
-                Some(_)
-                    if by_name && parts(argument).is_some_and(|(ident, _)| repeats(ident, &arguments[..position])) =>
-                {
-                    return Err(Fault::syntax("argument name used more than once").within(argument));
-                }
-                _ if by_name => {
-                    return Err(Fault::new("42883", format!("function {name} has no such arguments")).within(argument));
-                }
-                _ => return Ok(None),
+        let by_name = by_name(arguments)?;
+        for (_, parameters) in FUNCTIONS.iter().filter(|(known, _)| *known == name) {
+            if let Some(places) = placed(parameters, arguments)? {
+                let operand =
+                    |place: Result<&Expr, Operand>| place.map_or_else(Ok, |value| self.bind(path_literal(value)));
+                return places.into_iter().map(operand).collect::<Bound<_>>().map(Some);
             }
         }
-        let filled = places.into_iter().zip(*parameters).map(|(given, (_, default))| match (given, default) {
-            (Some(value), _) => self.bind(path_literal(value)).map(Some),
-            (None, default) => Ok(default.map(Default::operand)),
-        });
-        let operands: Vec<Option<Operand>> = filled.collect::<Bound<_>>()?;
-        Ok(operands.into_iter().collect())
+        let is_unknown = |ident: &Ident| {
+            let mut known = FUNCTIONS.iter().filter(|(known, _)| *known == name);
+            !known.any(|(_, parameters)| parameters.iter().any(|(known, _)| *known == fold(ident)))
+        };
+        let wrong = arguments.iter().filter(|argument| parts(argument).is_some());
+        let unknown = wrong.clone().find(|argument| parts(argument).is_some_and(|(ident, _)| is_unknown(ident)));
+        match unknown.or(wrong.clone().next()) {
+            Some(argument) if by_name => {
+                Err(Fault::new("42883", format!("function {name} has no such arguments")).within(argument))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A call with `VARIADIC`, if it is one.
+    pub(super) fn variadic(&mut self, name: &str, arguments: &[FunctionArg]) -> Bound<Option<Operand>> {
+        let Some((before, array)) = variadic(arguments) else { return Ok(None) };
+        let mut operands =
+            before.iter().map(|argument| self.bind(plain_argument(argument)?)).collect::<Bound<Vec<_>>>()?;
+        operands.push(self.bind(array)?);
+        call(resolve_variadic(name, &types(&operands))?, operands).map(Some)
     }
 }

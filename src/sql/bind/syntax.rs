@@ -104,7 +104,13 @@ impl Binder<'_> {
             return Err(Fault::new("42P18", "cannot determine type of empty array")
                 .hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
         }
-        let operands = self.bind_all(elements)?;
+        let is_bare = |element: &Expr| matches!(element, Expr::Array(array) if !array.named);
+        let operand = |element: &Expr| match element {
+            // Where the elements are arrays, they need no word before them.
+            Expr::Array(array) if !array.named && elements.iter().all(is_bare) => self.array(&array.elem),
+            element => self.bind(element),
+        };
+        let operands = elements.iter().map(operand).collect::<Bound<Vec<_>>>()?;
         let nested = operands.iter().any(|operand| matches!(operand.argument(), Argument::Known(Type::Array(_))));
         let (scalars, _) = unified("ARRAY", operands)?;
         let operands = scalars.into_iter().map(Operand::new).collect();

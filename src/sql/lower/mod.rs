@@ -7,6 +7,7 @@ mod join;
 mod order;
 mod outcome;
 mod query;
+mod record;
 mod recursive;
 mod select;
 mod set_op;

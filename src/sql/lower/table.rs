@@ -2,6 +2,7 @@
 
 use super::Lowerer;
 use super::join::Side;
+use super::record::populated;
 use super::select::Input;
 use crate::expr::{Scalar, TableFunction, is_table_function};
 use crate::plan::unnest::conjuncts;
@@ -163,12 +164,13 @@ impl Lowerer<'_> {
     /// The names of the table and its columns; what records consist of is taken from the alias.
     fn define(&self, calls: &mut [TableCall], functions: &Functions<'_>) -> Bound<(String, Vec<String>)> {
         let written = functions.alias.map_or(&[][..], |alias| &alias.columns);
-        let records = calls.iter().any(|call| call.function.returns_records());
+        let is_open = |call: &TableCall| call.columns.is_empty() && call.function.returns_records();
+        let records = calls.iter().any(is_open);
         if let Some(typed) = written.iter().find(|column| column.data_type.is_some() && !records) {
             let message = "a column definition list is only allowed for functions returning \"record\"";
             return Err(Fault::syntax(message).at(typed.name.span));
         }
-        for call in calls.iter_mut().filter(|call| call.function.returns_records()) {
+        for call in calls.iter_mut().filter(|call| is_open(call)) {
             let column = |column: &sqlparser::ast::TableAliasColumnDef| {
                 let Some(ty) = &column.data_type else { return Err(no_definition().at(column.name.span)) };
                 let ty = types::resolve(ty, self.catalog).map_err(|fault| fault.at(column.name.span))?;
@@ -199,8 +201,13 @@ impl Lowerer<'_> {
             return Err(Fault::new("42P10", message).at(extra.name.span));
         }
         names.iter_mut().zip(written).for_each(|(name, column)| *name = fold(&column.name));
-        let own = calls.iter_mut().flat_map(|call| &mut call.columns);
-        own.zip(&names).for_each(|(column, name)| column.name.clone_from(name));
+        let own = calls.iter_mut().flat_map(|call| {
+            // A record's members keep the names they are found by.
+            let renamed = !call.function.returns_records();
+            call.columns.iter_mut().map(move |column| (column, renamed))
+        });
+        let renamed = own.zip(&names).filter(|((_, renamed), _)| *renamed);
+        renamed.for_each(|((column, _), name)| column.name.clone_from(name));
         Ok((table, names))
     }
 
@@ -288,6 +295,9 @@ fn call(binder: &mut Binder<'_>, function: &Function) -> Bound<TableCall> {
     let name = catalog(&function.name)?;
     match is_table_function(&name) {
         true => {
+            if let Some(call) = populated(binder, &name, function)? {
+                return Ok(call);
+            }
             let operands = binder.function_arguments(&name, function)?;
             table_call(&name, operands)
         }
