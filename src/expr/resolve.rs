@@ -279,6 +279,9 @@ impl Polymorphic {
                 _ => {}
             }
         }
+        if element.is_none() && candidate.arguments.contains(&Kind::Enum) {
+            return Err(undetermined());
+        }
         let common = if common.is_empty() { None } else { Some(common_type(&common)?) };
         Ok(Polymorphic { element, common })
     }

@@ -125,7 +125,16 @@ pub struct Judge {
 
 impl Judge {
     pub fn new() -> Judge {
-        let database = Postgres::fifteen().create_unicode_database();
+        Judge::of(Postgres::fifteen())
+    }
+
+    /// Of the newest version, if there is one.
+    pub fn newest() -> Option<Judge> {
+        Postgres::installed_and_newest().into_iter().find(|server| server.version() >= 18).map(Judge::of)
+    }
+
+    fn of(server: &Postgres) -> Judge {
+        let database = server.create_unicode_database();
         database.execute(FUNCTION);
         database.execute(&format!("CREATE TYPE mood AS ENUM ('{}')", MOODS.join("', '")));
         database.execute("SET datestyle TO 'ISO, YMD'");

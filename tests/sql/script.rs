@@ -21,6 +21,8 @@ const SECTION: u64 = 1000;
 /// A file's sections.
 pub struct Script {
     name: String,
+    /// Whether only newer versions than the shared one know what is in it.
+    newest: bool,
     given: String,
     pub views: String,
     changes: Vec<String>,
@@ -42,22 +44,26 @@ impl Script {
     pub fn read(path: &Path) -> Script {
         let name = path.file_name().expect("a file").to_string_lossy().into_owned();
         let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let (mut given, mut views, mut changes) = (String::new(), String::new(), Vec::new());
+        let (mut given, mut views, mut changes, mut newest) = (String::new(), String::new(), Vec::new(), false);
         for section in text.split("-- ").skip(1) {
             let (title, body) = section.split_once('\n').unwrap_or((section, ""));
             match title.trim() {
                 "given" => given.push_str(body),
+                "given to the newest" => {
+                    newest = true;
+                    given.push_str(body);
+                }
                 "views" => views.push_str(body),
                 "then" => changes.push(body.to_owned()),
                 other => panic!("{name}: there is no section {other:?}"),
             }
         }
-        Script { name, given, views, changes }
+        Script { name, newest, given, views, changes }
     }
 
     /// A script of given parts.
     pub fn new(name: &str, given: String, views: String, changes: Vec<String>) -> Script {
-        Script { name: name.to_owned(), given, views, changes }
+        Script { name: name.to_owned(), newest: false, given, views, changes }
     }
 
     /// Makes the tables in a database, and a catalog of them.
@@ -74,7 +80,11 @@ impl Script {
 
     /// As `differences`, under these numbers of workers, with and without rewrites.
     pub fn differences_under(&self, schedules: &[(usize, bool)]) -> Vec<String> {
-        let database = Postgres::shared().create_unicode_database();
+        let servers = Postgres::installed_and_newest();
+        let Some(server) = servers.into_iter().find(|server| !self.newest || server.version() >= 18) else {
+            return Vec::new();
+        };
+        let database = server.create_unicode_database();
         database.execute("SET datestyle TO 'ISO, YMD'");
         database.execute(&self.given);
         let tables = tables(&database);

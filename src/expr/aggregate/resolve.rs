@@ -68,6 +68,9 @@ const NAMES: &[&str] = &[
     "bit_and",
     "bit_or",
     "bit_xor",
+    // The binder makes others of these two.
+    "json_arrayagg",
+    "json_objectagg",
 ];
 
 /// Whether an aggregate of that name exists.

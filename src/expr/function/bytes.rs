@@ -47,11 +47,23 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("sha256", &[Bytea], Bytea, lift!(|b: &[u8]| Ok(digest::<Sha256>(b)))),
     total("sha384", &[Bytea], Bytea, lift!(|b: &[u8]| Ok(digest::<Sha384>(b)))),
     total("sha512", &[Bytea], Bytea, lift!(|b: &[u8]| Ok(digest::<Sha512>(b)))),
+    total("reverse", &[Bytea], Bytea, lift!(|b: &[u8]| Ok(b.iter().rev().copied().collect::<Vec<u8>>()))),
+    total("crc32", &[Bytea], Int8, lift!(|b: &[u8]| Ok(checksum(b, 0xedb8_8320)))),
+    total("crc32c", &[Bytea], Int8, lift!(|b: &[u8]| Ok(checksum(b, 0x82f6_3b78)))),
     partial("encode", &[Bytea, Text], Text, lift!(|b: &[u8], form: &str| encode(b, form))),
     partial("decode", &[Text, Text], Bytea, lift!(|s: &str, form: &str| decode(s, form))),
     partial("convert_to", &[Text, Text], Bytea, lift!(|s: &str, encoding: &str| convert_to(s, encoding))),
     partial("convert_from", &[Bytea, Text], Text, lift!(|b: &[u8], encoding: &str| convert_from(b, encoding))),
 ];
+
+/// The cyclic redundancy check of 32 bits by that polynomial, the lowest bit first.
+fn checksum(bytes: &[u8], polynomial: u32) -> i64 {
+    let remainder = bytes.iter().fold(u32::MAX, |remainder, byte| {
+        let step = |rest: u32, _| if rest & 1 == 1 { rest >> 1 ^ polynomial } else { rest >> 1 };
+        (0..8).fold(remainder ^ u32::from(*byte), step)
+    });
+    i64::from(!remainder)
+}
 
 fn digest<D: sha2::Digest>(bytes: &[u8]) -> Vec<u8> {
     D::digest(bytes).to_vec()

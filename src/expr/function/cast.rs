@@ -128,6 +128,21 @@ static TYPE_NAMES: &[(&str, Kind)] = &[
 
 static CASTS: &[Cast] = &[
     cast_in(Implicit, total("int4", &[Int2], Int4, lift!(|x: i16| Ok(i32::from(x))))),
+    cast_in(Explicit, total("bytea", &[Int2], Bytea, lift!(|x: i16| Ok(x.to_be_bytes().to_vec())))),
+    cast_in(Explicit, total("bytea", &[Int4], Bytea, lift!(|x: i32| Ok(x.to_be_bytes().to_vec())))),
+    cast_in(Explicit, total("bytea", &[Int8], Bytea, lift!(|x: i64| Ok(x.to_be_bytes().to_vec())))),
+    cast_in(
+        Explicit,
+        partial("int2", &[Bytea], Int2, lift!(|x: &[u8]| padded(x).map(i16::from_be_bytes).ok_or_else(int2_range))),
+    ),
+    cast_in(
+        Explicit,
+        partial("int4", &[Bytea], Int4, lift!(|x: &[u8]| padded(x).map(i32::from_be_bytes).ok_or_else(int4_range))),
+    ),
+    cast_in(
+        Explicit,
+        partial("int8", &[Bytea], Int8, lift!(|x: &[u8]| padded(x).map(i64::from_be_bytes).ok_or_else(int8_range))),
+    ),
     cast_in(Implicit, total("int8", &[Int2], Int8, lift!(|x: i16| Ok(i64::from(x))))),
     cast_in(Implicit, total("float4", &[Int2], Float4, lift!(|x: i16| Ok(f32::from(x))))),
     cast_in(Implicit, total("float8", &[Int2], Float8, lift!(|x: i16| Ok(f64::from(x))))),
@@ -260,6 +275,13 @@ static CASTS: &[Cast] = &[
         partial("float8", &[Jsonb], Float8, lift!(|x: &JsonValue| Ok(jsonb_number(x, "double precision")?.to_f64()?))),
     ),
 ];
+
+/// Bytes with zeros before them; none if they are too many.
+fn padded<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    let mut padded = [0; N];
+    padded.get_mut(N.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
+    Some(padded)
+}
 
 /// Microseconds in a day.
 pub(super) const DAY: i64 = 86_400_000_000;

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 mod change;
 mod raw;
+mod standard;
 mod text;
 
 pub(super) use change::FUNCTIONS as CHANGES;
+pub(super) use standard::FUNCTIONS as STANDARD;
 pub(super) use text::FUNCTIONS as TEXTS;
 
 pub(in crate::expr) use raw::{JsonParts, json_parts, json_text};

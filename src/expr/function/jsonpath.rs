@@ -9,8 +9,8 @@ mod syntax;
 use super::Kind::*;
 use super::{Definition, partial};
 use crate::expr::EvalError;
-use crate::value::Datum;
 use crate::value::json::Json as Value;
+use crate::value::{Datum, Type, text};
 use run::Failure;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -30,12 +30,34 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("jsonb_path_query_first", &[Jsonb, Jsonpath, Jsonb, Bool], Jsonb, |values, _| {
         Ok(Search::of(values)?.values()?.into_iter().next().map_or(Datum::Null, json))
     }),
+    partial("json_exists", &[Jsonb, Jsonpath], Bool, |values, _| match Search::silently(values)?.exists()? {
+        Datum::Null => Ok(Datum::Bool(false)),
+        exists => Ok(exists),
+    }),
+    partial("json_query", &[Jsonb, Jsonpath], Jsonb, |values, _| {
+        Ok(Search::silently(values)?.only()?.map_or(Datum::Null, json))
+    }),
+    partial("json_value", &[Jsonb, Jsonpath, Int4], Text, |values, ty| match values {
+        [values @ .., Datum::Int4(modifier)] => Ok(scalar(Search::silently(values)?.only()?, ty, *modifier)),
+        _ => Err(EvalError::mistyped()),
+    }),
     partial("@?", &[Jsonb, Jsonpath], Bool, |values, _| Search::silently(values)?.exists()),
     partial("@@", &[Jsonb, Jsonpath], Bool, |values, _| Search::silently(values)?.is_match()),
 ];
 
 fn json(value: Value) -> Datum {
     Datum::Jsonb(Arc::new(value))
+}
+
+/// A value that is no document, as the type reads its text; null if it is none.
+fn scalar(value: Option<Value>, ty: &Type, modifier: i32) -> Datum {
+    let text = match value {
+        Some(Value::String(text)) => text.to_string(),
+        Some(Value::Bool(truth)) => if truth { "t" } else { "f" }.to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => return Datum::Null,
+    };
+    text::parse(ty, modifier, &text).unwrap_or(Datum::Null)
 }
 
 fn invalid(what: &str) -> EvalError {
@@ -112,6 +134,12 @@ impl<'v> Search<'v> {
             (found, Err(Failure::Soft(error))) => Ok((found, Some(error))),
             (_, Err(Failure::Hard(error))) => Err(error),
         }
+    }
+
+    /// The one value, if there is one and no failure.
+    fn only(&self) -> Result<Option<Value>> {
+        let (mut found, failure) = self.found()?;
+        Ok(found.pop().filter(|_| found.is_empty() && failure.is_none()))
     }
 
     fn values(&self) -> Result<Vec<Value>> {

@@ -199,7 +199,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 27] = [
+static FAMILIES: [&[Definition]; 28] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -222,6 +222,7 @@ static FAMILIES: [&[Definition]; 27] = [
     json::FUNCTIONS,
     json::CHANGES,
     json::TEXTS,
+    json::STANDARD,
     jsonpath::FUNCTIONS,
     array::FUNCTIONS,
     enumeration::FUNCTIONS,

@@ -15,6 +15,20 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     // A lower and an upper bound for each dimension.
     total("slice", &[Array, Int4], Array, |values, _| slice(values)).repeats_last(),
     partial("trim_array", &[Array, Int4], Array, lift!(|list: &List, count: i32| trim(list, count))),
+    total("array_reverse", &[Array], Array, lift!(|list: &List| Ok(rearranged(list, |parts| parts.reverse())))),
+    partial("array_sort", &[Array], Array, lift!(|list: &List| sorted(list, false, false))),
+    partial(
+        "array_sort",
+        &[Array, Bool],
+        Array,
+        lift!(|list: &List, descending: bool| sorted(list, descending, descending)),
+    ),
+    partial(
+        "array_sort",
+        &[Array, Bool, Bool],
+        Array,
+        lift!(|list: &List, descending: bool, nulls_first: bool| sorted(list, descending, nulls_first)),
+    ),
     total("array_dims", &[Array], Text, lift!(|list: &List| Ok(dimensions(list)))),
     partial("array_position", &[CommonArray, Common], Int4, |values, _| position(values)).sees_nulls(),
     partial("array_position", &[CommonArray, Common, Int4], Int4, |values, _| position(values)).sees_nulls(),
@@ -52,6 +66,38 @@ fn subscript(values: &[Datum]) -> Result<Datum> {
         }
     }
     Ok(list.items.get(offset).cloned().unwrap_or(Datum::Null))
+}
+
+/// With its elements, or what it consists of in its first dimension, in another order.
+fn rearranged(list: &List, rearrange: impl FnOnce(&mut Vec<&[Datum]>)) -> Datum {
+    let length = list.dimensions.first().map_or(1, |(length, _)| *length);
+    let mut parts: Vec<&[Datum]> = list.items.chunks((list.items.len() / length).max(1)).collect();
+    rearrange(&mut parts);
+    let items = parts.concat();
+    Datum::Array(Arc::new(List { element: list.element.clone(), dimensions: list.dimensions.clone(), items }))
+}
+
+fn sorted(list: &List, descending: bool, nulls_first: bool) -> Result<Datum> {
+    if list.element == Type::Json && list.items.len() > 1 {
+        return Err(EvalError::new("0A000", "could not identify a comparison function for type json"));
+    }
+    // Arrays of arrays are ordered as arrays.
+    let whole = |part: &[Datum]| one_dimensional(list.element.clone(), part.to_vec());
+    let flat = list.dimensions.len() == 1;
+    let compare = |left: &&[Datum], right: &&[Datum]| match (left, right) {
+        ([left], [right]) if flat && (left.is_null() || right.is_null()) => {
+            let order = left.is_null().cmp(&right.is_null());
+            if nulls_first { order.reverse() } else { order }
+        }
+        (left, right) => {
+            let order = match (left, right) {
+                ([left], [right]) if flat => left.sql_cmp(right),
+                _ => whole(left).sql_cmp(&whole(right)),
+            };
+            if descending { order.reverse() } else { order }
+        }
+    };
+    Ok(rearranged(list, |parts| parts.sort_by(compare)))
 }
 
 fn empty(list: &List) -> Datum {

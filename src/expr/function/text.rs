@@ -89,6 +89,11 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     total("^@", &[Text, Text], Bool, lift!(|s: &str, start: &str| Ok(s.starts_with(start)))),
     total("ascii", &[Text], Int4, lift!(|s: &str| Ok(s.chars().next().map_or(0, |c| c as i32)))),
     partial("chr", &[Int4], Text, lift!(|code: i32| chr(code))),
+    total("to_bin", &[Int4], Text, lift!(|x: i32| Ok(format!("{x:b}")))),
+    total("to_bin", &[Int8], Text, lift!(|x: i64| Ok(format!("{x:b}")))),
+    total("to_oct", &[Int4], Text, lift!(|x: i32| Ok(format!("{x:o}")))),
+    total("to_oct", &[Int8], Text, lift!(|x: i64| Ok(format!("{x:o}")))),
+    total("casefold", &[Text], Text, lift!(|s: &str| Ok(lower(s)))),
     total("to_hex", &[Int4], Text, lift!(|x: i32| Ok(format!("{x:x}")))),
     total("to_hex", &[Int8], Text, lift!(|x: i64| Ok(format!("{x:x}")))),
 ];

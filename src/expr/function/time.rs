@@ -27,6 +27,20 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     partial("+", &[Timestamptz, Interval], Timestamptz, lift!(|t: Moment, i: Span| plus_utc(t, i))),
     partial("+", &[Interval, Timestamptz], Timestamptz, lift!(|i: Span, t: Moment| plus_utc(t, i))),
     partial("-", &[Timestamptz, Interval], Timestamptz, lift!(|t: Moment, i: Span| plus_utc(t, i.neg()?))),
+    partial("date_add", &[Timestamptz, Interval], Timestamptz, lift!(|t: Moment, i: Span| plus_utc(t, i))),
+    partial("date_subtract", &[Timestamptz, Interval], Timestamptz, lift!(|t: Moment, i: Span| plus_utc(t, i.neg()?))),
+    partial(
+        "date_add",
+        &[Timestamptz, Interval, Text],
+        Timestamptz,
+        lift!(|t: Moment, i: Span, zone: &str| plus_in(t, i, zone)),
+    ),
+    partial(
+        "date_subtract",
+        &[Timestamptz, Interval, Text],
+        Timestamptz,
+        lift!(|t: Moment, i: Span, zone: &str| plus_in(t, i.neg()?, zone)),
+    ),
     partial("-", &[Timestamp, Timestamp], Interval, lift!(|a: Instant, b: Instant| between(a.0, b.0))),
     partial("-", &[Timestamptz, Timestamptz], Interval, lift!(|a: Moment, b: Moment| between(a.0, b.0))),
     total("-", &[Time, Time], Interval, lift!(|a: TimeOfDay, b: TimeOfDay| Ok(Span::from_micros(a.0 - b.0)))),
@@ -110,6 +124,21 @@ fn plus(at: Instant, interval: Span) -> Result<Instant> {
 
 fn plus_utc(at: Moment, interval: Span) -> Result<Moment> {
     Ok(Moment(calendar::timestamp_plus(at.0, interval)?))
+}
+
+/// Months and days are counted on the zone's own clock.
+fn plus_in(at: Moment, interval: Span, zone: &str) -> Result<Moment> {
+    let zone = Zone::parse(zone)?;
+    if !calendar::is_finite_timestamp(at.0) {
+        return Ok(at);
+    }
+    let mut at = at.0;
+    let parts = [(interval.months, 0), (0, interval.days)];
+    for (months, days) in parts.into_iter().filter(|part| *part != (0, 0)) {
+        let local = calendar::timestamp_plus(zone.to_local(at)?, Span { months, days, micros: 0 })?;
+        at = zone.to_utc(local)?;
+    }
+    plus_utc(Moment(at), Span::from_micros(interval.micros))
 }
 
 fn between(a: i64, b: i64) -> Result<Span> {

@@ -373,6 +373,9 @@ impl<'a> Binder<'a> {
         if let ("array", FunctionArguments::Subquery(query)) = (name.as_str(), &function.args) {
             return self.array_of_query(query);
         }
+        if let Some(json) = self.standard_json(&name, function)? {
+            return Ok(json);
+        }
         match (&function.over, is_window(&name)) {
             (Some(over), is_window) if is_window || is_aggregate(&name) => {
                 return self.window_call(&name, function, over);

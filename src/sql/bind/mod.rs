@@ -5,6 +5,7 @@ mod array;
 pub(super) mod expression;
 mod frame;
 pub(super) mod grouping;
+mod json;
 pub(super) mod label;
 mod missing;
 pub(super) mod name;

@@ -176,6 +176,9 @@ static FUNCTIONS: &[(&str, &[Parameter])] = &[
         ],
     ),
     ("regexp_replace", &[required("string"), required("pattern"), required("replacement"), further("flags")]),
+    ("array_sort", &[required("array"), further("descending"), further("nulls_first")]),
+    ("json_strip_nulls", &[required("target"), optional("strip_in_arrays", Default::Bool(false))]),
+    ("jsonb_strip_nulls", &[required("target"), optional("strip_in_arrays", Default::Bool(false))]),
     ("parse_ident", &[required("str"), optional("strict", Default::Bool(true))]),
 ];
 

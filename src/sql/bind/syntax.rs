@@ -80,6 +80,9 @@ impl Binder<'_> {
                 let normalized = call_function("is_normalized", operands)?;
                 if *negated { operator("not", vec![normalized]) } else { Ok(normalized) }
             }
+            Expr::IsJson { expr, kind, unique_keys, negated } => {
+                self.is_json(expr, kind.as_ref(), unique_keys.as_ref(), *negated)
+            }
             Expr::Array(array) if array.named => self.array(&array.elem),
             Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),
             Expr::Collate { expr, collation } if collation.to_string().trim_matches('"') == "C" => self.bind(expr),
@@ -314,7 +317,6 @@ fn refused(expr: &Expr) -> Fault {
         Expr::Tuple(_) => "a row of several values as an expression is",
         Expr::Array(_) => return Fault::syntax("an array is written ARRAY[…]"),
         Expr::Collate { .. } => "a collation other than \"C\" is",
-        Expr::IsJson { .. } => "IS JSON is",
         Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return Fault::syntax("* is not an expression"),
         other => return Fault::unsupported(format!("the expression {other} is")),
     };

@@ -23,8 +23,13 @@ pub(in crate::expr::function) static FUNCTIONS: &[Definition] = &[
         Jsonb,
         lift!(|x: &Value, path: &List, value: &Value, after: bool| at_path(x, path, Change::Insert { value, after })),
     ),
-    total("jsonb_strip_nulls", &[Jsonb], Jsonb, lift!(|x: &Value| Ok(without_nulls(x)))),
-    partial("json_strip_nulls", &[Json], Json, lift!(|x: &str| raw::without_nulls(x).map(|x| as_json(&x)))),
+    total("jsonb_strip_nulls", &[Jsonb, Bool], Jsonb, lift!(|x: &Value, items: bool| Ok(without_nulls(x, items)))),
+    partial(
+        "json_strip_nulls",
+        &[Json, Bool],
+        Json,
+        lift!(|x: &str, items: bool| raw::without_nulls(x, items).map(|x| as_json(&x))),
+    ),
 ];
 
 /// What is done at the end of a path.
@@ -149,13 +154,17 @@ fn in_array(items: &[Value], step: &str, path: &[Datum], level: usize, change: C
 }
 
 /// Without members that are null, at any depth; nulls of arrays stay.
-fn without_nulls(value: &Value) -> Value {
+/// Without members that are null, and such elements if `items`.
+fn without_nulls(value: &Value, items: bool) -> Value {
     match value {
         Value::Object(members) => {
             let kept = members.iter().filter(|(_, value)| *value != Value::Null);
-            Value::object(kept.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+            Value::object(kept.map(|(name, value)| (name.clone(), without_nulls(value, items))).collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        Value::Array(list) => {
+            let kept = list.iter().filter(|item| !items || **item != Value::Null);
+            Value::Array(kept.map(|item| without_nulls(item, items)).collect())
+        }
         other => other.clone(),
     }
 }

@@ -70,10 +70,10 @@ pub(super) fn text(json: Option<&str>) -> Result<Option<String>> {
     }
 }
 
-/// Without members that are null, at any depth, and without blanks.
-pub(super) fn without_nulls(json: &str) -> Result<String> {
+/// Without members that are null, and such elements if `items`, at any depth, and without blanks.
+pub(super) fn without_nulls(json: &str, items: bool) -> Result<String> {
     let mut out = String::new();
-    write_without_nulls(json.trim(), &mut out)?;
+    write_without_nulls(json.trim(), items, &mut out)?;
     Ok(out)
 }
 
@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-fn write_without_nulls(json: &str, out: &mut String) -> Result<()> {
+fn write_without_nulls(json: &str, drops_items: bool, out: &mut String) -> Result<()> {
     match first(json) {
         Some(b'{') => {
             let Members(members) = read(json)?;
@@ -115,7 +115,7 @@ fn write_without_nulls(json: &str, out: &mut String) -> Result<()> {
                     out.push(std::mem::replace(&mut separator, ','));
                     write_string(&name, out);
                     out.push(':');
-                    write_without_nulls(value.get(), out)?;
+                    write_without_nulls(value.get(), drops_items, out)?;
                 }
             }
             out.push_str(if separator == '{' { "{}" } else { "}" });
@@ -123,9 +123,9 @@ fn write_without_nulls(json: &str, out: &mut String) -> Result<()> {
         Some(b'[') => {
             let items: Vec<&RawValue> = read(json)?;
             let mut separator = '[';
-            for item in items {
+            for item in items.into_iter().filter(|item| !drops_items || item.get() != "null") {
                 out.push(std::mem::replace(&mut separator, ','));
-                write_without_nulls(item.get(), out)?;
+                write_without_nulls(item.get(), drops_items, out)?;
             }
             out.push_str(if separator == '[' { "[]" } else { "]" });
         }
