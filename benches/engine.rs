@@ -6,13 +6,15 @@ use tidegate::dataflow::{Dataflow, Export, InputRelation, Program, Sender, Setti
 use tidegate::plan::rewrite;
 use tidegate::sql::{self, Catalog, SqlFile};
 use tidegate::timeline::{Batch, RelationId, SourceId, Step, Tick};
-use tidegate::value::{Column, Diff, RelationName, Row, Schema, Time, Type};
+use tidegate::value::{Column, Diff, RelationKind, RelationName, Row, Schema, Time, Type};
 
 /// A table: its name, its columns, and which of them are its key.
 pub struct Table {
     pub name: &'static str,
     pub columns: Vec<(&'static str, Type)>,
     pub key: Vec<usize>,
+    /// Whether rows are only added.
+    pub append_only: bool,
 }
 
 /// The running dataflow.
@@ -38,9 +40,13 @@ impl Engine {
     pub fn start_with(tables: Vec<Table>, views: &str, upserts: bool, workers: usize) -> Engine {
         let mut catalog = Catalog::new();
         let mut inputs = Vec::new();
-        for (id, Table { name, columns, key }) in tables.into_iter().enumerate() {
+        for (id, Table { name, columns, key, append_only }) in tables.into_iter().enumerate() {
             let columns = columns.into_iter().map(|(name, ty)| Column::new(name, ty, false)).collect();
-            let (name, schema) = (RelationName::public(name), Arc::new(Schema::table(columns, Some(key))));
+            let kind = match append_only {
+                true => RelationKind::Stream { event_time: None, accept_for: 0 },
+                false => RelationKind::Table,
+            };
+            let (name, schema) = (RelationName::public(name), Arc::new(Schema { kind, columns, key: Some(key) }));
             catalog.insert(name.clone(), schema.clone());
             inputs.push(InputRelation { id: RelationId(id), source: SOURCE, name, schema, upserts });
         }

@@ -8,6 +8,7 @@
 mod codec;
 mod documents;
 mod engine;
+mod extremes;
 mod feed;
 mod footprint;
 mod latency;
@@ -65,6 +66,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("footprint", footprint::run),
     ("codec", codec::run),
     ("documents", documents::run),
+    ("extremes", extremes::run),
     ("tpch", tpch::run),
 ];
 
@@ -100,6 +102,7 @@ fn child(subject: &[String]) -> ExitCode {
         Some(("region", subject)) => measure::print_figures(&region::measure(subject)),
         Some(("recursion", subject)) => measure::print_figures(&recursion::measure(subject)),
         Some(("documents", subject)) => measure::print_figures(&documents::measure(subject)),
+        Some(("extremes", subject)) => measure::print_figures(&extremes::measure(subject)),
         Some(("tpch", subject)) => measure::print_figures(&tpch::measure(subject)),
         Some(("feed", subject)) => feed::read(subject),
         _ => return ExitCode::from(64),

@@ -4,7 +4,7 @@
 //! use too it is the firmer figure.
 
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The argument that makes this program a child process which measures one subject.
 pub const CHILD: &str = "--subject";
@@ -33,6 +33,17 @@ impl Stopwatch {
     /// The cost so far.
     pub fn cost(&self) -> Cost {
         Cost { wall: self.wall.elapsed().as_secs_f64(), cpu: cpu_seconds("self") - self.cpu }
+    }
+}
+
+/// Waits until this process has nothing to do but wait: what it does of its own after being given much, such as merging, is then over.
+pub fn settle() {
+    loop {
+        let before = cpu_seconds("self");
+        std::thread::sleep(Duration::from_millis(300));
+        if cpu_seconds("self") - before < 0.03 {
+            return;
+        }
     }
 }
 

@@ -58,7 +58,8 @@ pub fn measure(subject: &[String]) -> Figures {
         "typed" => typed(graph),
         _ => {
             let columns = vec![("a", Type::Int8), ("b", Type::Int8)];
-            let engine = Engine::start(vec![Table { name: "edges", columns, key: vec![0, 1] }], VIEW);
+            let engine =
+                Engine::start(vec![Table { name: "edges", columns, key: vec![0, 1], append_only: false }], VIEW);
             measured(graph, &mut Reached { engine, reached: 0 })
         }
     }

@@ -137,12 +137,16 @@ fn every_end_has_its_exit_code_and_its_words() {
             views: "CREATE VIEW v AS SELECT a.id, b.n FROM events a JOIN events b ON b.id = a.n;
                     CREATE VIEW w AS SELECT a.id, max(b.n) AS n FROM events a LEFT JOIN events b ON b.id = a.n GROUP BY a.id;
                     CREATE VIEW x AS WITH RECURSIVE r AS (SELECT id FROM v UNION SELECT e.n FROM r JOIN events e ON e.id = r.id)
-                    SELECT id FROM r;",
+                    SELECT id FROM r;
+                    CREATE VIEW y AS SELECT id, max(n) AS n FROM events GROUP BY id;
+                    CREATE VIEW z AS SELECT id FROM events ORDER BY n LIMIT 3;",
             code: 0,
             says: &[
                 "rows of events by [id]; shared with w",
                 "keys that occur of events by [id]",
                 "sums, values in stages of Map of events by [id]",
+                "sums, least or greatest value of events by [id]",
+                "first rows of events",
                 "rows of events by [id]; inside the loop",
                 "rounds of Recursive of events, v by [id]",
             ],

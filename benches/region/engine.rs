@@ -27,6 +27,7 @@ impl Revenue {
             name,
             columns: columns.iter().map(|name| (*name, Type::Int8)).collect(),
             key: vec![0],
+            append_only: false,
         };
         let tables = vec![table("orders", &["id", "customer_id", "cents"]), table("customers", &["id", "region"])];
         let engine = Engine::start_with(tables, VIEW, form == Form::Writes, workers);

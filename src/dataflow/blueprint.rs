@@ -3,7 +3,7 @@
 use super::native::NativeView;
 use super::program::{DataflowError, InputRelation, Program, Unique, error_schema, errors_of};
 use super::shape::{Relations, columns};
-use crate::plan::View;
+use crate::plan::{View, append_only};
 use crate::timeline::SourceId;
 use crate::value::{Column, RelationName, Schema};
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +27,8 @@ pub struct Relation {
     pub name: RelationName,
     /// Its shape; columns of views are nullable as their definition shows.
     pub schema: Arc<Schema>,
+    /// Whether none of its rows is ever retracted.
+    pub append_only: bool,
     /// The places of the sources whose changes reach it.
     pub sources: BTreeSet<usize>,
     /// Its definition.
@@ -108,6 +110,7 @@ impl Blueprint {
         self.add(Relation {
             name: input.name.clone(),
             schema: input.schema.clone(),
+            append_only: input.schema.is_append_only(),
             sources: BTreeSet::from([source]),
             definition: Definition::Input(input.clone()),
         })
@@ -123,13 +126,18 @@ impl Blueprint {
         let sources: BTreeSet<usize> =
             inputs.iter().flat_map(|input| self.relations[self.places[input]].sources.iter().copied()).collect();
         let place = self.relations.len();
-        self.add(Relation { name: name.clone(), schema, sources: sources.clone(), definition })?;
+        let append_only = match &definition {
+            Definition::View(view) => append_only(&view.rel, &|input| self.is_append_only(input)),
+            Definition::Input(_) | Definition::Native(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => false,
+        };
+        self.add(Relation { name: name.clone(), schema, append_only, sources: sources.clone(), definition })?;
         let errors = errors_of(&name);
         if self.places.contains_key(&errors) {
             return Err(DataflowError::Duplicate(errors));
         }
         let schema = Arc::new(error_schema());
-        self.add(Relation { name: errors, schema, sources, definition: Definition::ErrorsOf(place) })
+        let definition = Definition::ErrorsOf(place);
+        self.add(Relation { name: errors, schema, append_only: false, sources, definition })
     }
 
     /// The view's schema; the plan must make as many columns, of the same types.
@@ -156,9 +164,15 @@ impl Blueprint {
         self.relations.push(relation);
         let unique = |unique: Unique| {
             let (name, schema, sources) = (unique.name.clone(), schema.clone(), sources.clone());
-            self.add(Relation { name, schema, sources, definition: Definition::Unique(place, unique) })
+            let definition = Definition::Unique(place, unique);
+            self.add(Relation { name, schema, append_only: false, sources, definition })
         };
         Vec::into_iter(uniques).try_for_each(unique)
+    }
+
+    /// Whether no row of this relation is ever retracted.
+    pub fn is_append_only(&self, relation: &RelationName) -> bool {
+        self.places.get(relation).is_some_and(|place| self.relations[*place].append_only)
     }
 
     fn missing(&self, definition: &Definition) -> Vec<RelationName> {

@@ -4,13 +4,16 @@ use super::operators::reduce;
 use super::sides::{Demand, Join, Side, linear_steps};
 use crate::expr::Scalar;
 use crate::plan::unnest::columns;
-use crate::plan::{Held, JoinKind, Rel, RelId, View};
+use crate::plan::{Held, JoinKind, Rel, RelId, View, append_only, append_only_views};
 
-/// What each view's operators hold, the views in their order.
-pub fn held(views: &[View]) -> Vec<Vec<Held>> {
+/// What each view's operators hold, the views in their order, given of which of the relations they read no row is ever retracted.
+pub fn held(views: &[View], is_append_only: &dyn Fn(&RelId) -> bool) -> Vec<Vec<Held>> {
     let mut demand = Demand::default();
     views.iter().for_each(|view| demand.add(&view.rel));
-    let mut of_views: Vec<Vec<Held>> = views.iter().map(|view| of_view(&view.rel, &demand)).collect();
+    let like_that = append_only_views(views, is_append_only);
+    let is_append_only = |name: &RelId| like_that.contains(name) || is_append_only(name);
+    let given = Given { demand, is_append_only: &is_append_only };
+    let mut of_views: Vec<Vec<Held>> = views.iter().map(|view| of_view(&view.rel, &given)).collect();
     let known = of_views.clone();
     for (place, entries) in of_views.iter_mut().enumerate() {
         for entry in entries.iter_mut().filter(|entry| !entry.in_loop) {
@@ -23,14 +26,20 @@ pub fn held(views: &[View]) -> Vec<Vec<Held>> {
     of_views
 }
 
-fn of_view(rel: &Rel, demand: &Demand) -> Vec<Held> {
+/// What is known of all views.
+struct Given<'g> {
+    demand: Demand,
+    is_append_only: &'g dyn Fn(&RelId) -> bool,
+}
+
+fn of_view(rel: &Rel, given: &Given<'_>) -> Vec<Held> {
     let mut entries = Vec::new();
-    add(rel, demand, None, &mut entries);
+    add(rel, given, None, &mut entries);
     entries
 }
 
 /// Adds what the plan's operators hold; those that read a loop's rows stand inside the loop.
-fn add(rel: &Rel, demand: &Demand, working: Option<&RelId>, entries: &mut Vec<Held>) {
+fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<Held>) {
     let (base, steps) = linear_steps(rel);
     let working = working.filter(|working| base.relations().contains(working));
     let mut push = |held: Held| {
@@ -42,20 +51,25 @@ fn add(rel: &Rel, demand: &Demand, working: Option<&RelId>, entries: &mut Vec<He
     if let Some(join) = Join::of(base, &steps) {
         let by = |side: &Side<'_>| side.keys.iter().map(|key| key.expression.clone()).collect();
         for side in [&join.left, &join.right] {
-            let columns = Some(demand.held(side)).filter(|columns| columns.len() < side.rel.width());
+            let columns = Some(given.demand.held(side)).filter(|columns| columns.len() < side.rel.width());
             push(Held { columns, ..of(vec!["rows"], side.rel, by(side)) });
         }
         if join.kind != JoinKind::Inner {
             let sides = if join.kind == JoinKind::Full { vec![&join.left, &join.right] } else { vec![&join.right] };
             sides.into_iter().for_each(|side| push(of(vec!["keys that occur"], side.rel, by(side))));
         }
-        [join.left.rel, join.right.rel].into_iter().for_each(|side| add(side, demand, working, entries));
+        [join.left.rel, join.right.rel].into_iter().for_each(|side| add(side, given, working, entries));
         return;
     }
     match base {
-        Rel::Reduce { input, group, aggregates } => push(of(reduce::held_forms(aggregates), input, group.clone())),
+        Rel::Reduce { input, group, aggregates } => {
+            push(of(reduce::held_forms(aggregates, append_only(input, given.is_append_only)), input, group.clone()));
+        }
         Rel::Distinct { input } => push(of(vec!["counts"], input, columns(&input.columns(), 0))),
         Rel::SetOp { left, .. } => push(of(vec!["counts on either side"], base, columns(&left.columns(), 0))),
+        Rel::TopK { input, group, limit: Some(_), .. } if append_only(input, given.is_append_only) => {
+            push(of(vec!["first rows"], input, group.clone()));
+        }
         Rel::TopK { input, group, .. } => push(of(vec!["first rows in stages"], input, group.clone())),
         Rel::Window { input, partition, .. } => push(of(vec!["rows in order"], input, partition.clone())),
         Rel::Recursive { all: false, .. } => push(of(vec!["rounds"], base, columns(&base.columns(), 0))),
@@ -63,7 +77,7 @@ fn add(rel: &Rel, demand: &Demand, working: Option<&RelId>, entries: &mut Vec<He
         Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } | Rel::Expand { .. } => {}
     }
     let working = if let Rel::Recursive { working, .. } = base { Some(working) } else { working };
-    base.inputs().into_iter().for_each(|input| add(input, demand, working, entries));
+    base.inputs().into_iter().for_each(|input| add(input, given, working, entries));
 }
 
 fn of(forms: Vec<&'static str>, rel: &Rel, by: Vec<Scalar>) -> Held {

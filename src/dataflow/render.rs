@@ -17,7 +17,7 @@ use super::shape;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, Expansion, JoinKind, Rel, SetOpKind};
+use crate::plan::{Aggregate, Expansion, JoinKind, Rel, SetOpKind, append_only};
 use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
@@ -141,7 +141,8 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Rel::TopK { input, group, order, offset, limit, ties } => {
                 let columns = self.columns(input)?;
                 let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };
-                let (rows, errors) = top_k::top_k(self.rel(input)?, &columns, group, order, slice);
+                let append_only = self.append_only(input);
+                let (rows, errors) = top_k::top_k(self.rel(input)?, append_only, &columns, group, order, slice);
                 self.rendered.errors.extend(errors);
                 Ok(rows)
             }
@@ -185,7 +186,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
     fn reduce(&mut self, input: &Rel, group: &[Scalar], aggregates: &[Aggregate]) -> Result<Rows<'s>, DataflowError> {
         let columns = self.columns(input)?;
         let rows = self.rel(input)?;
-        let (rows, errors) = reduce::group(self.scope, rows, &columns, group, aggregates);
+        let (rows, errors) = reduce::group(self.scope, rows, self.append_only(input), &columns, group, aggregates);
         self.rendered.errors.extend(errors);
         Ok(rows)
     }
@@ -393,6 +394,11 @@ impl<'s, 'b> Renderer<'s, 'b> {
             }
             None => shape::columns(rel, self.blueprint),
         }
+    }
+
+    /// Whether no row of a plan is ever retracted. (The rows of a loop are not among the blueprint's relations.)
+    fn append_only(&self, rel: &Rel) -> bool {
+        append_only(rel, &|relation| self.blueprint.is_append_only(relation))
     }
 
     /// The places of the sources a plan reads.

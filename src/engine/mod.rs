@@ -65,8 +65,9 @@ impl Planned {
 
     /// What the operators of each SQL view hold.
     pub fn held(&self) -> BTreeMap<RelationName, Vec<Held>> {
-        let views = &self.assembly.views;
-        views.iter().map(|view| view.name.clone()).zip(crate::dataflow::held(views)).collect()
+        let Assembly { views, schemas, .. } = &self.assembly;
+        let is_append_only = |name: &RelationName| schemas.get(name).is_some_and(|schema| schema.is_append_only());
+        views.iter().map(|view| view.name.clone()).zip(crate::dataflow::held(views, &is_append_only)).collect()
     }
 
     /// The views that no sink shows and nobody peeks at: they are not maintained.
@@ -119,8 +120,10 @@ impl Planned {
         let waiting = waiting_sinks.into_iter();
         let running_sinks =
             waiting.map(|(sink, shown)| sink.start(dataflow.peeker(&shown))).collect::<Result<Vec<_>, _>>()?;
+        let awaited = sources.len() > 1;
         let threads = sources.into_iter().enumerate();
-        let launched = threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once));
+        let launched =
+            threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once, awaited));
         let sources = launched.collect();
         let depends = running_sinks.iter().map(|sink| reach.sources(&sink.relation)).collect();
         let refresh_us = dataflow_settings(&settings).refresh_us;
@@ -178,6 +181,7 @@ fn launch(
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
     dataflow: &Dataflow,
     once: bool,
+    awaited: bool,
 ) -> sources::RunningSource {
     let (mut wanted, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for Input { relation, role } in inputs.iter().filter(|input| input.relation.source == source) {
@@ -193,5 +197,5 @@ fn launch(
     let sent = Arc::<Sent>::default();
     let ticks = Box::new(Door { sender: dataflow.sender(source), sent: sent.clone() });
     let (stop, progress) = (Stop::default(), Arc::<Progress>::default());
-    thread.start(Start { source, wanted, late, errors, once, ticks, stop, progress }, sent)
+    thread.start(Start { source, wanted, late, errors, once, awaited, ticks, stop, progress }, sent)
 }

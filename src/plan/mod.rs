@@ -1,5 +1,6 @@
 //! The waist: a small algebra of collection operators between SQL and the dataflow.
 
+mod append_only;
 mod derive;
 mod equality;
 mod expand;
@@ -10,6 +11,7 @@ pub mod rewrite;
 pub mod unnest;
 mod window;
 
+pub use append_only::{append_only, append_only_views};
 pub use derive::{Properties, derive, is_nullable, products};
 pub use equality::{join_key, moved};
 pub use expand::{Expansion, TableCall};

@@ -79,6 +79,11 @@ impl Schema {
         Schema { columns, key, kind: RelationKind::Table }
     }
 
+    /// Whether rows are only ever added.
+    pub fn is_append_only(&self) -> bool {
+        matches!(self.kind, RelationKind::Stream { .. })
+    }
+
     /// The position of the column of that name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)

@@ -55,6 +55,7 @@ impl Running {
             late: vec![(STREAM, LATE)],
             errors: vec![(STREAM, ERRORS)],
             once,
+            awaited: false,
             ticks: Box::new(Collect(sender)),
             stop: stop.clone(),
             progress: progress.clone(),

@@ -1,7 +1,8 @@
 //! A script, run by Postgres and by the dataflow.
 //!
 //! `-- given` makes and fills tables, `-- views` defines views, each `-- then` changes the tables. After every section the views
-//! must hold the same rows on both sides, with and without the plan's rewrites, on one worker and on two.
+//! must hold the same rows on both sides, with and without the plan's rewrites, on one worker and on two, and with those tables as
+//! streams that only grow.
 
 use crate::support::feed::{Rows, add, difference};
 use crate::support::postgres::{Database, Postgres};
@@ -13,7 +14,7 @@ use tidegate::dataflow::{Dataflow, InputRelation, Program, Sender, Settings, err
 use tidegate::plan::{View, rewrite};
 use tidegate::sql::{Catalog, SqlFile, compile};
 use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
-use tidegate::value::{Column, Datum, Diff, EnumType, RelationName, Row, Schema, Type, json, text};
+use tidegate::value::{Column, Datum, Diff, EnumType, RelationKind, RelationName, Row, Schema, Type, json, text};
 
 /// How far apart the sections are in time.
 const SECTION: u64 = 1000;
@@ -107,6 +108,12 @@ impl Script {
             }
             let found = self.run(workers, &tables, &views, &moments);
             differences.extend(found.map(|found| format!("{workers} workers, rewritten: {rewritten}: {found}")));
+        }
+        if let Some(streams) = as_streams(&tables, &moments) {
+            let mut views = views.clone();
+            rewrite::optimize(&mut views);
+            let found = self.run(2, &streams, &views, &moments);
+            differences.extend(found.map(|found| format!("what only grows as streams: {found}")));
         }
         differences
     }
@@ -342,6 +349,25 @@ impl Moment {
         });
         Moment { tables: tables.collect(), views: views.collect() }
     }
+}
+
+/// The tables with those as streams that never lose a row; nothing if all do.
+fn as_streams(tables: &[Table], moments: &[Moment]) -> Option<Vec<Table>> {
+    let loses = |table: usize| {
+        let pairs = moments.iter().zip(&moments[1..]);
+        let mut pairs = pairs.map(|(before, after)| (&before.tables[table], &after.tables[table]));
+        pairs.any(|(before, after)| before.iter().any(|(row, count)| after.get(row).is_none_or(|now| now < count)))
+    };
+    let kind = |index| match loses(index) {
+        true => RelationKind::Table,
+        false => RelationKind::Stream { event_time: None, accept_for: 0 },
+    };
+    let changed = tables.iter().enumerate().map(|(index, Table { name, schema })| Table {
+        name: name.clone(),
+        schema: Arc::new(Schema { kind: kind(index), ..Schema::clone(schema) }),
+    });
+    let changed: Vec<Table> = changed.collect();
+    changed.iter().any(|table| table.schema.is_append_only()).then_some(changed)
 }
 
 /// One tick per moment: what changed since the one before.

@@ -1,5 +1,7 @@
-//! The least or greatest value of a group, by stages: a change re-reads one small bucket per stage, never the whole group.
+//! The least or greatest value of a group, by stages: a change re-reads one small bucket per stage, never the whole group. Of values
+//! that are never retracted the extreme alone is held.
 
+use super::first::{Keep, Kept, first};
 use crate::dataflow::arrange::arrange;
 use crate::dataflow::key::Key;
 use crate::dataflow::slab::Bytes;
@@ -53,10 +55,50 @@ const STAGES: [u32; 2] = [12, 6];
 /// The extreme value of each key; of equal values the least form.
 pub fn extreme<'s, K: Bucketed>(
     values: Collection<'s, (K, Row)>,
+    append_only: bool,
     extreme: Extreme,
     code: ValueCode,
 ) -> Collection<'s, (K, Row)> {
+    if append_only {
+        return first(values, KeepExtreme { extreme, code });
+    }
     stage_of(in_buckets(values, |values| stage_of(values, extreme, code)), extreme, code)
+}
+
+/// Keeps the extreme value.
+struct KeepExtreme {
+    extreme: Extreme,
+    code: ValueCode,
+}
+
+impl KeepExtreme {
+    fn replaces(&self, kept: &Row, row: &Row) -> bool {
+        match self.extreme {
+            Extreme::Least => row < kept,
+            Extreme::Greatest => kept.with_bytes(|kept| {
+                row.with_bytes(|row| {
+                    let by_value = self.code.split(row).0.cmp(self.code.split(kept).0);
+                    by_value.then_with(|| kept.cmp(row)).is_gt()
+                })
+            }),
+        }
+    }
+}
+
+impl Keep for KeepExtreme {
+    fn add(&self, kept: &mut Kept, row: Row, _: Diff, changes: &mut Vec<(Row, Diff)>) {
+        match kept.rows.first_mut() {
+            Some((kept, _)) if self.replaces(kept, &row) => {
+                changes.push((std::mem::replace(kept, row.clone()), -1));
+                changes.push((row, 1));
+            }
+            Some(_) => {}
+            None => {
+                *kept = Kept { rows: vec![(row.clone(), 1)], count: 1 };
+                changes.push((row, 1));
+            }
+        }
+    }
 }
 
 /// What `stage` leaves of each key's buckets, and of the fewer that these fall into.
@@ -184,5 +226,34 @@ impl Bucketed for Row {
             let (key, bucket) = bytes.split_at(bytes.len() - 2);
             (Row::from_bytes(key), u16::from_be_bytes([bucket[0], bucket[1]]))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataflow::operators::first::tests::told;
+    use crate::value::{Type, text};
+
+    #[test]
+    fn what_is_never_retracted_is_kept_once() {
+        let check = |extreme, canonical, values: &[&str], expected: &[&str]| {
+            let code = ValueCode { canonical };
+            let encoded = |value: &&str| {
+                let ty = if canonical { Type::Text } else { Type::Numeric };
+                let value = text::parse(&ty, -1, value).expect("a value");
+                Row::pack([&value]).with_bytes(|column| code.encode(column)).with_bytes(<[u8]>::to_vec)
+            };
+            let rows: Vec<Vec<u8>> = values.iter().map(encoded).collect();
+            let rows: Vec<(&[u8], Diff)> = rows.iter().map(|row| (row.as_slice(), 3)).collect();
+            let told = told(KeepExtreme { extreme, code }, &rows);
+            let told: Vec<String> = told.iter().map(|told| told.matches(['+', '-']).collect()).collect();
+            assert_eq!(told, expected, "{extreme:?} of {values:?}");
+        };
+        check(Extreme::Least, true, &["b", "c", "b", "a"], &["+", "", "", "+-"]);
+        check(Extreme::Greatest, true, &["b", "a", "b", "c"], &["+", "", "", "-+"]);
+        // Of equal values the least form.
+        check(Extreme::Least, false, &["2.0", "2.00", "2", "1.0"], &["+", "", "+-", "+-"]);
+        check(Extreme::Greatest, false, &["2.0", "2.00", "2", "3.0"], &["+", "", "+-", "-+"]);
     }
 }

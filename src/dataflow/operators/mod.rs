@@ -4,6 +4,7 @@ pub mod accumulate;
 pub mod distinct;
 pub mod expand;
 pub mod export;
+pub mod first;
 pub mod fold;
 pub mod frame;
 pub mod hold;

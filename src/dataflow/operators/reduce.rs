@@ -34,11 +34,12 @@ use timely::dataflow::operators::{ToStream, vec::Map};
 pub fn group<'s>(
     scope: Scope<'s>,
     rows: Rows<'s>,
+    append_only: bool,
     input: &[Column],
     group: &[Scalar],
     aggregates: &[Aggregate],
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
-    let grouping = Grouping::new(input, group, aggregates);
+    let grouping = Grouping { append_only, ..Grouping::new(input, group, aggregates) };
     let fault = Fault::new(input);
     let (rows, evaluation_errors) = super::linear::linear(rows, &grouping.program, fault);
     let outcomes = with_key!(grouping.key.kind(), K => match grouping.base.width() {
@@ -56,6 +57,8 @@ struct Grouping {
     program: Linear,
     key: KeyPlan,
     columns: Vec<Column>,
+    /// Whether no row of the input is ever retracted.
+    append_only: bool,
     /// The accumulated aggregates; their arguments come first.
     base: Accumulation,
     parts: Vec<Part>,
@@ -74,7 +77,7 @@ struct Part {
 
 #[derive(Clone, Debug)]
 enum Way {
-    /// One value of a staged `min_max`.
+    /// The one value of a `min_max`.
     Extreme(Extreme, ValueCode),
     /// A tally of the distinct values, which have one form each.
     DistinctSum,
@@ -113,7 +116,7 @@ impl Grouping {
         let mut program = Linear::identity(input.len());
         program.map(&expressions);
         let base = Accumulation::new(&base).unwrap_or_else(Accumulation::rows_only);
-        Grouping { program, key: KeyPlan::new(&columns), columns, base, parts, places }
+        Grouping { program, key: KeyPlan::new(&columns), columns, append_only: false, base, parts, places }
     }
 
     fn is_global(&self) -> bool {
@@ -137,13 +140,14 @@ fn is_part(aggregate: &Aggregate, arguments: &[Scalar]) -> bool {
 }
 
 /// In which forms groups of these aggregates are held.
-pub fn held_forms(aggregates: &[Aggregate]) -> Vec<&'static str> {
+pub fn held_forms(aggregates: &[Aggregate], append_only: bool) -> Vec<&'static str> {
     let mut forms = vec!["sums"];
     for aggregate in aggregates {
         if !is_part(aggregate, &guarded(aggregate, &aggregate.arguments)) {
             continue;
         }
         let form = match Part::new(aggregate, 0).way {
+            Way::Extreme(..) if append_only => "least or greatest value",
             Way::Extreme(..) => "values in stages",
             Way::DistinctSum => "distinct values",
             Way::Fold(_) => "rows in order",
@@ -349,7 +353,7 @@ fn part_rows<'s, K: Bucketed>(
         Way::Extreme(which, code) => {
             let code = *code;
             let values = part_values::<K>(rows, grouping, part, move |columns| Some(code.encode(present(columns)?)));
-            extreme(values, *which, code).map(move |(key, value)| {
+            extreme(values, grouping.append_only, *which, code).map(move |(key, value)| {
                 let column = value.with_bytes(|bytes| Row::from_bytes(code.split(bytes).1));
                 (key, part_row(number, Ok(column)))
             })

@@ -1,8 +1,10 @@
 //! The first rows of each group, by stages: a change re-reads one small bucket per stage, never the whole group.
 //!
 //! A row lies behind its sort code, so that the order of the bytes is the order asked for, with the row itself deciding what that
-//! leaves open. Every stage passes on what may still be among the first; the last one skips and takes.
+//! leaves open. Every stage passes on what may still be among the first; the last one skips and takes. Of rows that are never
+//! retracted only those are held that are among the first.
 
+use super::first::{self, Keep, Kept};
 use super::linear::linear;
 use super::min_max::{Bucketed, in_buckets, reduce_to_many};
 use crate::dataflow::arrange::arrange;
@@ -32,6 +34,7 @@ pub struct Slice {
 /// The rows of the slice of each group, and the errors of evaluating what they are grouped and sorted by.
 pub fn top_k<'s>(
     rows: Rows<'s>,
+    append_only: bool,
     columns: &[Column],
     group: &[Scalar],
     order: &[SortKey],
@@ -46,7 +49,9 @@ pub fn top_k<'s>(
     let plan = KeyPlan::new(&mapped(group, columns));
     let directions: Vec<Direction> = order.iter().map(Direction::of).collect();
     let groups = group.len();
-    let rows = with_key!(plan.kind(), K => first(coded::<K>(rows, groups, directions, plan), slice));
+    let rows = with_key!(plan.kind(), K => {
+        first(coded::<K>(rows, groups, directions, plan), append_only, slice)
+    });
     (rows, errors)
 }
 
@@ -82,13 +87,70 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     rest.split_at(length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
 }
 
-fn first<'s, K: Bucketed>(mut rows: Collection<'s, (K, Row)>, slice: Slice) -> Rows<'s> {
+fn first<'s, K: Bucketed>(rows: Collection<'s, (K, Row)>, append_only: bool, slice: Slice) -> Rows<'s> {
     let Slice { offset, limit, ties } = slice;
-    if let Some(limit) = limit {
-        let candidates = Slice { offset: 0, limit: Some(limit.saturating_add(offset)), ties };
-        rows = in_buckets(rows, |rows| stage::<K::With>(rows, candidates));
+    let taken = match limit.map(|limit| limit.saturating_add(offset)) {
+        Some(limit) if append_only => {
+            let rows = first::first(rows, KeepFirst { limit, ties });
+            if offset == 0 { rows } else { stage(rows, slice) }
+        }
+        Some(limit) => {
+            let candidates = Slice { offset: 0, limit: Some(limit), ties };
+            stage(in_buckets(rows, |rows| stage::<K::With>(rows, candidates)), slice)
+        }
+        None => stage(rows, slice),
+    };
+    taken.map(|(_, row)| row.with_bytes(|bytes| Row::from_bytes(split(bytes).1)))
+}
+
+/// Keeps the first rows, and with `ties` those level with the last of them.
+struct KeepFirst {
+    limit: u64,
+    ties: bool,
+}
+
+impl KeepFirst {
+    /// How many of the rows at the end the order puts level with the last, and how often these occur.
+    fn last(&self, kept: &Kept) -> Option<(usize, Diff)> {
+        let (last, count) = kept.rows.last()?;
+        if !self.ties {
+            return Some((1, *count));
+        }
+        let level = kept.rows.iter().rev().take_while(|(row, _)| is_level(row, last));
+        Some(level.fold((0, 0), |(rows, all), (_, count)| (rows + 1, all + count)))
     }
-    stage(rows, slice).map(|(_, row)| row.with_bytes(|bytes| Row::from_bytes(split(bytes).1)))
+}
+
+impl Keep for KeepFirst {
+    fn add(&self, kept: &mut Kept, row: Row, count: Diff, changes: &mut Vec<(Row, Diff)>) {
+        let limit = Diff::try_from(self.limit).unwrap_or(Diff::MAX);
+        if kept.count >= limit
+            && kept.rows.last().is_some_and(|(last, _)| *last < row && !(self.ties && is_level(&row, last)))
+        {
+            return;
+        }
+        match kept.rows.binary_search_by(|(other, _)| other.cmp(&row)) {
+            Ok(at) => kept.rows[at].1 += count,
+            Err(at) => kept.rows.insert(at, (row.clone(), count)),
+        }
+        kept.count += count;
+        changes.push((row, count));
+        while let Some((rows, count)) = self.last(kept).filter(|(_, count)| kept.count - count >= limit) {
+            kept.count -= count;
+            changes.extend(kept.rows.drain(kept.rows.len() - rows..).map(|(row, count)| (row, -count)));
+        }
+        let over = kept.count - limit;
+        if let Some((row, count)) = kept.rows.last_mut().filter(|_| over > 0 && !self.ties) {
+            *count -= over;
+            kept.count = limit;
+            changes.push((row.clone(), -over));
+        }
+    }
+}
+
+/// Whether the order puts two rows level.
+fn is_level(a: &Row, b: &Row) -> bool {
+    a.with_bytes(|a| b.with_bytes(|b| split(a).0 == split(b).0))
 }
 
 fn stage<'s, K: Key>(rows: Collection<'s, (K, Row)>, slice: Slice) -> Collection<'s, (K, Row)> {
@@ -122,6 +184,7 @@ fn take<'a>(rows: impl Iterator<Item = (&'a [u8], u64)>, slice: Slice, out: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataflow::operators::first::tests::told;
 
     /// Rows of one letter with a code of one letter each, in order.
     fn check(slice: (u64, Option<u64>, bool), expected: &str) {
@@ -158,5 +221,30 @@ mod tests {
         check((2, Some(2), true), "aY1 cX3 cY1");
         check((3, Some(4), true), "cX3 cY1");
         check((7, Some(1), true), "dX1");
+    }
+
+    /// What is told of the rows that `check` slices, coming in that order.
+    fn check_kept(limit: u64, ties: bool, rows: &[(&str, Diff)], expected: &[&str]) {
+        let rows: Vec<(Vec<u8>, Diff)> =
+            rows.iter().map(|(row, count)| ([row.as_bytes(), &[0, 0, 0, 1]].concat(), *count)).collect();
+        let rows: Vec<(&[u8], Diff)> = rows.iter().map(|(row, count)| (row.as_slice(), *count)).collect();
+        let told = told(KeepFirst { limit, ties }, &rows);
+        let told: Vec<String> = told.iter().map(|told| told.replace(r"\x00\x00\x00\x01", "")).collect();
+        assert_eq!(told, expected, "first {limit}, ties {ties}");
+    }
+
+    #[test]
+    fn what_is_never_retracted_is_kept_while_it_is_among_the_first() {
+        check_kept(0, false, &[("aX", 1)], &[""]);
+        check_kept(0, true, &[("aX", 1)], &[""]);
+        check_kept(
+            2,
+            false,
+            &[("bX", 3), ("cX", 1), ("bX", 1), ("aX", 1), ("aY", 1)],
+            &["+2bX", "", "", "+1aX -1bX", "+1aY -1bX"],
+        );
+        check_kept(2, false, &[("bX", 1), ("cX", 1), ("aX", 2)], &["+1bX", "+1cX", "+2aX -1bX -1cX"]);
+        let rows = [("bX", 1), ("bY", 1), ("bZ", 1), ("cX", 1), ("aX", 1), ("aY", 1), ("bW", 1)];
+        check_kept(2, true, &rows, &["+1bX", "+1bY", "+1bZ", "", "+1aX", "+1aY -1bX -1bY -1bZ", ""]);
     }
 }

@@ -126,7 +126,7 @@ impl Source for Postgres {
 
 impl Postgres {
     async fn run_until_stopped(&self, endpoint: &Endpoint, start: Start) -> Result<(), SourceError> {
-        let Start { source, wanted, once, ticks, stop, progress, late: _, errors: _ } = start;
+        let Start { source, wanted, once, awaited, ticks, stop, progress, late: _, errors: _ } = start;
         let pipe = Pipe::new(ticks);
         let session = Session {
             endpoint,
@@ -135,6 +135,7 @@ impl Postgres {
             slot: self.config.slot_name(&self.name),
             wanted: &wanted,
             once,
+            awaited,
             progress: &progress,
             pipe: &pipe,
         };

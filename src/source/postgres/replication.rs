@@ -1,7 +1,7 @@
 //! Streaming: from the socket to ticks.
 //!
 //! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions. Every 100 ms
-//! (10 ms after a change) the server is asked for its clock and WAL position (see `moment`), and then to say how far it has sent:
+//! (10 ms after a change; every second if there have been none for a while and no other source waits) the server is asked for its clock and WAL position (see `moment`), and then to say how far it has sent:
 //! when it has sent all up to that position, the clock is the frontier. What was handed to the engine is confirmed: with
 //! `store = "none"` nobody would read it again. While the engine takes no more, nothing is read, but the server goes on hearing
 //! from us.
@@ -22,6 +22,9 @@ const TICK_BYTES: usize = 1024 * 1024;
 const TICK_TRANSACTIONS: usize = 1_000;
 /// How often the server is asked for its clock.
 const ASK: Duration = Duration::from_millis(100);
+/// How often if there have been no changes for `QUIET`: every frontier that moves on costs something in every operator.
+const ASK_WHEN_QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_secs(5);
 /// How soon after a change.
 const ASK_AFTER_CHANGE: Duration = Duration::from_millis(10);
 /// How often the server hears from us while the engine takes no more.
@@ -43,6 +46,10 @@ pub(super) struct Streaming<'a> {
     pub(super) progress: &'a Progress,
     /// Where to end; never without.
     pub(super) until: Option<u64>,
+    /// Whether other sources' changes may wait for this one's frontier.
+    pub(super) awaited: bool,
+    /// When there was a change last, or the stream began.
+    pub(super) changed: Instant,
     /// The WAL position up to which everything was received.
     pub(super) position: u64,
     /// The server's clock.
@@ -91,8 +98,7 @@ impl Streaming<'_> {
                 }
             } else if !feed.in_transaction() {
                 let passed = self.moments.passed(self.position);
-                let changed = self.seal(&mut gathered, passed).await?;
-                if changed {
+                if self.seal(&mut gathered, passed).await? {
                     next_request = next_request.min(Instant::now() + ASK_AFTER_CHANGE);
                 }
             }
@@ -101,7 +107,8 @@ impl Streaming<'_> {
             }
             if Instant::now() >= next_request {
                 self.moments.ask();
-                next_request = Instant::now() + ASK;
+                let quiet = !self.awaited && self.changed.elapsed() > QUIET;
+                next_request = Instant::now() + if quiet { ASK_WHEN_QUIET } else { ASK };
             }
             if heard.elapsed() > SILENCE {
                 return Err(Failure::Lost(format!("the server has been silent for {} s", SILENCE.as_secs())));
@@ -189,6 +196,7 @@ impl Streaming<'_> {
             frontier = self.pending.clock.idle(server_clock);
         }
         if changes > 0 {
+            self.changed = Instant::now();
             frontier += 1;
         } else if frontier <= self.pending.frontier() {
             return Ok(false);

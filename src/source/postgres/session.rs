@@ -19,6 +19,7 @@ use crate::source::{Progress, Wanted};
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
@@ -40,6 +41,8 @@ pub(super) struct Session<'a> {
     pub(super) wanted: &'a [Wanted],
     /// Whether to end at the position where the first session began.
     pub(super) once: bool,
+    /// Whether other sources' changes may wait for this one's frontier.
+    pub(super) awaited: bool,
     /// Where progress is told.
     pub(super) progress: &'a Progress,
     /// Where ticks go.
@@ -87,7 +90,20 @@ impl Session<'_> {
         tokio::spawn(watch::run(control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let position = slot.consistent_point;
-        Streaming { connection, pending, pipe, progress, until: *until, position, moments, watch }.run().await?;
+        let (until, awaited) = (*until, self.awaited);
+        let streaming = Streaming {
+            connection,
+            pending,
+            pipe,
+            progress,
+            until,
+            awaited,
+            changed: Instant::now(),
+            position,
+            moments,
+            watch,
+        };
+        streaming.run().await?;
         self.pipe.send(pending.end(), 0, position).await
     }
 

@@ -16,8 +16,8 @@ CREATE FUNCTION tpch_price(part integer) RETURNS numeric LANGUAGE sql IMMUTABLE 
 CREATE FUNCTION tpch_supplier(part integer, place integer, suppliers integer) RETURNS integer LANGUAGE sql IMMUTABLE AS
   $$ SELECT (part + place * (suppliers / 4 + (part - 1) / suppliers)) % suppliers + 1 $$;
 
--- One order and its lines, as the initial load and every refresh make them.
-CREATE FUNCTION tpch_order(key integer, customers integer, parts integer, suppliers integer) RETURNS void LANGUAGE sql AS $$
+-- The orders with these keys and their lines, as the initial load and every refresh make them. (OFFSET 0: computed once each.)
+CREATE FUNCTION tpch_orders(first integer, last integer, customers integer, parts integer, suppliers integer) RETURNS void LANGUAGE sql AS $$
   INSERT INTO lineitem
   SELECT key, part, tpch_supplier(part, tpch_random(200 + line, key, 0, 3)::integer, suppliers), line, quantity, quantity * tpch_price(part),
     tpch_random(210 + line, key, 0, 10) / 100.0, tpch_random(220 + line, key, 0, 8) / 100.0,
@@ -26,18 +26,19 @@ CREATE FUNCTION tpch_order(key integer, customers integer, parts integer, suppli
     ship, ordered + tpch_random(240 + line, key, 30, 90)::integer, receipt,
     tpch_word(250 + line, key, 'DELIVER IN PERSON,COLLECT COD,NONE,TAKE BACK RETURN'),
     tpch_word(260 + line, key, 'REG AIR,AIR,RAIL,SHIP,TRUCK,MAIL,FOB'), tpch_word(270 + line, key, 'quick,slow,final,bold,regular')
-  FROM (SELECT line::integer, date '1992-01-01' + tpch_random(100, key, 0, 2405)::integer AS ordered,
+  FROM generate_series(first, last) key, LATERAL (SELECT line::integer, date '1992-01-01' + tpch_random(100, key, 0, 2405)::integer AS ordered,
       tpch_random(300 + line, key, 1, parts)::integer AS part, tpch_random(310 + line, key, 1, 50)::numeric AS quantity
-    FROM generate_series(1, tpch_random(101, key, 1, 7)::integer) line) l,
-    LATERAL (SELECT ordered + tpch_random(320 + line, key, 1, 121)::integer AS ship) s,
-    LATERAL (SELECT ship + tpch_random(330 + line, key, 1, 30)::integer AS receipt) r;
+    FROM generate_series(1, tpch_random(101, key, 1, 7)::integer) line OFFSET 0) l,
+    LATERAL (SELECT ordered + tpch_random(320 + line, key, 1, 121)::integer AS ship OFFSET 0) s,
+    LATERAL (SELECT ship + tpch_random(330 + line, key, 1, 30)::integer AS receipt OFFSET 0) r;
   INSERT INTO orders
-  SELECT key, customer - CASE WHEN customer % 3 = 0 THEN 1 ELSE 0 END,
-    CASE WHEN count(*) FILTER (WHERE l_linestatus = 'F') = count(*) THEN 'F' WHEN count(*) FILTER (WHERE l_linestatus = 'O') = count(*) THEN 'O' ELSE 'P' END,
-    round(sum(l_extendedprice * (1 + l_tax) * (1 - l_discount)), 2), date '1992-01-01' + tpch_random(100, key, 0, 2405)::integer,
+  SELECT key, customer - CASE WHEN customer % 3 = 0 THEN 1 ELSE 0 END, status, price, date '1992-01-01' + tpch_random(100, key, 0, 2405)::integer,
     tpch_word(102, key, '1-URGENT,2-HIGH,3-MEDIUM,4-NOT SPECIFIED,5-LOW'), 'Clerk#' || lpad(tpch_random(103, key, 1, 1000)::text, 9, '0'), 0,
     tpch_word(104, key, 'carefully final deposits,special packages and requests,quickly special theodolites requests,slyly ironic accounts,blithe pinto beans')
-  FROM lineitem, (SELECT tpch_random(105, key, 1, customers)::integer AS customer) c WHERE l_orderkey = key GROUP BY customer;
+  FROM (SELECT l_orderkey AS key, tpch_random(105, l_orderkey, 1, customers)::integer AS customer,
+      CASE WHEN bool_and(l_linestatus = 'F') THEN 'F' WHEN bool_and(l_linestatus = 'O') THEN 'O' ELSE 'P' END AS status,
+      round(sum(l_extendedprice * (1 + l_tax) * (1 - l_discount)), 2) AS price
+    FROM lineitem WHERE l_orderkey BETWEEN first AND last GROUP BY l_orderkey) l;
 $$;
 
 INSERT INTO region SELECT key - 1, name, 'a region' FROM unnest(ARRAY['AFRICA', 'AMERICA', 'ASIA', 'EUROPE', 'MIDDLE EAST']) WITH ORDINALITY r(name, key);
@@ -58,5 +59,5 @@ INSERT INTO part SELECT key, tpch_part_name(key), 'Manufacturer#' || maker, 'Bra
 FROM generate_series(1, greatest(1, 200000 * current_setting('tpch.scale')::numeric)::integer) key, LATERAL (SELECT tpch_random(37, key, 1, 5) AS maker) m;
 INSERT INTO partsupp SELECT p_partkey, tpch_supplier(p_partkey, place, (SELECT count(*) FROM supplier)::integer), tpch_random(40 + place, p_partkey, 1, 9999),
   tpch_random(50 + place, p_partkey, 100, 100000) / 100.0, 'regular' FROM part, generate_series(0, 3) place;
-SELECT tpch_order(key::integer, (SELECT count(*) FROM customer)::integer, (SELECT count(*) FROM part)::integer, (SELECT count(*) FROM supplier)::integer)
-FROM generate_series(1, greatest(1, 1500000 * current_setting('tpch.scale')::numeric)::integer) key;
+SELECT tpch_orders(1, greatest(1, 1500000 * current_setting('tpch.scale')::numeric)::integer, (SELECT count(*) FROM customer)::integer,
+  (SELECT count(*) FROM part)::integer, (SELECT count(*) FROM supplier)::integer);

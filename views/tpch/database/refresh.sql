@@ -1,7 +1,7 @@
 -- One round of changes: a thousandth of the orders is new, a thousandth goes (RF1 and RF2 of the specification), and some rows of every
 -- other table that changes are updated. Each round continues where the one before ended.
-SELECT tpch_order(key::integer, (SELECT count(*) FROM customer)::integer, (SELECT max(p_partkey) FROM part), (SELECT count(*) FROM supplier)::integer)
-FROM (SELECT max(o_orderkey) AS last, greatest(1, count(*) / 1000) AS more FROM orders) o, generate_series(last + 1, last + more) key;
+SELECT tpch_orders(last + 1, last + more, (SELECT count(*) FROM customer)::integer, (SELECT max(p_partkey) FROM part), (SELECT count(*) FROM supplier)::integer)
+FROM (SELECT max(o_orderkey) AS last, greatest(1, count(*) / 1000)::integer AS more FROM orders) o;
 WITH gone AS (DELETE FROM orders WHERE o_orderkey IN (SELECT o_orderkey FROM orders ORDER BY hashint4(o_orderkey) LIMIT (SELECT greatest(1, count(*) / 1000) FROM orders)) RETURNING o_orderkey)
 DELETE FROM lineitem WHERE l_orderkey IN (SELECT o_orderkey FROM gone);
 UPDATE lineitem SET l_quantity = l_quantity + 1, l_extendedprice = l_extendedprice + tpch_price(l_partkey), l_shipmode = 'MAIL'
