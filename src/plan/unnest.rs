@@ -24,10 +24,11 @@ pub fn replace(rel: &mut Rel, leaf: &RelId, with: &Rel) {
     }
 }
 
-/// The join of two relations on a condition over left columns followed by right ones: its equalities between the sides are keys.
-pub fn join(kind: JoinKind, left: Rel, right: Rel, predicates: Vec<Scalar>) -> Rel {
+/// The join of two relations on keys and a condition over left columns followed by right ones: its equalities between the sides
+/// become keys.
+pub fn join(kind: JoinKind, left: Rel, right: Rel, mut on: Vec<Equality>, predicates: Vec<Scalar>) -> Rel {
     let width = left.width();
-    let (mut on, mut residual) = (Vec::new(), Vec::new());
+    let mut residual = Vec::new();
     for predicate in predicates.into_iter().flat_map(conjuncts) {
         match join_key(predicate, width) {
             Ok(key) => on.push(key),

@@ -146,7 +146,7 @@ impl Run {
             let (now, later) =
                 waiting.into_iter().partition(|c| !c.is_fallible() && reads_only(c, |column| column < end));
             waiting = later;
-            whole = Some(join(JoinKind::Inner, left, rel, now));
+            whole = Some(join(JoinKind::Inner, left, rel, Vec::new(), now));
         }
         let Some(whole) = whole else { return Rel::Union { inputs: Vec::new() } };
         let types = whole.columns();

@@ -2,16 +2,17 @@
 
 use super::expression::{Binder, Clause};
 use super::operand::{Operand, arguments, groupable};
-use super::row::is_row;
+use super::row::{is_row, values_of};
 use super::scope::ScopeColumn;
 use super::sort::sort_keys;
-use super::subquery::Applied;
+use super::subquery::{Applied, reads_applied};
 use crate::expr::{AggregateFunction, Collect, ResolvedAggregate, Scalar, is_within_group, resolve_aggregate};
 use crate::plan::{Aggregate, SortKey};
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
 use sqlparser::ast::{
     DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
+    Spanned,
 };
 use sqlparser::tokenizer::Span;
 use std::collections::HashMap;
@@ -47,6 +48,8 @@ pub(in crate::sql) struct Aggregates {
     pub(super) width: usize,
     pub(super) calls: Vec<Call>,
     pub(super) seen: HashMap<usize, Span>,
+    /// What the calls are given once for a group.
+    pub(super) direct: Vec<Scalar>,
     /// The subqueries that arguments read.
     pub(in crate::sql) applied: Vec<Applied>,
 }
@@ -71,50 +74,9 @@ impl Aggregates {
         self.seen.entry(column).or_insert(span);
     }
 
-    /// Binds a call; its arguments are bound by `inner`.
-    pub(super) fn bind(&mut self, name: &str, function: &Function, inner: &mut Binder<'_>) -> Bound<Operand> {
-        let FunctionArguments::List(list) = &function.args else {
-            return Err(Fault::syntax(format!("{name} needs arguments")).within(&function.name));
-        };
-        let ordering = ordering(&list.clauses).map_err(|fault| fault.within(&function.name))?;
-        let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
-        refuse_unlike(name, function, distinct || !ordering.is_empty())
-            .map_err(|fault| fault.within(&function.name))?;
-        let operands = operands(name, function, inner)?;
-        let (operands, order) = match is_within_group(name) {
-            true => within_group(inner, function, operands)?,
-            false => (operands, sort_keys(inner, ordering)?),
-        };
-        let ResolvedAggregate { function: mut aggregate, arguments: types, result } =
-            resolve_aggregate(name, &arguments(&operands))?;
-        let rows = operands.iter().filter_map(Operand::typed).any(is_row);
-        if let (AggregateFunction::Collect(Collect::JsonArray { structured }), true) = (&mut aggregate, rows) {
-            *structured = true;
-        }
-        if distinct && rows {
-            return Err(Fault::unsupported("DISTINCT over whole rows is").within(&function.name));
-        }
-        let written: Vec<Scalar> = operands.iter().filter_map(Operand::typed).cloned().collect();
-        let arguments = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
-        let arguments = arguments.collect::<Bound<Vec<Scalar>>>()?;
-        inner.clause = Clause::Filter;
-        let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
-        if distinct {
-            let groupable = arguments.iter().try_for_each(|argument| groupable(&argument.ty()));
-            groupable.and_then(|()| among(&order, &written)).map_err(|fault| fault.within(&function.name))?;
-        }
-        let distinct = distinct && !aggregate.ignores_duplicates();
-        let order = match aggregate.is_ordered() {
-            true if order.is_empty() && !distinct => inner.scope.in_turn().into_iter().map(ascending).collect(),
-            true => order,
-            false => Vec::new(),
-        };
-        let call = Aggregate { function: aggregate, arguments, distinct, filter, order };
-        if reads_only_outer(&call, inner.scope.outer_width()) {
-            // In Postgres it would be an aggregate of the outer query.
-            return Err(Fault::unsupported("an aggregate of an outer query's columns alone is").within(&function.name));
-        }
-        Ok(self.add(Call::Aggregate(call), result))
+    /// The column of an aggregate of that type.
+    pub(super) fn add_call(&mut self, call: Aggregate, result: Type) -> Operand {
+        self.add(Call::Aggregate(call), result)
     }
 
     /// The column of a call.
@@ -125,6 +87,87 @@ impl Aggregates {
         });
         Operand::new(Scalar::Column(self.width + place, result))
     }
+}
+
+impl Binder<'_> {
+    /// An aggregate, of this query or of one around it.
+    pub(super) fn aggregate(&mut self, name: &str, function: &Function) -> Bound<Operand> {
+        let span = function.name.span();
+        if let Some(value) = self.value_of_outer(span) {
+            return Ok(value);
+        }
+        let refused = |clause: Clause| match clause.no_aggregates() {
+            Some(message) => Err(Fault::new("42803", message).at(span)),
+            None => Ok(()),
+        };
+        if self.scope.outer.is_none() {
+            refused(self.clause)?;
+        }
+        let subqueries = self.aggregates.applied.len();
+        let mut inner = self.inner();
+        let (mut call, ty) = call(name, function, &mut inner)?;
+        let seen = inner.aggregates.seen;
+        self.aggregates.applied = inner.applied;
+        // What has no place in the text is not written as an aggregate: it collects the rows of its own query.
+        let level = if span == Span::empty() { 0 } else { self.level_of(&call) };
+        if level > 0 && self.aggregates.applied.len() > subqueries {
+            let what = "an aggregate of an outer query's columns that contains a subquery is";
+            return Err(Fault::unsupported(what).at(span));
+        }
+        if level > 0 {
+            return Ok(self.leave(span, level, call, ty));
+        }
+        refused(self.clause)?;
+        if call.function.is_ordered() && call.order.is_empty() && !call.distinct {
+            call.order = self.scope.in_turn().into_iter().map(ascending).collect();
+        }
+        if is_within_group(name) {
+            let direct = &call.arguments[function.within_group.len()..];
+            let mut saw = |column| seen.get(&column).into_iter().for_each(|span| self.aggregates.saw(column, *span));
+            direct.iter().for_each(|argument| argument.columns(&mut saw));
+            self.aggregates.direct.extend_from_slice(direct);
+        }
+        Ok(self.aggregates.add_call(call, ty))
+    }
+}
+
+/// Binds a call; its arguments are bound by `inner`.
+fn call(name: &str, function: &Function, inner: &mut Binder<'_>) -> Bound<(Aggregate, Type)> {
+    let FunctionArguments::List(list) = &function.args else {
+        return Err(Fault::syntax(format!("{name} needs arguments")).within(&function.name));
+    };
+    let ordering = ordering(&list.clauses).map_err(|fault| fault.within(&function.name))?;
+    let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+    refuse_unlike(name, function, distinct || !ordering.is_empty()).map_err(|fault| fault.within(&function.name))?;
+    let operands = operands(name, function, inner)?;
+    let (operands, order) = match is_within_group(name) {
+        true => within_group(inner, function, operands)?,
+        false => (operands, sort_keys(inner, ordering)?),
+    };
+    let ResolvedAggregate { function: mut aggregate, arguments: types, result } =
+        resolve_aggregate(name, &arguments(&operands))?;
+    let rows = operands.iter().filter_map(Operand::typed).any(is_row);
+    if let (AggregateFunction::Collect(Collect::JsonArray { structured }), true) = (&mut aggregate, rows) {
+        *structured = true;
+    }
+    let order = match operands.as_slice() {
+        [Operand::Typed(row, _)] if distinct && rows => row_order(row).map_err(|fault| fault.within(&function.name))?,
+        _ if distinct && rows => return Err(Fault::unsupported("DISTINCT over whole rows is").within(&function.name)),
+        _ => order,
+    };
+    let written: Vec<Scalar> = operands.iter().filter_map(Operand::typed).cloned().collect();
+    let arguments = operands.into_iter().zip(&types).map(|(operand, ty)| operand.implicit(ty));
+    let arguments = arguments.collect::<Bound<Vec<Scalar>>>()?;
+    inner.clause = Clause::Filter;
+    let filter = function.filter.as_deref().map(|filter| inner.condition(filter, "FILTER")).transpose()?;
+    if distinct {
+        let groupable = arguments.iter().try_for_each(|argument| groupable(&argument.ty()));
+        let among = groupable.and_then(|()| if rows { Ok(()) } else { among(&order, &written) });
+        among.map_err(|fault| fault.within(&function.name))?;
+    }
+    let distinct = distinct && !aggregate.ignores_duplicates();
+    let order = if aggregate.is_ordered() { order } else { Vec::new() };
+    Ok((Aggregate { function: aggregate, arguments, distinct, filter, order }, result))
 }
 
 /// What an aggregate or a window function is called with; nothing stands for `*`.
@@ -174,11 +217,8 @@ fn within_group(
     function: &Function,
     direct: Vec<Operand>,
 ) -> Bound<(Vec<Operand>, Vec<SortKey>)> {
-    let mut reads = false;
-    direct.iter().filter_map(Operand::typed).for_each(|scalar| scalar.columns(&mut |_| reads = true));
-    if reads {
-        let fault = Fault::unsupported("a direct argument that reads columns is");
-        return Err(fault.within(&function.name));
+    if direct.iter().filter_map(Operand::typed).any(reads_applied) {
+        return Err(Fault::unsupported("a direct argument with a subquery is").within(&function.name));
     }
     let mut operands = Vec::new();
     for item in &function.within_group {
@@ -194,6 +234,15 @@ fn ascending(column: &ScopeColumn) -> SortKey {
     SortKey { expression, descending: false, nulls_first: false }
 }
 
+/// The order of whole rows: that of their columns, one after the other.
+fn row_order(row: &Scalar) -> Bound<Vec<SortKey>> {
+    let key = |value: &Scalar| {
+        groupable(&value.ty())?;
+        Ok(SortKey { expression: value.clone(), descending: false, nulls_first: false })
+    };
+    values_of(row).into_iter().map(key).collect()
+}
+
 /// With DISTINCT, what rows are sorted by must tell no equal rows apart.
 fn among(order: &[SortKey], arguments: &[Scalar]) -> Bound<()> {
     match order.iter().all(|key| arguments.contains(&key.expression)) {
@@ -202,11 +251,4 @@ fn among(order: &[SortKey], arguments: &[Scalar]) -> Bound<()> {
             Err(Fault::new("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list"))
         }
     }
-}
-
-/// Whether the call reads columns, and all of outer queries.
-fn reads_only_outer(call: &Aggregate, outer_width: usize) -> bool {
-    let mut columns = Vec::new();
-    call.scalars().for_each(|scalar| scalar.columns(&mut |column| columns.push(column)));
-    !columns.is_empty() && columns.into_iter().all(|column| column < outer_width)
 }

@@ -7,7 +7,7 @@ use super::named::path_literal;
 use super::operand::{Operand, arguments, call, common_modifier, unified};
 use super::row::{is_row, rows_of, surest};
 use super::scope::Scope;
-use super::subquery::{Applied, Queries};
+use super::subquery::{Applied, Queries, query_of};
 use super::types;
 use super::window::Windows;
 use crate::expr::{
@@ -175,6 +175,7 @@ impl<'a> Binder<'a> {
             Expr::BinaryOp { left, op, right } => match (rows_of(left), rows_of(right)) {
                 (Some(left), Some(right)) if *op == BinaryOperator::Overlaps => self.overlaps(&left, &right),
                 (Some(left), Some(right)) => self.row_comparison(&left, op, &right),
+                (Some(row), None) if let Some(query) = query_of(right) => self.row_with_query(&row, op, query),
                 _ => self.chain(expr),
             },
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
@@ -243,7 +244,7 @@ impl<'a> Binder<'a> {
         let mut spine = Vec::new();
         let mut first = expr;
         while let Expr::BinaryOp { left, op, right } = first {
-            if rows_of(left).is_some() && rows_of(right).is_some() {
+            if rows_of(left).is_some() && (rows_of(right).is_some() || query_of(right).is_some()) {
                 break;
             }
             spine.push((first, op, &**right));
@@ -454,10 +455,8 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn aggregate(&mut self, name: &str, function: &Function) -> Bound<Operand> {
-        if let Some(message) = self.clause.no_aggregates() {
-            return Err(Fault::new("42803", message).within(&function.name));
-        }
+    /// A binder of what an aggregate is called with.
+    pub(super) fn inner(&mut self) -> Binder<'_> {
         let mut inner = Binder::new(self.catalog, self.scope, Clause::Aggregate, 0);
         inner.depth = self.depth;
         inner.applied = std::mem::take(&mut self.aggregates.applied);
@@ -465,9 +464,7 @@ impl<'a> Binder<'a> {
             Some(queries) => Some(&mut **queries),
             None => None,
         };
-        let call = self.aggregates.bind(name, function, &mut inner);
-        self.aggregates.applied = inner.applied;
-        call
+        inner
     }
 }
 

@@ -76,6 +76,21 @@ impl Grouping<'_> {
         Err(Fault::new("42803", message).at(span))
     }
 
+    /// A fault unless what aggregates are given once for a group is the same for all of it.
+    pub(in crate::sql) fn check_direct(&mut self) -> Bound<()> {
+        for argument in self.aggregates.direct.clone() {
+            let mut read = None;
+            argument.columns(&mut |column| read = self.aggregates.seen.get(&column).copied());
+            if let Some(span) = read.filter(|_| self.group.sets.len() > 1) {
+                let what = "a direct argument that reads columns, with several grouping sets, is";
+                return Err(Fault::unsupported(what).at(span));
+            }
+            let hint = "Direct arguments of an ordered-set aggregate must use only grouped columns.";
+            self.admit(&argument).map_err(|fault| fault.hint(hint))?;
+        }
+        Ok(())
+    }
+
     /// Adds the columns an expression needs beyond the group's, which must be determined by it. This comes before `over_groups`.
     pub(in crate::sql) fn admit(&mut self, scalar: &Scalar) -> Bound<()> {
         self.admit_or(scalar, &|name| {

@@ -11,6 +11,7 @@ mod missing;
 pub(super) mod name;
 mod named;
 pub(super) mod operand;
+pub(super) mod outer_aggregate;
 mod row;
 pub(super) mod scope;
 pub(super) mod sort;

@@ -37,6 +37,15 @@ pub(super) fn is_row(scalar: &Scalar) -> bool {
     }
 }
 
+/// What a row's document is made of.
+pub(super) fn values_of(row: &Scalar) -> Vec<&Scalar> {
+    match row {
+        Scalar::Call { arguments, .. } => arguments.iter().skip(1).step_by(2).collect(),
+        Scalar::Case { otherwise, .. } => values_of(otherwise),
+        _ => Vec::new(),
+    }
+}
+
 /// The function to call: of those that build objects one that cannot fail, if all names are given as they are.
 pub(super) fn surest<'n>(name: &'n str, operands: &[Operand]) -> &'n str {
     let sure = match name {
@@ -65,38 +74,36 @@ impl Binder<'_> {
         if let ("count", FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = (name, argument)
             && let Some(exprs) = rows_of(expr)
         {
-            return self.counted(exprs);
+            let operands = self.bind_all(exprs)?;
+            return counted(operands);
         }
         if let Some(form) = normal_form(name, argument) {
             return Ok(form);
         }
         let form = TAKE_ROWS.iter().find(|(known, _)| *known == name);
         let row = match form {
-            Some((_, binary)) => self.row(argument, *binary).map_err(|fault| fault.within(argument))?,
-            None => None,
+            Some((_, binary)) => self.row(argument, &|members| document(members, *binary)),
+            None if name == "count" => {
+                self.row(argument, &|members| counted(members.into_iter().map(|m| m.1).collect()))
+            }
+            None => Ok(None),
         };
+        let row = row.map_err(|fault| fault.within(argument))?;
         row.map_or_else(|| self.bind(path_literal(plain_argument(argument)?)), Ok)
     }
 
-    /// A row to be counted, of which only matters what it is equal to.
-    fn counted(&mut self, exprs: Vec<&Expr>) -> Bound<Operand> {
-        let operands = self.bind_all(exprs)?;
-        operands.iter().filter_map(Operand::typed).try_for_each(|operand| groupable(&operand.ty()))?;
-        call_function("row key", operands)
-    }
-
-    /// The row that the argument is, if it is one.
-    fn row(&mut self, argument: &FunctionArg, binary: bool) -> Bound<Option<Operand>> {
+    /// The row that the argument is, if it is one, as what is made of its members.
+    fn row(&mut self, argument: &FunctionArg, made: &dyn Fn(Members) -> Bound<Operand>) -> Bound<Option<Operand>> {
         match argument {
             FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) => {
                 let idents: Vec<Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).cloned().collect();
                 let table = self.scope.table(&idents)?;
-                self.table_row(table, binary).map(Some)
+                self.table_row(table, made).map(Some)
             }
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident))) => {
                 match (self.scope.column(ident), self.scope.table(std::slice::from_ref(ident))) {
                     (Err(fault), Ok(table)) if fault.code == "42703" => {
-                        let row = self.table_row(table, binary)?;
+                        let row = self.table_row(table, made)?;
                         let Operand::Typed(scalar, _) = &row else { return Ok(None) };
                         scalar.columns(&mut |column| self.aggregates.saw(column, ident.span));
                         Ok(Some(row))
@@ -108,7 +115,7 @@ impl Binder<'_> {
                 Some(exprs) => {
                     let names = (1..=exprs.len()).map(|number| format!("f{number}"));
                     let values = self.bind_all(exprs)?;
-                    document(names.zip(values).collect(), binary).map(Some)
+                    made(names.zip(values).collect()).map(Some)
                 }
                 None => Ok(None),
             },
@@ -117,12 +124,12 @@ impl Binder<'_> {
     }
 
     /// A table's row; null where an outer join found none.
-    fn table_row(&mut self, table: usize, binary: bool) -> Bound<Operand> {
+    fn table_row(&mut self, table: usize, made: &dyn Fn(Members) -> Bound<Operand>) -> Bound<Operand> {
         let columns: Vec<_> = self.scope.star(Some(table)).cloned().collect();
         columns.iter().try_for_each(|column| column.readable())?;
         let value = |position: usize, ty: &Type| Operand::new(Scalar::Column(position, ty.clone()));
         let members = columns.iter().map(|column| (column.name.clone(), value(column.position, &column.ty)));
-        let row = document(members.collect(), binary)?;
+        let row = made(members.collect())?;
         if !self.scope.tables[table].absent {
             return Ok(row);
         }
@@ -139,8 +146,17 @@ impl Binder<'_> {
     }
 }
 
+/// A row's columns by their names.
+type Members = Vec<(String, Operand)>;
+
+/// A row to be counted, of which only matters what it is equal to.
+fn counted(operands: Vec<Operand>) -> Bound<Operand> {
+    operands.iter().filter_map(Operand::typed).try_for_each(|operand| groupable(&operand.ty()))?;
+    call_function("row key", operands)
+}
+
 /// The members as one document.
-fn document(members: Vec<(String, Operand)>, binary: bool) -> Bound<Operand> {
+fn document(members: Members, binary: bool) -> Bound<Operand> {
     let mut operands = Vec::with_capacity(2 * members.len());
     let mut raw = false;
     for (name, value) in members {

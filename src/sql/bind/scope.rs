@@ -4,11 +4,12 @@
 //! with the columns of the outer query, so that every position, of whichever level, is one of that relation.
 
 use super::name::fold;
+use super::outer_aggregate::OuterAggregate;
 use crate::sql::error::{Bound, Fault};
 use crate::value::Type;
 use sqlparser::ast::Ident;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A column that can be named.
@@ -70,7 +71,9 @@ pub(in crate::sql) struct Outer {
     scope: Scope,
     /// The types of the columns with which the subquery's relation begins.
     pub(in crate::sql) types: Vec<Type>,
-    read: RefCell<BTreeSet<usize>>,
+    read: RefCell<BTreeMap<usize, bool>>,
+    /// Aggregates of queries around the subquery that it contains.
+    pub(super) found: RefCell<Vec<OuterAggregate>>,
 }
 
 impl Outer {
@@ -79,19 +82,38 @@ impl Outer {
         self.types.len()
     }
 
-    /// The position of a column that queries cannot name.
-    pub(in crate::sql) fn hidden(&self, name: &str) -> Option<usize> {
-        let column = self.scope.columns.iter().find(|column| column.table.is_none() && column.name == name);
-        column.map(|column| column.position).or_else(|| self.scope.outer.as_ref()?.hidden(name))
+    /// What the queries around the subquery offer.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
-    /// Notes that a column was read.
-    pub(in crate::sql) fn touch(&self, position: usize) {
-        self.read.borrow_mut().insert(position);
+    /// How many queries there are around the subquery.
+    pub(in crate::sql) fn depth(&self) -> usize {
+        1 + self.scope.outer.as_ref().map_or(0, |outer| outer.depth())
     }
 
-    /// The positions of the columns that were read.
-    pub(in crate::sql) fn read(&self) -> BTreeSet<usize> {
+    /// Where a column is for a subquery of this one, or this one at another time, which has `inner` around it.
+    pub(in crate::sql) fn seen_from(&self, inner: &Outer, position: usize) -> Option<usize> {
+        match inner.depth() > self.depth() {
+            true => self.seen_from(inner.scope.outer.as_ref()?, position),
+            false => self.in_place_of(inner, position),
+        }
+    }
+
+    /// Where the column is that is here at a position, if these are the same levels differently placed.
+    fn in_place_of(&self, other: &Outer, position: usize) -> Option<usize> {
+        let mut columns = self.scope.columns.iter().zip(&other.scope.columns);
+        let own = columns.find(|(column, _)| column.position == position).map(|(_, column)| column.position);
+        own.or_else(|| self.scope.outer.as_ref()?.in_place_of(other.scope.outer.as_ref()?, position))
+    }
+
+    /// Notes that a column was read: by its name, or only because rows of a recursive query are told apart by it.
+    pub(in crate::sql) fn touch(&self, position: usize, by_name: bool) {
+        *self.read.borrow_mut().entry(position).or_default() |= by_name;
+    }
+
+    /// The positions of the columns that were read, and whether by name.
+    pub(in crate::sql) fn read(&self) -> BTreeMap<usize, bool> {
         self.read.borrow().clone()
     }
 }
@@ -122,7 +144,7 @@ impl Scope {
             true => columns.range(..position).count(),
             false => usize::MAX,
         };
-        Outer { scope: self.placed(&place), types, read: RefCell::default() }
+        Outer { scope: self.placed(&place), types, read: RefCell::default(), found: RefCell::default() }
     }
 
     fn placed(&self, place: &dyn Fn(usize) -> usize) -> Scope {
@@ -130,8 +152,8 @@ impl Scope {
         scope.columns.iter_mut().for_each(|column| column.position = place(column.position));
         scope.tables.iter_mut().for_each(|table| table.key = None);
         scope.outer = self.outer.as_ref().map(|outer| {
-            let (types, read) = (outer.types.clone(), RefCell::default());
-            Rc::new(Outer { scope: outer.scope.placed(place), types, read })
+            let (types, read, found) = (outer.types.clone(), RefCell::default(), RefCell::default());
+            Rc::new(Outer { scope: outer.scope.placed(place), types, read, found })
         });
         scope
     }
@@ -186,7 +208,7 @@ impl Scope {
         match (own, &self.outer) {
             (Err(fault), Some(outer)) if matches!(fault.code, "42703" | "42P01") => match find(&outer.scope) {
                 Ok(column) => {
-                    outer.touch(column.position);
+                    outer.touch(column.position, true);
                     Ok(column)
                 }
                 // A table that is known outside tells more of what is wrong than one that is not known here.

@@ -11,8 +11,8 @@ use crate::sql::bind::grouping::{Group, Grouping};
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::{Operand, groupable};
 use crate::sql::bind::scope::Scope;
-use crate::sql::bind::subquery::{Applied, place_applied, reads_applied};
-use crate::sql::bind::table::{calls_read, reads_returned};
+use crate::sql::bind::subquery::{Applied, applied, numbered, place_applied, reads_applied};
+use crate::sql::bind::table::calls_read;
 use crate::sql::bind::window::{Windows, reads_windowed};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type};
@@ -63,6 +63,7 @@ impl Lowerer<'_> {
         let (rel, group) = self.with_arguments(rel, below, group, &mut aggregates)?;
         let mut over = Grouping { scope: &scope, group, aggregates };
         over.check_calls()?;
+        over.check_direct()?;
         let arguments = above.iter().flat_map(|(_, call)| &call.arguments);
         let list = values.iter().filter_map(Operand::typed).chain(arguments);
         for scalar in list.chain(&having).chain(windows.scalars()) {
@@ -106,22 +107,29 @@ impl Lowerer<'_> {
         mut calls: Vec<(usize, TableCall)>,
     ) -> Bound<(Rel, Vec<Operand>)> {
         let width = rel.width();
-        if subqueries.iter().flat_map(Applied::outside).any(reads_windowed) {
-            return Err(Fault::unsupported("a window function compared with a subquery is")
-                .hint("Compute it in a subquery in FROM."));
+        let Staged { early, mut late, places } = staged(subqueries, width);
+        let place = |number: usize| match places[number] {
+            Ok(early) => width + early,
+            Err(late) => numbered(late),
+        };
+        let arguments = calls.iter_mut().flat_map(|(_, call)| &mut call.arguments).chain(windows.scalars_mut());
+        for argument in arguments {
+            place_applied(argument, &place);
+            if reads_applied(argument) {
+                let what = "what is compared with a subquery, inside an argument of a function over rows, is";
+                return Err(Fault::unsupported(what));
+            }
         }
-        if subqueries.iter().flat_map(Applied::outside).any(reads_returned) {
-            return Err(Fault::unsupported("a function that returns rows compared with a subquery is")
-                .hint("Call it in a subquery in FROM."));
-        }
+        values.iter_mut().filter_map(typed_mut).for_each(|value| place_applied(value, &place));
+        let rel = self.with_values(rel, early)?;
         let arguments = calls.iter_mut().flat_map(|(_, call)| &mut call.arguments);
-        let mut all: Vec<&mut Scalar> = values.iter_mut().filter_map(typed_mut).chain(arguments).collect();
-        for scalar in all.iter_mut().map(|scalar| &mut **scalar).chain(windows.scalars_mut()) {
-            place_applied(scalar, &|place| width + place);
-        }
-        let rel = self.with_values(rel, subqueries)?;
+        let all = values.iter_mut().filter_map(typed_mut).chain(arguments);
+        let all = all.chain(late.iter_mut().flat_map(Applied::outside_mut)).collect();
         let rel = self.with_windows(rel, all, windows);
         let rel = self.with_calls(rel, &mut values.iter_mut().filter_map(typed_mut).collect::<Vec<_>>(), calls);
+        let width = rel.width();
+        values.iter_mut().filter_map(typed_mut).for_each(|value| place_applied(value, &|place| width + place));
+        let rel = self.with_values(rel, late)?;
         Ok((rel, values))
     }
 
@@ -246,6 +254,35 @@ impl Lowerer<'_> {
             false => Ok(settled),
         }
     }
+}
+
+/// The subqueries of a select list, by when their values can be known.
+struct Staged {
+    early: Vec<Applied>,
+    /// Those that read what window functions give.
+    late: Vec<Applied>,
+    /// Where among the early ones each is, or among the late ones.
+    places: Vec<Result<usize, usize>>,
+}
+
+/// The subqueries of a list over a relation of that width.
+fn staged(subqueries: Vec<Applied>, width: usize) -> Staged {
+    let mut staged = Staged { early: Vec::new(), late: Vec::new(), places: Vec::new() };
+    for mut subquery in subqueries {
+        let mut waits = subquery.outside().into_iter().any(reads_windowed);
+        let is_late = |column| applied(column).is_some_and(|number| staged.places[number].is_err());
+        subquery.outside().into_iter().for_each(|scalar| scalar.columns(&mut |column| waits |= is_late(column)));
+        let place = |number: usize| match staged.places[number] {
+            Ok(early) if waits => width + early,
+            Ok(place) | Err(place) => numbered(place),
+        };
+        subquery.outside_mut().into_iter().for_each(|scalar| place_applied(scalar, &place));
+        let (stage, place): (_, fn(usize) -> Result<usize, usize>) =
+            if waits { (&mut staged.late, Err) } else { (&mut staged.early, Ok) };
+        staged.places.push(place(stage.len()));
+        stage.push(subquery);
+    }
+    staged
 }
 
 fn typed_mut(operand: &mut Operand) -> Option<&mut Scalar> {

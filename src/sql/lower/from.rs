@@ -4,6 +4,7 @@ use super::join::{Side, operator};
 use super::query::names;
 use super::select::Input;
 use super::table::Functions;
+use super::with::Common;
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::plan::{Equality, Rel, unnest};
 use crate::sql::bind::name::{self, fold, parts, relation};
@@ -11,7 +12,7 @@ use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
 use crate::sql::bind::subquery::Subquery;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{RelationName, Schema};
-use sqlparser::ast::{JoinConstraint, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{Ident, JoinConstraint, ObjectName, Query, TableAlias, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
 impl Lowerer<'_> {
@@ -73,8 +74,12 @@ impl Lowerer<'_> {
                 let left = self.with_outer(left);
                 let scope = Scope { outer: self.outer(), ..left.scope.clone() };
                 let subquery = self.query_within(subquery, &scope)?;
+                if let Some(aggregate) = subquery.aggregates.first() {
+                    let message = "aggregate functions are not allowed in FROM clause of their own query level";
+                    return Err(aggregate.refused(message));
+                }
                 let (rel, keys) = self.detached(&left.rel, &subquery);
-                let right = derived(rel, subquery, alias.as_ref())?;
+                let right = derived(rel, subquery, None, alias.as_ref())?;
                 Ok((left, right, keys))
             }
             factor => {
@@ -119,34 +124,31 @@ impl Lowerer<'_> {
             return named(lowered, None, alias);
         }
         let subquery = self.query_within(query, &Scope::within(self.outer()))?;
+        self.beginning_with_outer(subquery, None, alias)
+    }
+
+    /// The rows of a subquery that reads outer queries only, beginning with the outer columns if it does read some.
+    fn beginning_with_outer(&self, subquery: Subquery, own: Option<&str>, alias: Option<&TableAlias>) -> Bound<Input> {
         if subquery.reads.is_empty() {
-            return derived(subquery.rel.clone(), subquery, alias);
+            return derived(subquery.rel.clone(), subquery, own, alias);
         }
         let leaf = self.unit();
         if subquery.reads == unnest::columns(&leaf.columns(), 0) {
             let mut rel = subquery.rel.clone();
             unnest::replace(&mut rel, &subquery.leaf, &leaf);
-            return Ok(Input { outer: true, ..derived(rel, subquery, alias)? });
+            return Ok(Input { outer: true, ..derived(rel, subquery, own, alias)? });
         }
         let (rel, keys) = self.detached(&leaf, &subquery);
-        let mut right = derived(rel, subquery, alias)?;
+        let mut right = derived(rel, subquery, own, alias)?;
         right.scope.shift(leaf.width());
         Ok(Input { rel: Side::Inner.of(leaf, right.rel, keys, None), scope: right.scope, outer: true })
     }
 
     fn table(&mut self, written: &ObjectName, alias: Option<&TableAlias>) -> Bound<Input> {
         if let [ident] = parts(written)?.as_slice()
-            && let Some(lowered) = self.cte(&fold(ident)).cloned()
+            && let Some(common) = self.cte(&fold(ident)).cloned()
         {
-            self.count(relations(&lowered.rel)).map_err(|fault| fault.within(written))?;
-            let name = fold(ident);
-            if lowered.rel.width() > lowered.columns.len() {
-                let (lowered, outer) = self.reference(lowered, written.span())?;
-                let mut input = named(lowered, Some(&name), alias).map_err(|fault| fault.within(written))?;
-                input.scope.shift(outer);
-                return Ok(Input { outer: true, ..input });
-            }
-            return named(lowered, Some(&name), alias).map_err(|fault| fault.within(written));
+            return self.common_rows(common, ident, alias).map_err(|fault| fault.within(written));
         }
         let name = relation(written)?;
         let Some(schema) = self.schema(&name) else { return Err(self.unknown(&name).within(written)) };
@@ -169,6 +171,22 @@ impl Lowerer<'_> {
             rename(&mut input.scope, alias)?;
         }
         Ok(input)
+    }
+
+    /// The rows that a query in WITH stands for.
+    fn common_rows(&mut self, common: Common, ident: &Ident, alias: Option<&TableAlias>) -> Bound<Input> {
+        let own = fold(ident);
+        let (correlated, by_name) = match common {
+            Common::Rows(lowered) => {
+                self.count(relations(&lowered.rel))?;
+                return named(lowered, Some(&own), alias);
+            }
+            Common::Correlated(correlated) => (correlated, true),
+            Common::Recursive(working, rows) => (self.reference(&working, rows, ident.span)?, false),
+        };
+        self.count(relations(&correlated.rows.lowered.rel))?;
+        let subquery = self.correlated(correlated, by_name)?;
+        self.beginning_with_outer(subquery, Some(&own), alias)
     }
 
     fn unknown(&self, name: &RelationName) -> Fault {
@@ -215,7 +233,7 @@ fn scope_of(schema: &Arc<Schema>, table: ScopeTable) -> Scope {
 }
 
 /// A subquery in FROM whose own columns follow those it reads.
-fn derived(rel: Rel, subquery: Subquery, alias: Option<&TableAlias>) -> Bound<Input> {
+fn derived(rel: Rel, subquery: Subquery, own: Option<&str>, alias: Option<&TableAlias>) -> Bound<Input> {
     let Subquery { names, columns, reads, .. } = subquery;
     let mut expressions = unnest::columns(&rel.columns()[..reads.len()], 0);
     let mut output = Vec::with_capacity(columns.len());
@@ -224,7 +242,7 @@ fn derived(rel: Rel, subquery: Subquery, alias: Option<&TableAlias>) -> Bound<In
         output.push(OutputColumn { name, ty: scalar.ty(), modifier, open: None });
         expressions.push(scalar);
     }
-    let mut input = named(Lowered { rel: rel.map(expressions), columns: output }, None, alias)?;
+    let mut input = named(Lowered { rel: rel.map(expressions), columns: output }, own, alias)?;
     input.scope.shift(reads.len());
     Ok(input)
 }

@@ -5,13 +5,11 @@ use super::select::Input;
 use super::table::Functions;
 use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
 use crate::plan::{Equality, JoinKind, Rel, unnest};
-use crate::sql::bind::expression::{Binder, Clause};
 use crate::sql::bind::name::{fold, parts};
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::scope::{Scope, ScopeColumn};
-use crate::sql::bind::subquery::{Applied, place_applied};
 use crate::sql::error::{Bound, Fault};
-use sqlparser::ast::{Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableFactor};
+use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableFactor};
 
 /// How the sides of a join combine, as written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,10 +36,7 @@ impl Lowerer<'_> {
         };
         let (left, right, keys) = self.right_factor(left, &join.relation)?;
         let in_right = self.refers() && !in_left;
-        let (right, keys) = match matches!(side, Side::Right | Side::Full) && left.outer && !right.outer {
-            true => (self.with_outer(right), self.outer_keys()),
-            false => (right, keys),
-        };
+        let (right, keys) = self.right_with_outer(side, &left, right, keys);
         let (absent_left, absent_right) = side.absent();
         self.refuse_reference(in_left && absent_left || in_right && absent_right, "an outer join")?;
         if matches!(join.relation, TableFactor::Derived { lateral: true, .. })
@@ -83,7 +78,7 @@ impl Lowerer<'_> {
     pub(super) fn with_outer(&self, mut input: Input) -> Input {
         let width = self.outer_width();
         if !input.outer && width > 0 {
-            input.rel = unnest::join(JoinKind::Inner, self.unit(), input.rel, Vec::new());
+            input.rel = unnest::join(JoinKind::Inner, self.unit(), input.rel, Vec::new(), Vec::new());
             input.scope.shift(width);
         }
         input.outer = true;
@@ -93,6 +88,21 @@ impl Lowerer<'_> {
     /// The left side, beginning with the outer columns where the right does, and the keys on which they then agree.
     pub(super) fn with_outer_of(&self, left: Input, right: &Input) -> (Input, Vec<Equality>) {
         if right.outer { (self.with_outer(left), self.outer_keys()) } else { (left, Vec::new()) }
+    }
+
+    /// The right side, and the keys: where rows of it may stand alone, it is to begin with the outer columns that the left begins with.
+    pub(super) fn right_with_outer(
+        &self,
+        side: Side,
+        left: &Input,
+        right: Input,
+        keys: Vec<Equality>,
+    ) -> (Input, Vec<Equality>) {
+        let (absent_left, _) = side.absent();
+        match absent_left && left.outer && !right.outer {
+            true => (self.with_outer(right), self.outer_keys()),
+            false => (right, keys),
+        }
     }
 
     pub(super) fn crossed(&self, left: Input, right: Input) -> Bound<Input> {
@@ -105,25 +115,35 @@ impl Lowerer<'_> {
         &self,
         side: Side,
         mut left: Input,
-        mut right: Input,
-        mut keys: Vec<Equality>,
-        mut condition: Option<Scalar>,
+        right: Input,
+        keys: Vec<Equality>,
+        condition: Option<Scalar>,
     ) -> Bound<Input> {
-        let outer = left.outer || right.outer;
-        let (absent_left, absent_right) = side.absent();
         let width = left.rel.width();
-        let both = absent_left && outer && self.outer_width() > 0;
-        if both && !right.outer {
-            let place = |column| if column < width { column } else { column + self.outer_width() };
-            condition.iter_mut().for_each(|condition| condition.map_columns(&mut { place }));
-            (right, keys) = (self.with_outer(right), self.outer_keys());
-        }
-        let rel = match side == Side::Inner && self.unpaired(&mut left, &right) {
+        let is_unpaired = side == Side::Inner && self.unpaired(&mut left, &right);
+        let (outer, scopes) = (left.outer || right.outer, (left.scope, right.scope));
+        let joined = match is_unpaired {
             true => self.joined_to_outer(left.rel, right.rel, condition),
-            false if both => self.outer_of_either(side, side.of(left.rel, right.rel, keys, condition), width),
             false => side.of(left.rel, right.rel, keys, condition),
         };
-        let scope = left.scope.or_absent(absent_left).join(right.scope.or_absent(absent_right), width)?;
+        self.of_sides(side, width, scopes, outer, joined)
+    }
+
+    /// The rows of a join as what a query reads from. They begin with the columns of the left side, of which there are `width`.
+    pub(super) fn of_sides(
+        &self,
+        side: Side,
+        width: usize,
+        (left, right): (Scope, Scope),
+        outer: bool,
+        joined: Rel,
+    ) -> Bound<Input> {
+        let (absent_left, absent_right) = side.absent();
+        let rel = match absent_left && outer && self.outer_width() > 0 {
+            true => self.outer_of_either(side, joined, width),
+            false => joined,
+        };
+        let scope = left.or_absent(absent_left).join(right.or_absent(absent_right), width)?;
         Ok(Input { rel, scope, outer })
     }
 
@@ -155,57 +175,8 @@ impl Lowerer<'_> {
         let (outer, own, width) = (self.outer_width(), left.width(), right.width());
         let place = |column: usize| if column < outer { own + column } else { column - outer };
         condition.iter_mut().for_each(|condition| condition.map_columns(&mut { place }));
-        let joined = unnest::join(JoinKind::Inner, left, right, condition.into_iter().collect());
+        let joined = unnest::join(JoinKind::Inner, left, right, Vec::new(), condition.into_iter().collect());
         joined.project(&(0..outer + own + width).map(place).collect::<Vec<_>>())
-    }
-
-    /// The join ON a condition.
-    fn on(
-        &mut self,
-        side: Side,
-        mut left: Input,
-        mut right: Input,
-        keys: Vec<Equality>,
-        written: &Expr,
-    ) -> Bound<Input> {
-        let outer = self.outer_width();
-        // Bound as if the outer columns came first, and moved back if they do not and need not.
-        let ahead = if left.outer { 0 } else { outer };
-        let mut scope = left.scope.clone().join(right.scope.clone(), left.rel.width())?.without_beside();
-        scope.shift(ahead);
-        scope.outer = self.outer();
-        let mut binder = Binder::new(self.catalog, &scope, Clause::On, 0).with_queries(self);
-        let mut condition = binder.condition(written, "JOIN/ON")?;
-        let mut subqueries = binder.applied;
-        let reads_outer = |scalar: &Scalar| !unnest::reads_from(scalar, outer);
-        if ahead > 0 && (reads_outer(&condition) || subqueries.iter().flat_map(Applied::outside).any(reads_outer)) {
-            left = self.with_outer(left);
-        } else {
-            let scalars = subqueries.iter_mut().flat_map(Applied::outside_mut).chain([&mut condition]);
-            scalars.for_each(|scalar| scalar.map_columns(&mut |column| column.checked_sub(ahead).unwrap_or(column)));
-        }
-        if subqueries.is_empty() {
-            return self.combined(side, left, right, keys, Some(condition));
-        }
-        if side == Side::Inner {
-            let mut joined = self.combined(side, left, right, keys, None)?;
-            joined.rel = self.restricted(joined.rel, condition, subqueries)?;
-            return Ok(joined);
-        }
-        // Their values become columns of the right side.
-        let width = left.rel.width();
-        let of_right = |scalar: &Scalar| unnest::reads_from(scalar, width);
-        if side != Side::Left || !subqueries.iter().flat_map(Applied::outside).all(of_right) {
-            return Err(Fault::unsupported(
-                "a subquery in the condition of an outer join, other than over its right side, is",
-            ));
-        }
-        let end = width + right.rel.width();
-        let scalars = subqueries.iter_mut().flat_map(Applied::outside_mut);
-        scalars.for_each(|scalar| scalar.map_columns(&mut |column| column.checked_sub(width).unwrap_or(column)));
-        place_applied(&mut condition, &|place| end + place);
-        right.rel = self.with_values(right.rel, subqueries)?;
-        self.combined(side, left, right, keys, Some(condition))
     }
 
     /// A join on equally named columns, which become one.
@@ -281,7 +252,7 @@ fn using_column(name: &ObjectName) -> Bound<Ident> {
 
 impl Side {
     /// Whether rows of the left side may be missing, and of the right.
-    fn absent(self) -> (bool, bool) {
+    pub(super) fn absent(self) -> (bool, bool) {
         (matches!(self, Side::Right | Side::Full), matches!(self, Side::Left | Side::Full))
     }
 
@@ -299,10 +270,7 @@ impl Side {
             let swap = |column: usize| if column < left_width { column + right_width } else { column - left_width };
             conditions.iter_mut().for_each(|condition| condition.map_columns(&mut { swap }));
         }
-        let mut join = unnest::join(kind, left, right, conditions);
-        if let Rel::Join { on, .. } = &mut join {
-            on.splice(0..0, keys);
-        }
+        let mut join = unnest::join(kind, left, right, keys, conditions);
         if self == Side::Right {
             let order: Vec<usize> = (right_width..right_width + left_width).chain(0..right_width).collect();
             join = join.project(&order);

@@ -4,6 +4,7 @@ mod aggregate;
 mod from;
 mod grouping;
 mod join;
+mod on;
 mod order;
 mod outcome;
 mod query;
@@ -15,6 +16,7 @@ mod subquery;
 mod table;
 mod values;
 mod window;
+mod with;
 
 use super::catalog::Catalog;
 use super::error::{Bound, Fault};
@@ -29,6 +31,7 @@ use super::parse::Definition;
 use recursive::Recursion;
 use sqlparser::ast::Ident;
 use subquery::Around;
+use with::Common;
 
 /// How many relations and subqueries one view may name, common table expressions counted wherever they are used.
 const MAX_RELATIONS: usize = 500;
@@ -95,7 +98,7 @@ pub(super) struct Lowerer<'a> {
     /// The views lowered before.
     pub(super) views: &'a BTreeMap<RelationName, Arc<Schema>>,
     /// Common table expressions in scope, innermost last.
-    ctes: Vec<HashMap<String, Lowered>>,
+    ctes: Vec<HashMap<String, Common>>,
     /// The innermost query that may refer to itself, being lowered.
     recursion: Option<Recursion>,
     /// What the query being lowered is inside of.

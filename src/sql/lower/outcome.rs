@@ -7,7 +7,7 @@ use crate::plan::{Aggregate, Equality, JoinKind, Rel, derive, is_nullable, moved
 use crate::sql::bind::expression::operator;
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::subquery::{Applied, Comparison, Subquery, Test};
-use crate::sql::error::{Bound, Fault};
+use crate::sql::error::Bound;
 use crate::value::{Datum, Type};
 
 impl Lowerer<'_> {
@@ -21,12 +21,12 @@ impl Lowerer<'_> {
         match test {
             Test::Value(value) => self.with_only_value(rel, &around, subquery, value),
             Test::Exists => self.with_existence(rel, &around, subquery),
-            Test::In(comparisons) => match comparisons.as_slice() {
-                [comparison] => self.with_membership(rel, &around, subquery, comparison),
-                _ => self.with_counts(rel, subquery, comparisons, true),
+            Test::In(comparison) => match (comparison.left.as_slice(), comparison.right.as_slice()) {
+                ([left], [right]) => self.with_membership(rel, &around, subquery, (comparison, left, right)),
+                _ => self.with_counts(rel, subquery, comparison, true),
             },
-            Test::Any(comparisons) => self.with_counts(rel, subquery, comparisons, true),
-            Test::All(comparisons) => self.with_counts(rel, subquery, comparisons, false),
+            Test::Any(comparison) => self.with_counts(rel, subquery, comparison, true),
+            Test::All(comparison) => self.with_counts(rel, subquery, comparison, false),
         }
     }
 
@@ -70,24 +70,26 @@ impl Lowerer<'_> {
     }
 
     /// Of one column: true if it is among the values, null if it is not but might be, for a null on either side.
-    fn with_membership(&self, rel: Rel, around: &Rel, subquery: &Subquery, comparison: &Comparison) -> Bound<Rel> {
+    fn with_membership(
+        &self,
+        rel: Rel,
+        around: &Rel,
+        subquery: &Subquery,
+        (comparison, left, right): (&Comparison, &Scalar, &Scalar),
+    ) -> Bound<Rel> {
         let own = columns(&rel.columns(), 0);
         let (width, reads) = (rel.width(), subquery.reads.len());
-        let (right, on) = self.detached(around, subquery);
-        let mut projected: Vec<Scalar> = columns(&right.columns()[..reads], 0);
-        projected.push(comparison.right.clone());
-        let values = right.map(projected);
-        let (left_null, right_null) =
-            (is_nullable(&comparison.left, &self.nullable(&rel)), self.nullable(&values)[reads]);
+        let (rows, on) = self.detached(around, subquery);
+        let mut projected: Vec<Scalar> = columns(&rows.columns()[..reads], 0);
+        projected.push(right.clone());
+        let values = rows.map(projected);
+        let (left_null, right_null) = (is_nullable(left, &self.nullable(&rel)), self.nullable(&values)[reads]);
         let found = marked(Rel::Distinct { input: Box::new(values.clone()) });
-        let ty = comparison.right.ty();
-        let equal = comparison.of(comparison.left.clone(), Scalar::Column(width + reads, ty.clone()));
+        let ty = right.ty();
+        let found_value = Scalar::Column(width + reads, ty.clone());
+        let equal = comparison.of(std::slice::from_ref(left), std::slice::from_ref(&found_value));
         let matched_column = Scalar::Column(width + reads + 1, Type::Bool);
-        let Rel::Join { left, right, on: more, residual, .. } = join(JoinKind::Left, rel, found, vec![equal]) else {
-            return Err(Fault::new("XX000", "no join"));
-        };
-        let keys = on.iter().cloned().chain(more).collect();
-        let with_match = Rel::Join { kind: JoinKind::Left, left, right, on: keys, residual };
+        let with_match = join(JoinKind::Left, rel, found, on.clone(), vec![equal]);
         let matched = call("is not null", vec![matched_column])?;
         let with_match = with_match.map(own.iter().cloned().chain([matched]).collect());
         if !left_null && !right_null {
@@ -100,8 +102,7 @@ impl Lowerer<'_> {
         let with_counts = left_join(with_match, counts, on);
         let (matched, rows) = (Scalar::Column(width, Type::Bool), Scalar::Column(width + 1 + reads, Type::Int8));
         let not_null = Scalar::Column(width + 2 + reads, Type::Int8);
-        let unknown =
-            Scalar::Or(vec![call("is null", vec![comparison.left.clone()])?, call("<", vec![not_null, rows.clone()])?]);
+        let unknown = Scalar::Or(vec![call("is null", vec![left.clone()])?, call("<", vec![not_null, rows.clone()])?]);
         let none = call("=", vec![Scalar::Coalesce(vec![rows, zero()], Type::Int8), zero()])?;
         let value = case(vec![(matched, boolean(true)), (none, boolean(false)), (unknown, null())], boolean(false));
         Ok(with_counts.map(own.into_iter().chain([value]).collect()))
@@ -109,11 +110,10 @@ impl Lowerer<'_> {
 
     /// Any comparison with any number of columns: every value that is compared meets every row it is compared with, and the outcomes
     /// are counted.
-    fn with_counts(&self, rel: Rel, subquery: &Subquery, comparisons: &[Comparison], any: bool) -> Bound<Rel> {
+    fn with_counts(&self, rel: Rel, subquery: &Subquery, comparison: &Comparison, any: bool) -> Bound<Rel> {
         let own = columns(&rel.columns(), 0);
         let (width, reads) = (rel.width(), subquery.reads.len());
-        let compared = comparisons.iter().map(|comparison| comparison.left.clone());
-        let keys: Vec<Scalar> = subquery.reads.iter().cloned().chain(compared).collect();
+        let keys: Vec<Scalar> = subquery.reads.iter().chain(&comparison.left).cloned().collect();
         let values = self.values_of(&rel, &keys);
         let value_columns = columns(&values.columns(), 0);
         let inner = Subquery { reads: value_columns[..reads].to_vec(), ..subquery.clone() };
@@ -125,10 +125,8 @@ impl Lowerer<'_> {
             on,
             residual: Vec::new(),
         };
-        let outcomes = comparisons.iter().enumerate().map(|(at, comparison)| {
-            comparison.of(value_columns[reads + at].clone(), moved(comparison.right.clone(), keys.len()))
-        });
-        let outcome = Scalar::And(outcomes.collect());
+        let compared: Vec<Scalar> = comparison.right.iter().map(|right| moved(right.clone(), keys.len())).collect();
+        let outcome = comparison.of(&value_columns[reads..], &compared);
         let pairs = pairs.map(value_columns.iter().cloned().chain([outcome]).collect());
         let outcome = Scalar::Column(keys.len(), Type::Bool);
         let (decides, unknown) = (if any { "is true" } else { "is false" }, call("is null", vec![outcome.clone()])?);

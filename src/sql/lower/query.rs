@@ -1,11 +1,9 @@
 //! A query: its common table expressions and its body.
 
 use super::order::Order;
-use super::recursive::Place;
 use super::{Lowered, Lowerer};
-use crate::sql::bind::name::fold;
 use crate::sql::error::{Bound, Fault};
-use sqlparser::ast::{Cte, Ident, Query, SetExpr, Spanned, TableAliasColumnDef, With};
+use sqlparser::ast::{Ident, Query, SetExpr, Spanned, TableAliasColumnDef};
 use std::collections::HashMap;
 
 impl Lowerer<'_> {
@@ -17,40 +15,6 @@ impl Lowerer<'_> {
         let lowered = self.with(with).and_then(|()| self.ordered(query));
         self.ctes.pop();
         lowered
-    }
-
-    pub(super) fn with(&mut self, with: &With) -> Bound<()> {
-        for Cte { alias, query, .. } in &with.cte_tables {
-            let (name, columns) = (fold(&alias.name), names(&alias.columns)?);
-            let lowered = match with.recursive {
-                true => self.recursive(&alias.name, &columns, query)?,
-                false => self.common(query)?.named_columns(&name, &columns)?,
-            };
-            let Some(scope) = self.ctes.last_mut() else { continue };
-            if scope.insert(name.clone(), lowered).is_some() {
-                let message = format!("WITH query name \"{name}\" specified more than once");
-                return Err(Fault::new("42712", message).at(alias.name.span));
-            }
-        }
-        Ok(())
-    }
-
-    /// The query of a common table expression, which is computed once and so reads nothing of the queries around it.
-    fn common(&mut self, query: &Query) -> Bound<Lowered> {
-        let around = self.around.take();
-        let lowered = self.at_place(Place::Subquery, |this| this.query(query));
-        self.around = around;
-        match lowered {
-            Err(fault) if self.around.is_some() && matches!(fault.code, "42703" | "42P01") => {
-                Err(fault.hint("A WITH query inside a subquery cannot read the columns of the query around it yet."))
-            }
-            lowered => lowered,
-        }
-    }
-
-    /// The common table expression of that name.
-    pub(super) fn cte(&self, name: &str) -> Option<&Lowered> {
-        self.ctes.iter().rev().find_map(|scope| scope.get(name))
     }
 
     /// Lowers a query's body.

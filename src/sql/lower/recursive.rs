@@ -5,16 +5,16 @@
 
 use super::query::refuse_clauses;
 use super::set_op::{common_modifier, common_types};
-use super::subquery::Around;
+use super::subquery::{Around, Within};
+use super::with::{Common, Correlated};
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::Scalar;
-use crate::plan::unnest::join;
-use crate::plan::{Equality, JoinKind, Rel, working_schema};
+use crate::plan::{Rel, unnest, working_schema};
 use crate::sql::bind::name::fold;
 use crate::sql::bind::operand::groupable;
-use crate::sql::bind::scope::{Scope, ScopeColumn};
+use crate::sql::bind::scope::{Outer, Scope, ScopeColumn};
 use crate::sql::error::{Bound, Fault};
-use crate::value::{Column, Datum, RelationName, Row, Type};
+use crate::value::{Column, Datum, RelationName, Type};
 use sqlparser::ast::{Ident, LimitClause, Query, SetExpr, SetOperator, SetQuantifier};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeMap;
@@ -47,10 +47,9 @@ impl Lowerer<'_> {
     pub(super) fn recursive(&mut self, name: &Ident, names: &[Ident], query: &Query) -> Bound<Lowered> {
         let working = RelationName { schema: format!("recursive {}", self.leaves.len()), name: fold(name) };
         let recursion = Recursion { working: working.clone(), place: Place::Whole, reference: None };
-        let (outside, around) = (self.recursion.replace(recursion), self.around.take());
+        let outside = self.recursion.replace(recursion);
         // Until the columns are known, whatever refers to it is refused.
-        let unknown = Lowered { rel: Rel::Get { relation: working, columns: vec![Type::Int8] }, columns: Vec::new() };
-        self.ctes.push([(fold(name), unknown)].into());
+        self.ctes.push([(fold(name), Common::Recursive(working, None))].into());
         let counted = self.relations;
         let lowered = match union_of(&query.body) {
             Some(union) => self.recursive_union(names, query, union),
@@ -65,7 +64,7 @@ impl Lowerer<'_> {
             Err(fault) => Err(fault),
         };
         self.ctes.pop();
-        (self.recursion, self.around) = (outside, around);
+        self.recursion = outside;
         lowered
     }
 
@@ -99,12 +98,15 @@ impl Lowerer<'_> {
             let groupable = base.columns.iter().try_for_each(|column| groupable(&column.ty));
             groupable.map_err(|fault| fault.within(&*query.body))?;
         }
-        let step = Box::new(step.converted(&types)?.rel);
+        let step = step.converted(&types)?.rel;
+        let outer = self.outer_width();
+        let round_first: Vec<usize> = (outer..=outer).chain(0..outer).chain(outer + 1..step.width()).collect();
+        let step = Box::new(step.project(&round_first));
         let rel = Rel::Recursive { working, base: Box::new(base.rel), step, all: union.all };
         Ok(Some(Lowered { rel, columns: base.columns }))
     }
 
-    /// The recursive term, beginning with the round whose rows it reads.
+    /// The recursive term. Its relation begins with the outer columns, as the base's does, and the round whose rows it reads.
     fn step(&mut self, base: &Lowered, step: &SetExpr) -> Bound<Lowered> {
         let Some(Recursion { working, .. }) = &self.recursion else { return Err(Fault::new("XX000", "no recursion")) };
         let working = working.clone();
@@ -112,37 +114,69 @@ impl Lowerer<'_> {
         let columns = base.rel.columns().into_iter().map(|ty| Column::new("", ty, true));
         self.leaves.insert(working.clone(), working_schema(columns));
         let rows = Rel::Get { relation: working.clone(), columns: types };
-        let reference = Lowered { rel: rows.clone(), columns: base.columns.clone() };
-        self.ctes.push([(working.name.clone(), reference)].into());
-        let round = ScopeColumn {
-            table: None,
-            name: working.to_string(),
-            ty: Type::Int8,
-            modifier: -1,
-            position: 0,
-            merged: true,
-        };
-        let scope = Scope { columns: vec![round], ..Scope::default() };
-        let outer = scope.around(&BTreeMap::from([(0, Type::Int8)]), vec![Type::Int8]);
+
+        let width = self.outer_width();
+        let round_behind: Vec<usize> = (1..=width).chain([0]).chain(width + 1..rows.width()).collect();
+        let rows = rows.project(&round_behind);
+        let outer = Rc::new(self.around_step());
         // The term is computed for round 0 even if that has no rows.
-        let first = Rel::Constant { rows: vec![Row::pack([&Datum::Int8(0)])], columns: vec![Type::Int8] };
-        let leaf = Rel::Distinct { input: Box::new(Rel::Union { inputs: vec![first, rows.project(&[0])] }) };
-        self.around = Some(Around { outer: Rc::new(outer), leaf });
+        let mut first = unnest::columns(&self.unit().columns(), 0);
+        first.push(Scalar::Literal(Datum::Int8(0), Type::Int8));
+        let first = self.unit().map(first);
+        let rounds: Vec<usize> = (0..=width).collect();
+        let leaf = Rel::Distinct { input: Box::new(Rel::Union { inputs: vec![first, rows.clone().project(&rounds)] }) };
+
+        let reads = unnest::columns(&outer.types, 0);
+        // Each row tells by itself which it belongs to.
+        let nothing = RelationName { schema: working.schema.clone(), name: String::new() };
+        let lowered = Lowered { rel: rows, columns: base.columns.clone() };
+        let rows =
+            Correlated { rows: Within { lowered, leaf: nothing, reads, aggregates: Vec::new() }, outer: outer.clone() };
+        self.ctes.push([(working.name.clone(), Common::Recursive(working, Some(rows)))].into());
+        let before = self.around.replace(Around { outer: outer.clone(), leaf });
         let lowered = self.at_place(Place::Step, |this| this.body(step));
-        self.around = None;
+        self.around = before;
         self.ctes.pop();
+        if let Some(around) = self.outer() {
+            let named = outer.read().into_iter().filter(|(column, by_name)| *by_name && *column < width);
+            named.for_each(|(column, _)| around.touch(column, true));
+            // Nothing belongs to the term's own surroundings: they have no column with a name.
+            outer.aggregates(Some(&around), &|place| place);
+        }
         lowered
     }
 
-    /// What a query's reference to itself stands for. `lowered` is its rows, behind their round.
-    pub(super) fn reference(&mut self, lowered: Lowered, written: Span) -> Bound<(Lowered, usize)> {
-        let Rel::Get { relation: working, .. } = &lowered.rel else { return Err(Fault::new("XX000", "no reference")) };
+    /// What is around the recursive term: what is around the query, and behind its columns the round.
+    fn around_step(&self) -> Outer {
+        let hidden = |(position, ty): (usize, &Type)| ScopeColumn {
+            table: None,
+            name: String::new(),
+            ty: ty.clone(),
+            modifier: -1,
+            position,
+            merged: true,
+        };
+        let outer = self.outer();
+        let mut types = outer.as_ref().map_or_else(Vec::new, |outer| outer.types.clone());
+        types.push(Type::Int8);
+        // Queries inside the term find all of them here, and the forms of values among them too.
+        let columns = types.iter().enumerate().map(hidden).collect();
+        let all: BTreeMap<usize, Type> = types.iter().cloned().enumerate().collect();
+        Scope { columns, outer, ..Scope::default() }.around(&all, types)
+    }
+
+    /// What a query's reference to itself stands for.
+    pub(super) fn reference(
+        &mut self,
+        working: &RelationName,
+        rows: Option<Correlated>,
+        written: Span,
+    ) -> Bound<Correlated> {
         let name = &working.name;
         let misplaced = |place: &str| {
             let message = format!("recursive reference to query \"{name}\" must not appear {place}");
             Err(Fault::new("42P19", message).at(written))
         };
-        let outer = self.outer();
         let recursion = self.recursion.as_mut().filter(|recursion| recursion.working == *working);
         let Some(recursion) = recursion else { return misplaced("within a subquery") };
         match recursion.place {
@@ -157,21 +191,7 @@ impl Lowerer<'_> {
         if recursion.reference.replace(written).is_some_and(|earlier| earlier != written) {
             return misplaced("more than once");
         }
-        let round = outer.as_ref().and_then(|outer| outer.hidden(&working.to_string()));
-        let (Some(outer), Some(round)) = (outer, round) else { return misplaced("within a subquery") };
-        outer.touch(round);
-        let width = outer.width();
-        if width == 1 {
-            return Ok((lowered, width));
-        }
-        let unit = self.unit();
-        let key = |position| Scalar::Column(position, Type::Int8);
-        let mut rel = join(JoinKind::Inner, unit, lowered.rel, Vec::new());
-        if let Rel::Join { on, .. } = &mut rel {
-            on.push(Equality::new(key(round), key(0)));
-        }
-        let kept: Vec<usize> = (0..width).chain(width + 1..rel.width()).collect();
-        Ok((Lowered { rel: rel.project(&kept), columns: lowered.columns }, width))
+        rows.ok_or_else(|| Fault::new("XX000", "a reference to rows of no round"))
     }
 
     /// Whether the query that may refer to itself was found to do so.

@@ -1,15 +1,14 @@
 //! Subqueries in expressions, as joins with the relation around them.
 
-use super::Lowerer;
 use super::recursive::Place;
+use super::{Lowered, Lowerer};
 use crate::expr::{CastContext, Scalar, cast};
 use crate::plan::unnest::{below_maps, columns, conjuncts, join, pairs, reads_leaf, replace, substitute, without_leaf};
-use crate::plan::{Equality, JoinKind, Rel, derive, is_nullable, moved};
+use crate::plan::{Equality, JoinKind, Rel, RelId, derive, is_nullable, moved};
 use crate::sql::bind::operand::Operand;
+use crate::sql::bind::outer_aggregate::OuterAggregate;
 use crate::sql::bind::scope::{Outer, Scope};
-use crate::sql::bind::subquery::{
-    Applied, Comparison, Queries, Subquery, Test, applied, numbered, place_applied, reads_applied,
-};
+use crate::sql::bind::subquery::{Applied, Queries, Subquery, Test, applied, numbered, place_applied, reads_applied};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Column, RelationName, Row, Schema, Type};
 use sqlparser::ast::Query;
@@ -29,6 +28,31 @@ pub(super) struct Around {
     pub(super) leaf: Rel,
 }
 
+/// A query lowered inside another.
+#[derive(Clone, Debug)]
+pub(super) struct Within {
+    pub(super) lowered: Lowered,
+    /// The relation in its plan that stands for the values of the columns it reads.
+    pub(super) leaf: RelId,
+    /// The columns it reads, over the relation around it.
+    pub(super) reads: Vec<Scalar>,
+    /// Aggregates inside it that belong to the query around it.
+    pub(super) aggregates: Vec<OuterAggregate>,
+}
+
+impl Within {
+    pub(super) fn into_subquery(self) -> Subquery {
+        let Within { lowered: Lowered { rel, columns }, leaf, reads, aggregates } = self;
+        let width = rel.width() - columns.len();
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let own = columns.into_iter().enumerate().map(|(place, column)| match column.open {
+            Some(open) => open,
+            None => Operand::Typed(Scalar::Column(width + place, column.ty), column.modifier),
+        });
+        Subquery { columns: own.collect(), rel, leaf, reads, names, aggregates }
+    }
+}
+
 impl Queries for Lowerer<'_> {
     fn subquery(&mut self, query: &Query, scope: &Scope) -> Bound<Subquery> {
         self.at_place(Place::Subquery, |this| this.query_within(query, scope))
@@ -38,39 +62,39 @@ impl Queries for Lowerer<'_> {
 impl Lowerer<'_> {
     /// A query that may read the columns of a scope.
     pub(super) fn query_within(&mut self, query: &Query, scope: &Scope) -> Bound<Subquery> {
+        let within = self.within(scope, &mut |this| this.query(query));
+        within.map(Within::into_subquery).map_err(|fault| fault.within(query))
+    }
+
+    /// What is lowered so that it may read the columns of a scope.
+    pub(super) fn within(
+        &mut self,
+        scope: &Scope,
+        lower: &mut dyn FnMut(&mut Self) -> Bound<Lowered>,
+    ) -> Bound<Within> {
         if self.nesting == MAX_NESTING {
-            let message = format!("queries nest deeper than {MAX_NESTING} levels");
-            return Err(Fault::new("54001", message).within(query));
+            return Err(Fault::new("54001", format!("queries nest deeper than {MAX_NESTING} levels")));
         }
         let visible = scope.visible();
         let counted = self.relations;
         let around = self.around(scope, &visible);
-        self.lowered_within(query, around.clone())?;
+        self.lowered_within(around.clone(), lower)?;
         let places: Vec<usize> = visible.keys().copied().collect();
-        let read: Vec<usize> = around.outer.read().into_iter().map(|place| places[place]).collect();
+        let aggregates = around.outer.aggregates(scope.outer.as_deref(), &|place| places[place]);
+        let read: Vec<(usize, bool)> =
+            around.outer.read().into_iter().map(|(place, by_name)| (places[place], by_name)).collect();
         self.relations = counted;
 
-        let reads: BTreeMap<usize, Type> = read.iter().map(|place| (*place, visible[place].clone())).collect();
+        let reads: BTreeMap<usize, Type> = read.iter().map(|(place, _)| (*place, visible[place].clone())).collect();
         let around = self.around(scope, &reads);
-        let lowered = self.lowered_within(query, around.clone())?;
+        let lowered = self.lowered_within(around.clone(), lower)?;
         if let Some(outer) = &scope.outer {
-            read.iter().filter(|place| **place < outer.width()).for_each(|place| outer.touch(*place));
+            let of_outer = read.iter().filter(|(place, _)| *place < outer.width());
+            of_outer.for_each(|(place, by_name)| outer.touch(*place, *by_name));
         }
-        let width = around.outer.width();
         let Rel::Get { relation: leaf, .. } = around.leaf else { return Err(Fault::new("XX000", "no leaf")) };
-        let names = lowered.columns.iter().map(|column| column.name.clone()).collect();
-        let own = lowered.columns.into_iter().enumerate().map(|(place, column)| match column.open {
-            Some(open) => open,
-            None => Operand::Typed(Scalar::Column(width + place, column.ty), column.modifier),
-        });
-        let columns = own.collect();
-        let mut reads: Vec<Scalar> = reads.into_iter().map(|(place, ty)| Scalar::Column(place, ty)).collect();
-        // Equal values of different form (1.0 and 1.00) may give different results: which of them it is belongs to the value.
-        let forms = reads.iter().filter(|read| !read.ty().is_canonical());
-        let forms = forms.map(|read| cast(read.clone(), &Type::Text, -1, CastContext::Explicit));
-        let forms = forms.collect::<Result<Vec<Scalar>, _>>()?;
-        reads.extend(forms);
-        Ok(Subquery { rel: lowered.rel, leaf, reads, names, columns })
+        let reads = reads.into_iter().map(|(place, ty)| Scalar::Column(place, ty));
+        Ok(Within { lowered, leaf, reads: with_forms(reads.collect())?, aggregates })
     }
 
     fn around(&mut self, scope: &Scope, columns: &BTreeMap<usize, Type>) -> Around {
@@ -83,10 +107,10 @@ impl Lowerer<'_> {
         Around { outer: Rc::new(scope.around(columns, types)), leaf }
     }
 
-    fn lowered_within(&mut self, query: &Query, around: Around) -> Bound<super::Lowered> {
+    fn lowered_within(&mut self, around: Around, lower: &mut dyn FnMut(&mut Self) -> Bound<Lowered>) -> Bound<Lowered> {
         let before = self.around.replace(around);
         self.nesting += 1;
-        let lowered = self.query(query);
+        let lowered = lower(self);
         self.nesting -= 1;
         self.around = before;
         lowered
@@ -164,11 +188,9 @@ impl Lowerer<'_> {
         match &subquery.test {
             Test::Exists => true,
             Test::In(_) if !negated => true,
-            Test::In(comparisons) => {
+            Test::In(comparison) => {
                 let (left, right) = (self.nullable(rel), self.nullable(&subquery.subquery.rel));
-                let null =
-                    |Comparison { left: l, right: r, .. }: &Comparison| is_nullable(l, &left) || is_nullable(r, &right);
-                !comparisons.iter().any(null)
+                !comparison.pairs().any(|(l, r)| is_nullable(l, &left) || is_nullable(r, &right))
             }
             Test::Any(_) => !negated,
             Test::All(_) | Test::Value(_) => false,
@@ -182,9 +204,13 @@ impl Lowerer<'_> {
     /// The rows that have a partner among the subquery's, or those that have none.
     fn partnered(&mut self, rel: Rel, Applied { subquery, test }: &Applied, negated: bool) -> Bound<Rel> {
         let kind = if negated { JoinKind::Anti } else { JoinKind::Semi };
-        let comparisons = match test {
-            Test::In(comparisons) | Test::Any(comparisons) => comparisons.as_slice(),
-            Test::Exists | Test::Value(_) | Test::All(_) => &[],
+        let comparison = match test {
+            Test::In(comparison) | Test::Any(comparison) => Some(comparison),
+            Test::Exists | Test::Value(_) | Test::All(_) => None,
+        };
+        // The comparison where the subquery's own columns are made of others.
+        let over = |place: &dyn Fn(&Scalar) -> Scalar| {
+            comparison.map(|c| c.of(&c.left, &c.right.iter().map(place).collect::<Vec<Scalar>>()))
         };
         let width = rel.width();
         let (base, values) = below_maps(&subquery.rel);
@@ -193,23 +219,17 @@ impl Lowerer<'_> {
             None if !reads_leaf(base, &subquery.leaf) => (base.clone(), Vec::new(), 0),
             None => {
                 let (right, keys) = self.detached(&rel, subquery);
-                let mut on = keys;
-                let compared =
-                    comparisons.iter().map(|c| c.of(c.left.clone(), moved(c.right.clone(), width))).collect();
-                let Rel::Join { left, right, on: more, residual, .. } = join(kind, rel, right, compared) else {
-                    return Err(Fault::new("XX000", "no join"));
-                };
-                on.extend(more);
-                return Ok(Rel::Join { kind, left, right, on, residual });
+                let compared = over(&|right| moved(right.clone(), width));
+                return Ok(join(kind, rel, right, keys, compared.into_iter().collect()));
             }
         };
         // The pairs of outer rows and the subquery's are those of the leaf's rows and the subquery's.
         let mut sides = if first == 0 { Vec::new() } else { subquery.reads.clone() };
         sides.extend(columns(&other.columns(), width));
         let values: Vec<Scalar> = values.iter().map(|value| substitute(value, &sides)).collect();
-        let compared = comparisons.iter().map(|c| c.of(c.left.clone(), substitute(&c.right, &values)));
+        let compared = over(&|right| substitute(right, &values));
         let conditions = conditions.iter().map(|condition| substitute(condition, &sides)).chain(compared);
-        Ok(join(kind, rel, other, conditions.collect()))
+        Ok(join(kind, rel, other, Vec::new(), conditions.collect()))
     }
 
     /// The subquery without its leaf, and the keys on which it is to be joined with the relation around it.
@@ -225,7 +245,7 @@ impl Lowerer<'_> {
         let mut right = subquery.rel.clone();
         let values = self.values_of(rel, &subquery.reads);
         match subquery.reads.is_empty() {
-            true => right = join(JoinKind::Inner, values, right, Vec::new()),
+            true => right = join(JoinKind::Inner, values, right, Vec::new(), Vec::new()),
             false => replace(&mut right, &subquery.leaf, &values),
         }
         (right, read_keys(subquery, true))
@@ -239,6 +259,16 @@ impl Lowerer<'_> {
             false => values,
         }
     }
+}
+
+/// The columns, and of those whose equal values may differ in form (1.0 and 1.00) the forms, as text: which of them it is may make a
+/// difference to what is computed.
+pub(super) fn with_forms(mut columns: Vec<Scalar>) -> Bound<Vec<Scalar>> {
+    let forms = columns.iter().filter(|column| !column.ty().is_canonical());
+    let forms = forms.map(|column| cast(column.clone(), &Type::Text, -1, CastContext::Explicit));
+    let forms = forms.collect::<Result<Vec<Scalar>, _>>()?;
+    columns.extend(forms);
+    Ok(columns)
 }
 
 /// The keys on which a subquery's rows belong to those of the relation around it.

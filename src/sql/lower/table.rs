@@ -16,7 +16,7 @@ use crate::sql::bind::table::{place_returned, reads_returned, table_call};
 use crate::sql::bind::types;
 use crate::sql::error::{Bound, Fault};
 use crate::sql::tokens::ROWS_FROM;
-use crate::value::{Column, Row};
+use crate::value::{Column, Row, Type};
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, JoinConstraint,
     ObjectName, TableAlias, TableFactor, Value,
@@ -212,7 +212,7 @@ impl Lowerer<'_> {
     }
 
     /// The rows of the left side, each with the functions' rows that satisfy the condition.
-    fn expanded(&mut self, left: Input, called: Called, side: Side, condition: Option<&Expr>) -> Bound<Input> {
+    fn expanded(&mut self, left: Input, called: Called, side: Side, written: Option<&Expr>) -> Bound<Input> {
         let Called { mut expansion, scope, subqueries } = called;
         let width = left.rel.width();
         let own = expansion.width();
@@ -220,31 +220,31 @@ impl Lowerer<'_> {
         for argument in expansion.scalars_mut() {
             place_applied(argument, &|place| width + place);
         }
-        let input = self.with_values(left.rel, subqueries)?;
+        let input = self.with_values(left.rel.clone(), subqueries)?;
         // The values of subqueries stand between the left columns and the functions'.
         let between = input.width() - width;
-        let mut conditions = Vec::new();
-        let mut applied = Vec::new();
-        if let Some(written) = condition {
+        let (mut condition, mut applied) = (None, Vec::new());
+        if let Some(written) = written {
             let visible = Scope { outer: self.outer(), ..scope.clone().without_beside() };
             let mut binder = Binder::new(self.catalog, &visible, Clause::On, 0).with_queries(self);
-            let condition = binder.condition(written, "JOIN/ON")?;
+            condition = Some(binder.condition(written, "JOIN/ON")?);
             applied = binder.applied;
-            conditions.push(condition);
         }
-        if side == Side::Left {
-            if !applied.is_empty() {
-                return Err(Fault::unsupported("a subquery in the condition of an outer join with a function is"));
-            }
-            let mut on: Vec<Scalar> = conditions.drain(..).flat_map(conjuncts).collect();
+        if side == Side::Left && applied.is_empty() {
+            let mut on: Vec<Scalar> = condition.take().into_iter().flat_map(conjuncts).collect();
             let moved = |column: usize| if column < width { column } else { column + between };
             on.iter_mut().for_each(|scalar| scalar.map_columns(&mut { moved }));
             expansion.outer = Some(on);
         }
         let columns: Vec<usize> = (0..width).chain(width + between..width + between + own).collect();
+        let returned: Vec<Type> = expansion.columns().into_iter().map(|column| column.ty).collect();
         let mut rel = Rel::Expand { input: Box::new(input), expansion }.project(&columns);
-        for condition in conditions {
-            rel = self.restricted(rel, condition, std::mem::take(&mut applied))?;
+        if let Some(condition) = condition {
+            rel = self.restricted(rel, condition, applied)?;
+            if side == Side::Left {
+                let returned = Rel::Constant { rows: Vec::new(), columns: returned };
+                rel = self.with_unpaired(side, &left.rel, &returned, rel)?;
+            }
         }
         Ok(Input { rel, scope, outer: left.outer })
     }

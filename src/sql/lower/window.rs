@@ -3,6 +3,7 @@
 use super::Lowerer;
 use crate::expr::Scalar;
 use crate::plan::Rel;
+use crate::sql::bind::subquery::applied;
 use crate::sql::bind::table::returned;
 use crate::sql::bind::window::{Window, Windows, windowed};
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ impl Lowerer<'_> {
         }
         // Only these columns are held, and decide what the order leaves open.
         let outer = self.outer_width();
-        let is_own = |column: usize| windowed(column).or(returned(column)).is_none();
+        let is_own = |column: usize| windowed(column).or(returned(column)).or(applied(column)).is_none();
         let mut read: BTreeSet<usize> = (0..outer).collect();
         let mut add = |column: usize| {
             read.extend(is_own(column).then_some(column));
