@@ -1,6 +1,7 @@
 //! Aggregate calls. An expression of a grouped query is bound over the input's columns followed by one column per call.
 
-use super::expression::{Binder, Clause};
+use super::clause::Clause;
+use super::expression::Binder;
 use super::operand::{Operand, arguments, groupable};
 use super::row::{is_row, values_of};
 use super::scope::ScopeColumn;

@@ -1,6 +1,7 @@
 //! The frame of a window: which rows around a row a call sees.
 
-use super::expression::{Binder, Clause, operator};
+use super::clause::Clause;
+use super::expression::{Binder, operator};
 use super::operand::Operand;
 use super::scope::Scope;
 use crate::expr::{CastContext, Scalar, cast};

@@ -4,7 +4,8 @@
 //! then rewrites it to the columns that the groups have: the group expressions, then the calls.
 
 use super::aggregate::{Aggregates, Call};
-use super::expression::{Binder, Clause, plain_argument};
+use super::clause::Clause;
+use super::expression::{Binder, plain_argument};
 use super::operand::Operand;
 use super::scope::Scope;
 use super::subquery::applied;

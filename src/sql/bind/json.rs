@@ -2,7 +2,8 @@
 //!
 //! Each form is a call of the function that Postgres's own syntax has for it, or of one that stands beside that.
 
-use super::expression::{Binder, Clause, call_function, operator, plain_argument};
+use super::clause::Clause;
+use super::expression::{Binder, call_function, operator, plain_argument};
 use super::named::path_literal;
 use super::operand::{Operand, arguments, call, unified};
 use super::row::surest;

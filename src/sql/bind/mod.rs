@@ -2,6 +2,7 @@
 
 pub(super) mod aggregate;
 mod array;
+pub(super) mod clause;
 pub(super) mod expression;
 mod frame;
 pub(super) mod grouping;

@@ -3,7 +3,8 @@
 //! The rows of such calls are put beside each other behind the rows that the list is computed over. Which column a call's value is
 //! is known only when the list is complete: until then it goes by a number beyond all columns.
 
-use super::expression::{Binder, Clause};
+use super::clause::Clause;
+use super::expression::Binder;
 use super::operand::{Operand, arguments};
 use super::subquery::applied;
 use super::window::windowed;

@@ -4,7 +4,8 @@
 //! expression is complete: until then it goes by a number beyond all columns.
 
 use super::aggregate::{operands, refuse_unlike};
-use super::expression::{Binder, Clause};
+use super::clause::Clause;
+use super::expression::Binder;
 use super::frame;
 use super::name::fold;
 use super::operand::{Operand, arguments, groupable};

@@ -8,11 +8,12 @@ use super::with::Common;
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::plan::{Equality, Rel, unnest};
 use crate::sql::bind::name::{self, fold, parts, relation};
+use crate::sql::bind::outer_aggregate::OuterAggregate;
 use crate::sql::bind::scope::{Scope, ScopeColumn, ScopeTable};
 use crate::sql::bind::subquery::Subquery;
 use crate::sql::error::{Bound, Fault};
 use crate::value::{RelationName, Schema};
-use sqlparser::ast::{Ident, JoinConstraint, ObjectName, Query, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{Ident, Join, JoinConstraint, ObjectName, Query, TableAlias, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
 impl Lowerer<'_> {
@@ -40,17 +41,34 @@ impl Lowerer<'_> {
 
     /// `left, LATERAL (…) JOIN …`: what follows joins with `left` and the subquery's rows together.
     fn lateral_tables(&mut self, left: Input, tables: &TableWithJoins) -> Bound<Input> {
+        let absent_left = |join: &Join| matches!(operator(&join.join_operator), Ok((Side::Right | Side::Full, _)));
+        if tables.joins.iter().any(absent_left) {
+            return self.lateral_join(left, tables);
+        }
         let beside = left.scope.tables.len();
         let mut joined = self.beside(left, &tables.relation).map_err(|fault| fault.within(&tables.relation))?;
         joined.scope.beside = beside;
-        let mut joined = tables.joins.iter().try_fold(joined, |left, join| match operator(&join.join_operator) {
-            Ok((Side::Right | Side::Full, _)) => {
-                Err(Fault::unsupported("a RIGHT or FULL JOIN behind LATERAL is").within(&join.relation))
-            }
-            _ => self.join(left, join),
-        })?;
+        let mut joined = tables.joins.iter().try_fold(joined, |left, join| self.join(left, join))?;
         joined.scope.beside = 0;
         Ok(joined)
+    }
+
+    /// `left, LATERAL (…) RIGHT JOIN …`: rows that stand alone do so for each row of `left`, as in a lateral subquery.
+    fn lateral_join(&mut self, left: Input, tables: &TableWithJoins) -> Bound<Input> {
+        let left = self.with_outer(left);
+        let around = Scope { outer: self.outer(), ..left.scope.clone() };
+        let mut scope = Scope::default();
+        let joined = self.within(&around, &mut |this| {
+            let joined = this.tables(tables)?;
+            let joined = this.with_outer(joined);
+            scope = joined.scope;
+            let own = joined.rel.columns().into_iter().skip(this.outer_width());
+            let columns = own.map(|ty| OutputColumn { name: String::new(), ty, modifier: -1, open: None });
+            Ok(Lowered { columns: columns.collect(), rel: joined.rel })
+        })?;
+        refuse_aggregates(&joined.aggregates)?;
+        let (rel, keys) = self.detached(&left.rel, &joined.into_subquery());
+        self.combined(Side::Inner, left, Input { rel, scope, outer: false }, keys, None)
     }
 
     /// The left side, and a table that may read it.
@@ -74,10 +92,7 @@ impl Lowerer<'_> {
                 let left = self.with_outer(left);
                 let scope = Scope { outer: self.outer(), ..left.scope.clone() };
                 let subquery = self.query_within(subquery, &scope)?;
-                if let Some(aggregate) = subquery.aggregates.first() {
-                    let message = "aggregate functions are not allowed in FROM clause of their own query level";
-                    return Err(aggregate.refused(message));
-                }
+                refuse_aggregates(&subquery.aggregates)?;
                 let (rel, keys) = self.detached(&left.rel, &subquery);
                 let right = derived(rel, subquery, None, alias.as_ref())?;
                 Ok((left, right, keys))
@@ -110,8 +125,12 @@ impl Lowerer<'_> {
             // A lateral one without a left side has nothing to read.
             TableFactor::Derived { subquery, alias, sample: None, .. } => self.derived(subquery, alias.as_ref()),
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.tables(table_with_joins),
-            TableFactor::NestedJoin { alias: Some(alias), .. } => {
-                Err(Fault::unsupported("an alias of a parenthesised join is").at(alias.name.span))
+            TableFactor::NestedJoin { table_with_joins, alias: Some(alias) } => {
+                let joined = self.tables(table_with_joins)?;
+                let columns = joined.scope.star(None).map(|column| ScopeColumn { table: Some(0), ..column.clone() });
+                let mut scope = one_table(columns.collect(), "");
+                rename(&mut scope, alias)?;
+                Ok(Input { scope, ..joined })
             }
             other => Err(Fault::unsupported("this form of a table in FROM is").within(other)),
         }
@@ -216,6 +235,11 @@ fn may_read_beside(fault: &Fault, tables: &TableWithJoins) -> bool {
     matches!(fault.code, "42703" | "42P01") && tables.joins.iter().any(|join| is_lateral(&join.relation))
 }
 
+fn refuse_aggregates(aggregates: &[OuterAggregate]) -> Bound<()> {
+    let message = "aggregate functions are not allowed in FROM clause of their own query level";
+    aggregates.first().map_or(Ok(()), |aggregate| Err(aggregate.refused(message)))
+}
+
 fn relations(rel: &Rel) -> usize {
     1 + rel.inputs().into_iter().map(relations).sum::<usize>()
 }
@@ -247,6 +271,12 @@ fn derived(rel: Rel, subquery: Subquery, own: Option<&str>, alias: Option<&Table
     Ok(input)
 }
 
+/// The scope of one table that is none of the database's.
+fn one_table(columns: Vec<ScopeColumn>, name: &str) -> Scope {
+    let table = ScopeTable { name: name.to_string(), schema: None, key: None, absent: false, scalar: false };
+    Scope { columns, tables: vec![table], ..Scope::default() }
+}
+
 fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bound<Input> {
     let columns = lowered.columns.into_iter().enumerate().map(|(position, column)| ScopeColumn {
         table: Some(0),
@@ -257,9 +287,7 @@ fn named(lowered: Lowered, own: Option<&str>, alias: Option<&TableAlias>) -> Bou
         merged: false,
     });
     // An unnamed subquery has a name nobody can write.
-    let table =
-        ScopeTable { name: own.unwrap_or("").to_string(), schema: None, key: None, absent: false, scalar: false };
-    let mut scope = Scope { columns: columns.collect(), tables: vec![table], ..Scope::default() };
+    let mut scope = one_table(columns.collect(), own.unwrap_or(""));
     if let Some(alias) = alias {
         rename(&mut scope, alias)?;
     }

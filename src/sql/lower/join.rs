@@ -1,15 +1,14 @@
-//! Joins: which sides they combine how, and the columns that USING and NATURAL merge.
+//! Joins: which sides they combine how.
 
 use super::Lowerer;
 use super::select::Input;
 use super::table::Functions;
-use crate::expr::{Argument, CastContext, Scalar, cast, common_type};
+use super::using::{named, shared};
+use crate::expr::Scalar;
 use crate::plan::{Equality, JoinKind, Rel, unnest};
-use crate::sql::bind::name::{fold, parts};
-use crate::sql::bind::operand::Operand;
-use crate::sql::bind::scope::{Scope, ScopeColumn};
+use crate::sql::bind::scope::Scope;
 use crate::sql::error::{Bound, Fault};
-use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableFactor};
+use sqlparser::ast::{Join, JoinConstraint, JoinOperator, TableFactor};
 
 /// How the sides of a join combine, as written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,14 +49,9 @@ impl Lowerer<'_> {
             JoinConstraint::On(condition) => {
                 return self.on(side, left, right, keys, condition).map_err(|fault| fault.within(&join.relation));
             }
-            JoinConstraint::Using(columns) => {
-                let idents: Vec<Ident> = columns.iter().map(using_column).collect::<Bound<_>>()?;
-                self.using(side, left, right, keys, &idents)
-            }
+            JoinConstraint::Using(columns) => self.using(side, left, right, keys, &named(columns)?),
             JoinConstraint::Natural => {
-                let shared = |c: &&ScopeColumn| !c.merged && right.scope.star(None).any(|r| r.name == c.name);
-                let idents: Vec<Ident> =
-                    left.scope.star(None).filter(shared).map(|c| Ident::with_quote('"', &c.name)).collect();
+                let idents = shared(&left.scope, &right.scope);
                 match idents.is_empty() {
                     true => self.combined(side, left, right, keys, None),
                     false => self.using(side, left, right, keys, &idents),
@@ -178,58 +172,6 @@ impl Lowerer<'_> {
         let joined = unnest::join(JoinKind::Inner, left, right, Vec::new(), condition.into_iter().collect());
         joined.project(&(0..outer + own + width).map(place).collect::<Vec<_>>())
     }
-
-    /// A join on equally named columns, which become one.
-    fn using(&self, side: Side, left: Input, right: Input, keys: Vec<Equality>, idents: &[Ident]) -> Bound<Input> {
-        let width = left.rel.width();
-        let (mut conditions, mut merged) = (Vec::new(), Vec::new());
-        for ident in idents {
-            let from = |scope: &Scope, which: &str| {
-                scope.own_column(ident).cloned().map_err(|fault| match fault.code {
-                    "42703" => Fault {
-                        message: format!(
-                            "column \"{}\" specified in USING clause does not exist in {which} table",
-                            fold(ident)
-                        ),
-                        ..fault
-                    },
-                    _ => fault,
-                })
-            };
-            let l = from(&left.scope, "left")?;
-            let mut r = from(&right.scope, "right")?;
-            r.position += width;
-            let operand = |c: &ScopeColumn| Operand::Typed(Scalar::Column(c.position, c.ty.clone()), c.modifier);
-            let equal = crate::sql::bind::expression::operator("=", vec![operand(&l), operand(&r)]);
-            conditions
-                .push(equal.and_then(|equal| equal.condition("JOIN/USING")).map_err(|fault| fault.at(ident.span))?);
-            merged.push((l, r));
-        }
-        let Input { rel, mut scope, outer } = self.combined(side, left, right, keys, Some(Scalar::And(conditions)))?;
-        let mut columns = Vec::with_capacity(scope.columns.len() + merged.len());
-        let mut expressions: Vec<Scalar> =
-            rel.columns().into_iter().enumerate().map(|(at, ty)| Scalar::Column(at, ty)).collect();
-        for ((l, r), ident) in merged.iter().zip(idents) {
-            columns.push(one_of_two(side, l, r, &mut expressions).map_err(|fault| fault.at(ident.span))?);
-        }
-        let is_merged = |column: &ScopeColumn| {
-            merged
-                .iter()
-                .any(|(l, r)| !column.merged && (column.position == l.position || column.position == r.position))
-        };
-        for mut column in scope.columns.drain(..) {
-            // A column that an earlier USING made is replaced by the new one.
-            if is_merged(&column) {
-                if column.table.is_none() {
-                    continue;
-                }
-                column.merged = true;
-            }
-            columns.push(column);
-        }
-        scope.columns = columns;
-        Ok(Input { rel: rel.map(expressions), scope, outer })
-    }
 }
 
 pub(super) fn operator(operator: &JoinOperator) -> Bound<(Side, &JoinConstraint)> {
@@ -240,13 +182,6 @@ pub(super) fn operator(operator: &JoinOperator) -> Bound<(Side, &JoinConstraint)
         JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => Ok((Side::Right, constraint)),
         JoinOperator::FullOuter(constraint) => Ok((Side::Full, constraint)),
         _ => Err(Fault::unsupported("this form of a join is")),
-    }
-}
-
-fn using_column(name: &ObjectName) -> Bound<Ident> {
-    match parts(name)?.as_slice() {
-        [ident] => Ok((*ident).clone()),
-        _ => Err(Fault::syntax("USING takes plain column names").within(name)),
     }
 }
 
@@ -277,25 +212,4 @@ impl Side {
         }
         join
     }
-}
-
-/// The column that two become: of the type both meet in, and the side's that keeps all its rows; of a full join the one that is not
-/// null. Postgres: `buildMergedJoinVar`.
-fn one_of_two(side: Side, l: &ScopeColumn, r: &ScopeColumn, expressions: &mut Vec<Scalar>) -> Bound<ScopeColumn> {
-    let (kept, other) = if side == Side::Right { (r, l) } else { (l, r) };
-    let ty = common_type(&[Argument::Known(l.ty.clone()), Argument::Known(r.ty.clone())])?;
-    let modifier = if (&l.ty, l.modifier) == (&r.ty, r.modifier) { l.modifier } else { -1 };
-    let of_type = |c: &ScopeColumn| cast(Scalar::Column(c.position, c.ty.clone()), &ty, -1, CastContext::Implicit);
-    let position = if side == Side::Full {
-        expressions.push(Scalar::Coalesce(vec![of_type(l)?, of_type(r)?], ty.clone()));
-        expressions.len() - 1
-    } else if kept.ty == ty {
-        kept.position
-    } else if side == Side::Inner && other.ty == ty {
-        other.position
-    } else {
-        expressions.push(of_type(kept)?);
-        expressions.len() - 1
-    };
-    Ok(ScopeColumn { table: None, position, ty, modifier, ..kept.clone() })
 }

@@ -4,10 +4,12 @@ use super::Lowerer;
 use super::join::Side;
 use super::record::populated;
 use super::select::Input;
+use super::using::{Pairs, named, shared};
 use crate::expr::{Scalar, TableFunction, is_table_function};
 use crate::plan::unnest::conjuncts;
 use crate::plan::{Expansion, Rel, TableCall};
-use crate::sql::bind::expression::{Binder, Clause, plain_argument};
+use crate::sql::bind::clause::Clause;
+use crate::sql::bind::expression::{Binder, plain_argument};
 use crate::sql::bind::name::{catalog, fold};
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::scope::{NUMBER, Scope, ScopeColumn, ScopeTable};
@@ -34,6 +36,13 @@ pub(super) struct Called {
     expansion: Expansion,
     scope: Scope,
     subqueries: Vec<Applied>,
+}
+
+/// What the functions' rows are joined on.
+enum Condition<'e> {
+    None,
+    On(&'e Expr),
+    Using(Vec<Ident>),
 }
 
 impl<'f> Functions<'f> {
@@ -103,7 +112,7 @@ impl Lowerer<'_> {
                 Input { rel, outer: false, ..unit }
             }
         };
-        self.expanded(unit, called, Side::Inner, None)
+        self.expanded(unit, called, Side::Inner, Condition::None)
     }
 
     /// A table of functions joined with what stands to its left; the left side back if it has to be joined as any other table is.
@@ -118,15 +127,13 @@ impl Lowerer<'_> {
         let called = self.called(&left, functions)?;
         let reads = called.reads_from(self.outer_width()) || !called.subqueries.is_empty();
         let condition = match constraint {
-            JoinConstraint::None => None,
-            JoinConstraint::On(condition) if is_true(condition) => None,
-            JoinConstraint::On(condition) => Some(condition),
-            JoinConstraint::Using(_) | JoinConstraint::Natural if reads => {
-                return Err(Fault::unsupported("USING or NATURAL with a function that reads the tables before it is"));
-            }
-            JoinConstraint::Using(_) | JoinConstraint::Natural => return Ok(Err(left)),
+            JoinConstraint::None => Condition::None,
+            JoinConstraint::On(condition) if is_true(condition) => Condition::None,
+            JoinConstraint::On(condition) => Condition::On(condition),
+            JoinConstraint::Using(columns) => Condition::Using(named(columns)?),
+            JoinConstraint::Natural => Condition::Using(shared(&left.scope, &called.scope)),
         };
-        if !reads && (condition.is_some() || matches!(side, Side::Right | Side::Full)) {
+        if !reads && (!matches!(condition, Condition::None) || matches!(side, Side::Right | Side::Full)) {
             return Ok(Err(left));
         }
         if matches!(side, Side::Right | Side::Full) {
@@ -212,10 +219,14 @@ impl Lowerer<'_> {
     }
 
     /// The rows of the left side, each with the functions' rows that satisfy the condition.
-    fn expanded(&mut self, left: Input, called: Called, side: Side, written: Option<&Expr>) -> Bound<Input> {
+    fn expanded(&mut self, left: Input, called: Called, side: Side, written: Condition<'_>) -> Bound<Input> {
         let Called { mut expansion, scope, subqueries } = called;
         let width = left.rel.width();
         let own = expansion.width();
+        let pairs = match &written {
+            Condition::Using(idents) => Some(Pairs::of(&left.scope, &scope, width, idents)?),
+            Condition::None | Condition::On(_) => None,
+        };
         let scope = left.scope.join(scope.or_absent(side == Side::Left), width)?;
         for argument in expansion.scalars_mut() {
             place_applied(argument, &|place| width + place);
@@ -223,8 +234,8 @@ impl Lowerer<'_> {
         let input = self.with_values(left.rel.clone(), subqueries)?;
         // The values of subqueries stand between the left columns and the functions'.
         let between = input.width() - width;
-        let (mut condition, mut applied) = (None, Vec::new());
-        if let Some(written) = written {
+        let (mut condition, mut applied) = (pairs.as_ref().map(|pairs| pairs.condition.clone()), Vec::new());
+        if let Condition::On(written) = written {
             let visible = Scope { outer: self.outer(), ..scope.clone().without_beside() };
             let mut binder = Binder::new(self.catalog, &visible, Clause::On, 0).with_queries(self);
             condition = Some(binder.condition(written, "JOIN/ON")?);
@@ -246,7 +257,11 @@ impl Lowerer<'_> {
                 rel = self.with_unpaired(side, &left.rel, &returned, rel)?;
             }
         }
-        Ok(Input { rel, scope, outer: left.outer })
+        let joined = Input { rel, scope, outer: left.outer };
+        match pairs {
+            Some(pairs) => pairs.merged(side, joined),
+            None => Ok(joined),
+        }
     }
 
     /// The relation with the values of calls behind its columns, those of arguments first; the values are made to read them.

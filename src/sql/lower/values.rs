@@ -3,7 +3,8 @@
 use super::{Lowered, Lowerer, OutputColumn};
 use crate::expr::Scalar;
 use crate::plan::{Rel, unnest};
-use crate::sql::bind::expression::{Binder, Clause};
+use crate::sql::bind::clause::Clause;
+use crate::sql::bind::expression::Binder;
 use crate::sql::bind::operand::{Operand, unified};
 use crate::sql::bind::scope::Scope;
 use crate::sql::error::{Bound, Fault};
