@@ -293,7 +293,8 @@ fn comparison(op: &str, values: Vec<Operand>, columns: Vec<Operand>) -> Bound<Co
         let Scalar::Call { function, arguments, ty } = pair(op, value, column)? else { return Err(unknown(op)) };
         let Ok([value, column]) = <[Scalar; 2]>::try_from(arguments) else { return Err(unknown(op)) };
         let sides = [Scalar::Column(at, value.ty()), Scalar::Column(count + at, column.ty())];
-        (left.push(value), right.push(column));
+        left.push(value);
+        right.push(column);
         if count == 1 {
             return Ok(Comparison { left, right, outcome: Scalar::Call { function, arguments: sides.to_vec(), ty } });
         }
