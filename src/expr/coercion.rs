@@ -4,7 +4,7 @@ use super::function::{
     Cast, Definition, ELEMENTS, FROM_TEXT, Function, MIDNIGHT, MODIFIER, RELABEL, TO_TEXT, cast_function, check_path,
 };
 use super::{EvalError, Scalar};
-use crate::value::{Datum, OpaqueType, Type};
+use crate::value::{Datum, OpaqueType, Type, text};
 
 /// The type of an expression, as far as overload resolution knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,9 +127,12 @@ pub(super) fn is_implicit(from: &Type, to: &Type) -> bool {
     from == to || pathway(from, to, CastContext::Implicit).is_some()
 }
 
-/// An error unless a literal is one of a type whose values are kept as text, as far as that is known here.
-pub fn check_opaque(ty: &OpaqueType, literal: &str) -> Result<(), EvalError> {
-    if ty.name == "jsonpath" { check_path(literal) } else { Ok(()) }
+/// A literal of a type whose values are kept as text, as they are kept.
+pub fn read_opaque(ty: &OpaqueType, literal: &str) -> Result<String, EvalError> {
+    match ty.name.as_str() {
+        "jsonpath" => check_path(literal).map(|()| literal.to_owned()),
+        _ => Ok(text::canonical(ty, literal)?),
+    }
 }
 
 /// The type unlike expressions meet in, by the rule of `CASE`, `COALESCE`, `UNION`, `VALUES`, `GREATEST`, `IN` and `ARRAY`. The message
@@ -165,6 +168,7 @@ pub fn cast(scalar: Scalar, to: &Type, modifier: i32, context: CastContext) -> R
     }
     if let Type::Opaque(opaque) = &from
         && !opaque.as_text
+        && cast_function(&from, to).is_none()
     {
         return Err(ResolveError::new("0A000", format!("a cast of type {from} is not supported yet")));
     }

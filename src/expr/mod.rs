@@ -16,7 +16,7 @@ pub use aggregate::{
     Accumulator, AggregateFunction, Bits, Collect, PairStatistic, ResolvedAggregate, Spread, Values, Within,
     is_aggregate, is_within_group, resolve_aggregate,
 };
-pub use coercion::{Argument, CastContext, ResolveError, cast, check_opaque, common_type, comparable};
+pub use coercion::{Argument, CastContext, ResolveError, cast, common_type, comparable, read_opaque};
 pub use function::Function;
 pub use resolve::{Resolved, resolve_function, resolve_operator, resolve_variadic};
 pub use scalar::{EvalError, Scalar};

@@ -100,7 +100,8 @@ pub fn resolve_operator(operator: &str, arguments: &[Argument]) -> Result<Resolv
         return Ok(Resolved { function: only_overload(operator)?, ..comparison });
     }
     let without_text = |argument: &Argument| matches!(argument, Argument::Known(Type::Opaque(o)) if !o.as_text);
-    if !operator.starts_with("is ") && arguments.iter().any(without_text) {
+    let of_all = !matches!(operator, "=" | "<>" | "<<" | "<<=" | ">>" | ">>=" | "&&") && !operator.starts_with("is ");
+    if of_all && arguments.iter().any(without_text) {
         return Err(not_found("operator", operator, arguments));
     }
     let all = overloads(operator);
@@ -172,6 +173,7 @@ fn accepts(kind: Kind, argument: &Argument) -> bool {
         (Some(expected), _) => is_implicit(ty, &expected),
         (None, Kind::Array | Kind::CommonArray) => matches!(ty, Type::Array(_)),
         (None, Kind::NonArray) => !matches!(ty, Type::Array(_)),
+        (None, Kind::Canonical) => matches!(ty, Type::Opaque(opaque) if opaque.is_canonical()),
         (None, Kind::Enum) => matches!(ty, Type::Enum(_)),
         (None, _) => true,
     }
@@ -270,7 +272,9 @@ impl Polymorphic {
         let mut common = Vec::new();
         for (position, argument) in arguments.iter().enumerate() {
             match (kind_at(candidate, position), argument) {
-                (Kind::Element | Kind::Enum | Kind::NonArray, Argument::Known(ty)) => agree(&mut element, ty)?,
+                (Kind::Element | Kind::Enum | Kind::Canonical | Kind::NonArray, Argument::Known(ty)) => {
+                    agree(&mut element, ty)?
+                }
                 (Kind::Array, Argument::Known(Type::Array(item))) => agree(&mut element, item)?,
                 (Kind::Common, argument) => common.push(argument.clone()),
                 (Kind::CommonArray, Argument::Known(Type::Array(item))) => {
@@ -279,7 +283,7 @@ impl Polymorphic {
                 _ => {}
             }
         }
-        if element.is_none() && candidate.arguments.contains(&Kind::Enum) {
+        if element.is_none() && candidate.arguments.iter().any(|kind| matches!(kind, Kind::Enum | Kind::Canonical)) {
             return Err(undetermined());
         }
         let common = if common.is_empty() { None } else { Some(common_type(&common)?) };
@@ -292,7 +296,7 @@ impl Polymorphic {
                 Some(Argument::Known(ty)) => Some(ty.clone()),
                 _ => Some(Type::Text),
             },
-            Kind::Element | Kind::Enum | Kind::NonArray => self.element.clone(),
+            Kind::Element | Kind::Enum | Kind::Canonical | Kind::NonArray => self.element.clone(),
             Kind::Array => self.element.clone().map(Type::array_of),
             Kind::Common => self.common.clone(),
             Kind::CommonArray => self.common.clone().map(Type::array_of),

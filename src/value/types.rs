@@ -72,6 +72,16 @@ pub struct OpaqueType {
     pub as_text: bool,
 }
 
+impl OpaqueType {
+    /// Whether equal values are always shown alike, and others never.
+    pub fn is_canonical(&self) -> bool {
+        matches!(
+            self.name.as_str(),
+            "inet" | "cidr" | "macaddr" | "macaddr8" | "bit" | "bit varying" | "int4range" | "int8range" | "daterange"
+        )
+    }
+}
+
 impl Type {
     /// The array type of this element type.
     pub fn array_of(self) -> Type {
@@ -91,7 +101,8 @@ impl Type {
     /// Whether SQL can tell if two values are equal.
     pub fn has_equality(&self) -> bool {
         match self {
-            Type::Json | Type::Opaque(_) => false,
+            Type::Json => false,
+            Type::Opaque(opaque) => opaque.is_canonical(),
             Type::Array(element) => element.has_equality(),
             _ => true,
         }

@@ -36,7 +36,7 @@ SELECT DISTINCT proname || '(' || (SELECT string_agg(quote_ident(proargnames[pla
   FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND provolatile <> 'v' AND NOT proretset
     AND provariadic = 0 AND array_length(proargnames, 1) >= pronargs AND pronargs > 0 AND NOT '' = ANY (proargnames)
     AND NOT EXISTS (SELECT FROM unnest(proargtypes) AS t(id) WHERE id::regtype::text ~ '^any|^internal|^record')
-    AND obj_description(oid, 'pg_proc') !~ '^implementation of' AND proname !~ '^(pg_|binary_upgrade|satisfies)|_to_xml|_tz$'
+    AND obj_description(oid, 'pg_proc') !~ '^implementation of' AND proname !~ '^(pg_|binary_upgrade|satisfies)|_to_xml'
 ORDER BY 1";
 
 #[test]

@@ -86,6 +86,7 @@ themes! {
     json: 40;
     arrays: 40;
     enums: 60;
+    networks: 80;
     syntax: 40;
     bytes: 50;
     quoting: 60;

@@ -30,6 +30,7 @@ pub fn catalog() -> Catalog {
         ("id", Type::Int4),
         ("ip", opaque("inet", true, false)),
         ("span", opaque("int4range", true, true)),
+        ("size", opaque("numrange", true, true)),
         ("attributes", opaque("hstore", false, false)),
     ];
     catalog.insert(RelationName::public("w"), Schema::table(columns(&w), Some(vec![0])));

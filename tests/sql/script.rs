@@ -14,7 +14,9 @@ use tidegate::dataflow::{Dataflow, InputRelation, Program, Sender, Settings, err
 use tidegate::plan::{View, rewrite};
 use tidegate::sql::{Catalog, SqlFile, compile};
 use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
-use tidegate::value::{Column, Datum, Diff, EnumType, RelationKind, RelationName, Row, Schema, Type, json, text};
+use tidegate::value::{
+    Column, Datum, Diff, EnumType, OpaqueType, RelationKind, RelationName, Row, Schema, Type, json, text,
+};
 
 /// How far apart the sections are in time.
 const SECTION: u64 = 1000;
@@ -312,6 +314,10 @@ fn type_of(name: &str, enums: &[Type]) -> Type {
         Json,
         Jsonb,
     ];
+    if let "inet" | "cidr" | "macaddr" | "int4range" = name {
+        let as_text = matches!(name, "macaddr" | "int4range");
+        return Opaque(Arc::new(OpaqueType { name: name.to_owned(), readable: true, as_text }));
+    }
     all.iter()
         .chain(enums)
         .find(|ty| ty.to_string() == name)

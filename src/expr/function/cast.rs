@@ -128,6 +128,10 @@ static TYPE_NAMES: &[(&str, Kind)] = &[
 
 static CASTS: &[Cast] = &[
     cast_in(Implicit, total("int4", &[Int2], Int4, lift!(|x: i16| Ok(i32::from(x))))),
+    cast_in(Assignment, total("text", &[Inet], Text, lift!(|x: &str| Ok(whole(x))))),
+    cast_in(Assignment, total("text", &[Cidr], Text, lift!(|x: &str| Ok(whole(x))))),
+    cast_in(Assignment, total("varchar", &[Inet], Varchar, lift!(|x: &str| Ok(whole(x))))),
+    cast_in(Assignment, total("varchar", &[Cidr], Varchar, lift!(|x: &str| Ok(whole(x))))),
     cast_in(Explicit, total("bytea", &[Int2], Bytea, lift!(|x: i16| Ok(x.to_be_bytes().to_vec())))),
     cast_in(Explicit, total("bytea", &[Int4], Bytea, lift!(|x: i32| Ok(x.to_be_bytes().to_vec())))),
     cast_in(Explicit, total("bytea", &[Int8], Bytea, lift!(|x: i64| Ok(x.to_be_bytes().to_vec())))),
@@ -275,6 +279,11 @@ static CASTS: &[Cast] = &[
         partial("float8", &[Jsonb], Float8, lift!(|x: &JsonValue| Ok(jsonb_number(x, "double precision")?.to_f64()?))),
     ),
 ];
+
+/// An address with the length of its network, also where that is all of it.
+fn whole(shown: &str) -> String {
+    text::Network::parse(shown).map_or_else(|| shown.to_owned(), |network| network.shown(true))
+}
 
 /// Bytes with zeros before them; none if they are too many.
 fn padded<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {

@@ -11,7 +11,7 @@ type Result = std::result::Result<Datum, EvalError>;
 
 macro_rules! comparison {
     ($($name:ident: |$ordering:ident| $test:expr;)*) => {
-        $(fn $name(values: &[Datum], _: &Type) -> Result {
+        $(pub(super) fn $name(values: &[Datum], _: &Type) -> Result {
             match values {
                 [left, right] => {
                     let $ordering = compare(left, right);

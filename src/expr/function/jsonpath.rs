@@ -1,5 +1,7 @@
 //! `jsonpath`: whether a path leads to anything in a document, and to what.
 
+mod convert;
+mod layout;
 mod lexer;
 mod parse;
 mod predicate;
@@ -28,6 +30,15 @@ pub(super) static FUNCTIONS: &[Definition] = &[
         Ok(json(Value::Array(Search::of(values)?.values()?)))
     }),
     partial("jsonb_path_query_first", &[Jsonb, Jsonpath, Jsonb, Bool], Jsonb, |values, _| {
+        Ok(Search::of(values)?.values()?.into_iter().next().map_or(Datum::Null, json))
+    }),
+    // With the session's time zone, which no path reads here.
+    partial("jsonb_path_exists_tz", &[Jsonb, Jsonpath, Jsonb, Bool], Bool, |values, _| Search::of(values)?.exists()),
+    partial("jsonb_path_match_tz", &[Jsonb, Jsonpath, Jsonb, Bool], Bool, |values, _| Search::of(values)?.is_match()),
+    partial("jsonb_path_query_array_tz", &[Jsonb, Jsonpath, Jsonb, Bool], Jsonb, |values, _| {
+        Ok(json(Value::Array(Search::of(values)?.values()?)))
+    }),
+    partial("jsonb_path_query_first_tz", &[Jsonb, Jsonpath, Jsonb, Bool], Jsonb, |values, _| {
         Ok(Search::of(values)?.values()?.into_iter().next().map_or(Datum::Null, json))
     }),
     partial("json_exists", &[Jsonb, Jsonpath], Bool, |values, _| match Search::silently(values)?.exists()? {

@@ -7,6 +7,14 @@ use std::sync::{Arc, LazyLock};
 static JSONPATH: LazyLock<Arc<OpaqueType>> =
     LazyLock::new(|| Arc::new(OpaqueType { name: "jsonpath".into(), readable: true, as_text: true }));
 
+/// A type whose values are held as Postgres shows them, which a cast to text does not give.
+fn shown(name: &str) -> Arc<OpaqueType> {
+    Arc::new(OpaqueType { name: name.into(), readable: true, as_text: false })
+}
+
+static INET: LazyLock<Arc<OpaqueType>> = LazyLock::new(|| shown("inet"));
+static CIDR: LazyLock<Arc<OpaqueType>> = LazyLock::new(|| shown("cidr"));
+
 /// A type, or a rule for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::expr) enum Kind {
@@ -31,6 +39,8 @@ pub(in crate::expr) enum Kind {
     Jsonb,
     /// A path through JSON, held as its text.
     Jsonpath,
+    Inet,
+    Cidr,
     TextArray,
     Int4Array,
     /// Any type, each argument for itself.
@@ -41,6 +51,8 @@ pub(in crate::expr) enum Kind {
     Array,
     /// As `Element`, but an enum.
     Enum,
+    /// As `Element`, but a type held as Postgres shows it, of which equal values are shown alike.
+    Canonical,
     /// As `Element`, but not an array.
     NonArray,
     /// The type all `Common` and `CommonArray` arguments can be converted to.
@@ -73,9 +85,11 @@ impl Kind {
             Kind::Json => Type::Json,
             Kind::Jsonb => Type::Jsonb,
             Kind::Jsonpath => Type::Opaque(JSONPATH.clone()),
+            Kind::Inet => Type::Opaque(INET.clone()),
+            Kind::Cidr => Type::Opaque(CIDR.clone()),
             Kind::TextArray => Type::Text.array_of(),
             Kind::Int4Array => Type::Int4.array_of(),
-            Kind::Any | Kind::Element | Kind::Array | Kind::Enum => return None,
+            Kind::Any | Kind::Element | Kind::Array | Kind::Enum | Kind::Canonical => return None,
             Kind::NonArray | Kind::Common | Kind::CommonArray => return None,
         })
     }

@@ -19,6 +19,7 @@ mod jsonpath;
 mod kind;
 mod make;
 mod math;
+mod network;
 mod overlap;
 mod pattern;
 mod quote;
@@ -199,7 +200,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every table: a function is known if, and only if, it stands in one of them.
-static FAMILIES: [&[Definition]; 28] = [
+static FAMILIES: [&[Definition]; 29] = [
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     bucket::FUNCTIONS,
@@ -226,6 +227,7 @@ static FAMILIES: [&[Definition]; 28] = [
     jsonpath::FUNCTIONS,
     array::FUNCTIONS,
     enumeration::FUNCTIONS,
+    network::FUNCTIONS,
     slice::FUNCTIONS,
     format::FUNCTIONS,
 ];

@@ -31,6 +31,9 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     of("jsonb_path_query", &[Jsonb, Jsonpath, Jsonb, Bool], &const { unnamed(Jsonb, false) }, |call, rows| {
         path_values(&call.values())?.iter().try_for_each(|value| rows.push_row(value))
     }),
+    of("jsonb_path_query_tz", &[Jsonb, Jsonpath, Jsonb, Bool], &const { unnamed(Jsonb, false) }, |call, rows| {
+        path_values(&call.values())?.iter().try_for_each(|value| rows.push_row(value))
+    }),
     of("json_array_elements", &[Json], RAW_DOCUMENTS, |call, rows| {
         raw_elements("json_array_elements", call, rows, raw_document)
     }),

@@ -136,7 +136,7 @@ impl<'a> Binder<'a> {
                 Ok(Operand::Typed(Scalar::Column(position, ty), modifier))
             }
             Err(fault) if fault.code == "42703" && ident.quote_style.is_none() => {
-                if let Some(fault) = clock(&name::fold(ident)) {
+                if let Some(fault) = missing::clock(&name::fold(ident)) {
                     return Err(fault);
                 }
                 match self.scope.knows_table(ident) {
@@ -299,7 +299,7 @@ impl<'a> Binder<'a> {
 
     fn function(&mut self, function: &Function) -> Bound<Operand> {
         let name = name::catalog(&function.name)?;
-        if let Some(fault) = clock(&name).or_else(|| missing::of_a_kind(&name)) {
+        if let Some(fault) = missing::of_a_kind(&name) {
             return Err(fault.within(&function.name));
         }
         refuse_decorations(function)?;
@@ -476,25 +476,6 @@ fn refuse_decorations(function: &Function) -> Bound<()> {
     match refused.into_iter().find(|(present, _)| *present) {
         Some((_, what)) => Err(Fault::unsupported(what).within(&function.name)),
         None => Ok(()),
-    }
-}
-
-/// What reads a clock: a view's content is a function of its inputs.
-fn clock(name: &str) -> Option<Fault> {
-    match name {
-        "now"
-        | "current_timestamp"
-        | "localtimestamp"
-        | "transaction_timestamp"
-        | "statement_timestamp"
-        | "clock_timestamp"
-        | "timeofday"
-        | "current_date"
-        | "current_time"
-        | "localtime" => Some(Fault::unsupported(format!("{name} is")).hint(
-            "A view's rows follow from its inputs alone, and the clock is none of them; compare with a column instead.",
-        )),
-        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bound expressions whose type may still be open: a quoted literal takes the type its surroundings ask for.
 
-use crate::expr::{Argument, CastContext, ResolveError, Resolved, Scalar, cast, check_opaque, common_type};
+use crate::expr::{Argument, CastContext, ResolveError, Resolved, Scalar, cast, common_type, read_opaque};
 use crate::sql::error::{Bound, Fault};
 use crate::value::{Datum, Type, text};
 
@@ -99,7 +99,8 @@ fn read(literal: &str, ty: &Type, modifier: i32, context: CastContext) -> Bound<
     let parse = |modifier| text::parse(ty, modifier, literal).map_err(|error| Fault::new(error.code, error.message));
     let element = if let Type::Array(element) = ty { element } else { ty };
     if let Type::Opaque(opaque) = ty {
-        check_opaque(opaque, literal).map_err(|error| Fault::new(error.code, error.message))?;
+        let text = read_opaque(opaque, literal).map_err(|error| Fault::new(error.code, error.message))?;
+        return Ok(Scalar::Literal(Datum::text(text), ty.clone()));
     }
     match element {
         Type::Varchar | Type::Char if modifier != -1 => {

@@ -3,9 +3,10 @@
 use super::name;
 use crate::sql::catalog::Catalog;
 use crate::sql::error::{Bound, Fault};
-use crate::value::Type;
 use crate::value::text::{IntervalField, interval_modifier};
+use crate::value::{OpaqueType, Type};
 use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, IntervalFields, TimezoneInfo};
+use std::sync::Arc;
 
 /// Postgres's header size, which length modifiers include.
 const HEADER: i32 = 4;
@@ -168,6 +169,10 @@ fn custom(name: &str, modifiers: &[String], catalog: &Catalog) -> Bound<TypeName
         "bpchar" => {
             let modifier = characters(CharacterLength::IntegerLength { length: length()?, unit: None })?;
             Ok(TypeName { ty: Type::Char, modifier, label: "bpchar".into() })
+        }
+        "inet" | "cidr" | "macaddr" if modifiers.is_empty() => {
+            let opaque = OpaqueType { name: name.into(), readable: true, as_text: name == "macaddr" };
+            plain(Type::Opaque(Arc::new(opaque)), name)
         }
         "timestamptz" => seconds(Type::Timestamptz, None, "timestamptz"),
         _ => Err(Fault::new("42704", format!("type \"{name}\" does not exist")).suggest(

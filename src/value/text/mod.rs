@@ -9,6 +9,7 @@ mod datetime;
 mod float;
 mod identifier;
 mod interval;
+mod network;
 mod shown;
 mod string;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub(super) use datetime::Separator;
 pub use identifier::quote_identifier;
 pub use interval::{IntervalField, interval_modifier};
+pub use network::{Network, canonical};
 
 /// The whitespace of C's `isspace`.
 fn is_space(c: char) -> bool {

@@ -217,7 +217,14 @@ impl Parser {
         while let Some(step) = self.step()? {
             steps.push(step);
         }
-        Ok(if steps.is_empty() { base } else { Expression::Steps(Box::new(base), steps) })
+        Ok(match base {
+            base if steps.is_empty() => base,
+            Expression::Steps(base, mut before) => {
+                before.extend(steps);
+                Expression::Steps(base, before)
+            }
+            base => Expression::Steps(Box::new(base), steps),
+        })
     }
 
     fn primary(&mut self) -> Result<Expression> {
@@ -305,7 +312,13 @@ impl Parser {
             "ceiling" => Method::Ceiling,
             "floor" => Method::Floor,
             "abs" => Method::Abs,
-            "datetime" | "keyvalue" => {
+            "keyvalue" => Method::KeyValue,
+            "boolean" => Method::Boolean,
+            "bigint" => Method::BigInt,
+            "integer" => Method::Integer,
+            "number" => Method::Number,
+            "string" => Method::Text,
+            "datetime" | "date" | "time" | "time_tz" | "timestamp" | "timestamp_tz" | "decimal" => {
                 return Err(EvalError::new("0A000", format!("the jsonpath method .{name}() is not supported yet")));
             }
             _ => return Err(unexpected(token.as_ref())),

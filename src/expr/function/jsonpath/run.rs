@@ -1,11 +1,14 @@
 //! The values that a path leads to.
 
+use super::convert::converted;
+use super::layout::offset;
 use super::parse::number;
 use super::syntax::{Arithmetic, Expression, Method, Path, Predicate, Step};
 use crate::expr::EvalError;
 use crate::value::json::Json;
 use crate::value::numeric::Numeric;
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// Why there is no value.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ pub(super) struct Place<'v> {
     pub(super) variables: &'v Json,
     /// `@`
     pub(super) current: &'v Json,
+    /// What objects are told apart in: the document, the variables, or an object that `.keyvalue()` made; and its number.
+    origin: (&'v Json, i64),
+    /// The number of the next object that is made.
+    made: &'v Cell<i64>,
     /// The length of the array that is being subscripted.
     length: usize,
     /// Whether what is not there is passed over also in strict mode.
@@ -50,7 +57,10 @@ fn kind(value: &Json) -> &'static str {
 
 /// Every value, with those before a failure.
 pub(super) fn values(path: &Path, root: &Json, variables: &Json) -> (Vec<Json>, Run<()>) {
-    let place = Place { path, root, variables, current: root, length: 0, forgiving: false };
+    // The document is the first origin, and the variables are the second.
+    let made = Cell::new(2);
+    let origin = (root, 0);
+    let place = Place { path, root, variables, current: root, origin, made: &made, length: 0, forgiving: false };
     let mut out = Vec::new();
     let end = place.values(&path.expression, &mut out);
     (out, end)
@@ -90,7 +100,14 @@ impl<'v> Place<'v> {
         }
         match expression {
             Expression::Steps(base, steps) => match self.base(base)? {
-                Some(value) => self.follow(steps, &value, self.lax(), out),
+                Some(value) => {
+                    let origin = match **base {
+                        Expression::Root => (self.root, 0),
+                        Expression::Variable(_) => (self.variables, 1),
+                        _ => self.origin,
+                    };
+                    Place { origin, ..*self }.follow(steps, &value, self.lax(), out)
+                }
                 None => {
                     let mut bases = Vec::new();
                     self.values(base, &mut bases)?;
@@ -198,6 +215,7 @@ impl<'v> Place<'v> {
                 forgiving.levels((*from, *to), 1, rest, value, out)
             }
             Step::Filter(condition) => self.filter(condition, rest, value, out),
+            Step::Method(Method::KeyValue) => self.members(rest, value, out),
             Step::Method(method) => {
                 let result = self.method(*method, value)?;
                 self.next(rest, &result, out)
@@ -295,6 +313,23 @@ impl<'v> Place<'v> {
         }
     }
 
+    /// Each member as an object of its own.
+    fn members(&self, rest: &'v [Step], value: &Json, out: &mut Vec<Json>) -> Run<()> {
+        let Json::Object(members) = value else {
+            return soft("2203C", "jsonpath item method .keyvalue() can only be applied to an object");
+        };
+        let within = offset(self.origin.0, value).unwrap_or(0) as i64;
+        let id = Json::Number(Numeric::from(within + self.origin.1 * 10_000_000_000));
+        for (key, value) in members {
+            let member = [("id", id.clone()), ("key", Json::String(key.clone())), ("value", value.clone())];
+            let member = Json::object(member.into_iter().map(|(name, value)| (name.into(), value)).collect());
+            let number = self.made.replace(self.made.get() + 1);
+            let within = Place { origin: (&member, number), ..shorter(*self) };
+            within.next(rest, &member, out)?;
+        }
+        Ok(())
+    }
+
     fn method(&self, method: Method, value: &Json) -> Run<Json> {
         let not_numeric = || {
             soft("22036", format!("jsonpath item method .{}() can only be applied to a numeric value", method.name()))
@@ -323,6 +358,7 @@ impl<'v> Place<'v> {
             (Method::Floor, Json::Number(number)) => Ok(Json::Number(number.floor())),
             (Method::Abs, Json::Number(number)) => Ok(Json::Number(number.abs())),
             (Method::Ceiling | Method::Floor | Method::Abs, _) => not_numeric(),
+            (method, value) => converted(method, value),
         }
     }
 }

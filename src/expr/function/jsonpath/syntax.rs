@@ -60,6 +60,12 @@ pub(super) enum Method {
     Ceiling,
     Floor,
     Abs,
+    KeyValue,
+    Boolean,
+    BigInt,
+    Integer,
+    Number,
+    Text,
 }
 
 impl Method {
@@ -71,6 +77,12 @@ impl Method {
             Method::Ceiling => "ceiling",
             Method::Floor => "floor",
             Method::Abs => "abs",
+            Method::KeyValue => "keyvalue",
+            Method::Boolean => "boolean",
+            Method::BigInt => "bigint",
+            Method::Integer => "integer",
+            Method::Number => "number",
+            Method::Text => "string",
         }
     }
 }
