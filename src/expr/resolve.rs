@@ -18,6 +18,13 @@ pub struct Resolved {
 /// Finds a function by name. Besides the functions of Postgres's catalogue it knows `nullif`, `greatest` and `least`, and the
 /// names of types as one-argument casts.
 pub fn resolve_function(name: &str, arguments: &[Argument]) -> Result<Resolved, ResolveError> {
+    match name {
+        "greatest" | "least" | "array_sort" | "width_bucket" => refuse_opaque(arguments, |_| true)?,
+        "array_position" | "array_positions" | "array_remove" | "array_replace" => {
+            refuse_opaque(arguments, |opaque| !opaque.is_canonical())?;
+        }
+        _ => {}
+    }
     if let ("greatest" | "least", [_, ..]) = (name, arguments) {
         let common = common_type(arguments)
             .map_err(|error| ResolveError { message: format!("{} {}", name.to_uppercase(), error.message), ..error })?;
@@ -99,9 +106,15 @@ pub fn resolve_operator(operator: &str, arguments: &[Argument]) -> Result<Resolv
         let comparison = resolve_operator("=", arguments)?;
         return Ok(Resolved { function: only_overload(operator)?, ..comparison });
     }
+    let symbol = operator.split(' ').next().unwrap_or(operator);
+    match symbol {
+        "<" | "<=" | ">" | ">=" => refuse_opaque(arguments, |_| true)?,
+        "=" | "<>" | "@>" | "<@" | "&&" => refuse_opaque(arguments, |opaque| !opaque.is_canonical())?,
+        _ => {}
+    }
     let without_text = |argument: &Argument| matches!(argument, Argument::Known(Type::Opaque(o)) if !o.as_text);
-    let of_all = !matches!(operator, "=" | "<>" | "<<" | "<<=" | ">>" | ">>=" | "&&") && !operator.starts_with("is ");
-    if of_all && arguments.iter().any(without_text) {
+    let is_own = matches!(symbol, "=" | "<>" | "<<" | "<<=" | ">>" | ">>=" | "&&" | "is");
+    if !is_own && arguments.iter().any(without_text) {
         return Err(not_found("operator", operator, arguments));
     }
     let all = overloads(operator);
@@ -118,6 +131,19 @@ pub fn resolve_operator(operator: &str, arguments: &[Argument]) -> Result<Resolv
         Some(chosen) => specialize(chosen, arguments),
         None => Err(not_unique("operator", operator, arguments)),
     }
+}
+
+/// Values that are kept as text, and arrays of them, are not in the order of that text, nor always equal as it is.
+fn refuse_opaque(arguments: &[Argument], refused: impl Fn(&OpaqueType) -> bool) -> Result<(), ResolveError> {
+    let opaque = arguments.iter().find_map(|argument| match argument {
+        Argument::Known(Type::Opaque(opaque)) => Some(opaque),
+        Argument::Known(Type::Array(element)) => match element.as_ref() {
+            Type::Opaque(opaque) => Some(opaque),
+            _ => None,
+        },
+        _ => None,
+    });
+    opaque.filter(|opaque| refused(opaque)).map_or(Ok(()), |opaque| Err(no_operators(opaque)))
 }
 
 /// An unknown operand of a binary operator is first taken to be of the other's type.

@@ -108,6 +108,15 @@ impl Type {
         }
     }
 
+    /// Whether SQL can tell which of two values is the lesser.
+    pub fn has_order(&self) -> bool {
+        match self {
+            Type::Opaque(_) => false,
+            Type::Array(element) => element.has_order(),
+            ty => ty.has_equality(),
+        }
+    }
+
     /// Whether values hold `json`, of which some text is no `jsonb`.
     pub fn holds_json(&self) -> bool {
         match self {

@@ -196,7 +196,8 @@ fn summed(argument: &Argument) -> Option<Type> {
 fn ordered(argument: &Argument) -> Option<Type> {
     match argument {
         Argument::Known(Type::Varchar) | Argument::Unknown => Some(Type::Text),
-        Argument::Known(Type::Bool | Type::Bytea | Type::Uuid | Type::Json | Type::Jsonb | Type::Opaque(_)) => None,
+        Argument::Known(Type::Bool | Type::Bytea | Type::Uuid | Type::Jsonb) => None,
+        Argument::Known(ty) if !ty.has_order() => None,
         Argument::Known(ty) => Some(ty.clone()),
     }
 }

@@ -34,8 +34,10 @@ pub(in crate::sql) fn direction(item: &OrderByExpr) -> Bound<(bool, bool)> {
 /// A fault unless values of the type have an order.
 pub(in crate::sql) fn sortable(ty: &Type) -> Bound<()> {
     match ty {
-        Type::Opaque(_) => Err(Fault::unsupported(format!("sorting by values of type {ty} is"))),
-        ty if ty.has_equality() => Ok(()),
+        ty if ty.has_order() => Ok(()),
+        ty if ty.has_equality() || matches!(ty, Type::Opaque(_)) => {
+            Err(Fault::unsupported(format!("sorting by values of type {ty} is")))
+        }
         ty => Err(Fault::new("42883", format!("could not identify an ordering operator for type {ty}"))
             .hint("Use an explicit ordering operator or modify the query.")),
     }

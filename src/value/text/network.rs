@@ -1,6 +1,7 @@
 //! Network addresses: `inet`, `cidr` and `macaddr`, whose values are kept as Postgres shows them.
 
 use super::super::{OpaqueType, ValueError};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -109,6 +110,14 @@ fn hardware(input: &str) -> Option<String> {
     let digits: String = groups.iter().map(|group| format!("{group:0>2}").to_ascii_lowercase()).collect();
     let bytes: Vec<&str> = (0..6).map(|at| &digits[2 * at..2 * at + 2]).collect();
     Some(bytes.join(":"))
+}
+
+/// Text of a type that is kept as Postgres shows it. Of other types than these it has to be shown so already.
+pub(super) fn read<'i>(ty: &OpaqueType, input: &'i str) -> Result<Cow<'i, str>, ValueError> {
+    match ty.name.as_str() {
+        "inet" | "cidr" | "macaddr" => canonical(ty, input).map(Cow::Owned),
+        _ => Ok(Cow::Borrowed(input)),
+    }
 }
 
 /// A literal of a type whose values are kept as text, as Postgres would show it.

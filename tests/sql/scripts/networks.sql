@@ -19,6 +19,8 @@ CREATE VIEW missing AS SELECT ip FROM hosts EXCEPT SELECT ip FROM t;
 CREATE VIEW absent AS SELECT name FROM hosts WHERE NOT EXISTS (SELECT FROM t WHERE t.ip = hosts.ip);
 CREATE VIEW windows AS SELECT id, sum(n) OVER (PARTITION BY ip) AS s, row_number() OVER (PARTITION BY mac ORDER BY id) AS r FROM t;
 CREATE VIEW filled AS SELECT id, coalesce(ip, '::1/128') AS ip, to_jsonb(net) AS net FROM t;
+CREATE VIEW of_documents AS SELECT t.id, x.ip FROM t, jsonb_to_record(jsonb_build_object('ip', host(ip) || '/32')) AS x(ip inet) WHERE family(t.ip) = 4;
+CREATE VIEW named AS SELECT h.name FROM hosts AS h WHERE h.ip IN (SELECT x.a::inet FROM (VALUES ('10.0.0.1/32'), ('::1')) AS x(a));
 -- then
 INSERT INTO t VALUES (7, '10.0.0.1', '10.0.0.0/8', NULL, '[1,3]', 7), (8, '::ffff:10.0.0.1', '0.0.0.0/0', '08:00:2b:01:02:04', '[1,2]', 8);
 -- then
