@@ -64,20 +64,16 @@ fn rows_from(tokens: &mut Vec<TokenWithSpan>) {
 /// The name of an argument that is an array of arguments.
 pub(super) const VARIADIC: &str = "variadic\0";
 
-/// `VARIADIC a` becomes `"variadic" => a`: the parser does not know it.
+/// `f(VARIADIC a)` becomes `f("variadic" => a)`: the parser does not know it.
 fn variadic(tokens: &mut Vec<TokenWithSpan>) {
-    *tokens = std::mem::take(tokens)
-        .into_iter()
-        .flat_map(|token| {
-            let span = token.span;
-            match is(&token, Keyword::VARIADIC) {
-                true => vec![Token::make_word(VARIADIC, Some('"')), Token::RArrow],
-                false => vec![token.token],
-            }
-            .into_iter()
-            .map(move |token| TokenWithSpan { token, span })
-        })
-        .collect();
+    for place in (1..tokens.len()).rev() {
+        let begins = matches!(tokens[place - 1].token, Token::LParen | Token::Comma);
+        if begins && is(&tokens[place], Keyword::VARIADIC) {
+            let span = tokens[place].span;
+            tokens[place].token = Token::make_word(VARIADIC, Some('"'));
+            tokens.insert(place + 1, TokenWithSpan { token: Token::RArrow, span });
+        }
+    }
 }
 
 /// What the name begins with that says, as the first item of PARTITION BY, what a frame leaves out.

@@ -95,13 +95,13 @@ pub mod tests {
     pub fn told(keep: impl Keep, rows: &[(&[u8], Diff)]) -> Vec<String> {
         let mut groups = Groups { kept: HashMap::default(), keep };
         let shown = |row: &Row| row.with_bytes(|bytes| bytes.escape_ascii().to_string());
-        let mut told = |(row, count): &(&[u8], Diff)| {
+        let told = |(row, count): &(&[u8], Diff)| {
             let mut changes = Vec::new();
             groups.add(vec![((7_u64, Row::from_bytes(row)), *count)], &mut |(_, row), diff| {
                 changes.push(format!("{diff:+}{}", shown(&row)));
             });
             changes.join(" ")
         };
-        rows.iter().map(|row| told(row)).collect()
+        rows.iter().map(told).collect()
     }
 }

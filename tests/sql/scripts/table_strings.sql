@@ -16,6 +16,7 @@ CREATE VIEW scalar_function AS SELECT id, u FROM t, upper(s) u;
 CREATE VIEW scalar_numbered AS SELECT id, u.* FROM t, coalesce(s, 'none') WITH ORDINALITY u;
 CREATE VIEW scalar_left AS SELECT id, l FROM t LEFT JOIN LATERAL length(s) l ON l > 2;
 CREATE VIEW arrays AS SELECT id, w FROM t, unnest(string_to_array(s, ' ')) w;
+CREATE VIEW spread AS SELECT id, concat_ws('-', VARIADIC string_to_array(s, ',')) AS j, concat(VARIADIC array_agg(s) OVER (PARTITION BY sep ORDER BY id)) AS so_far, format('%s', VARIADIC ARRAY[s]) variadic FROM t;
 CREATE VIEW words AS SELECT w, count(*) AS n FROM t, regexp_split_to_table(lower(s), '[^a-z]+') w WHERE w <> '' GROUP BY w;
 
 -- then
