@@ -16,6 +16,7 @@ mod measure;
 mod recursion;
 mod region;
 mod report;
+mod returned;
 mod river;
 mod shop;
 mod snapshot;
@@ -67,6 +68,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("codec", codec::run),
     ("documents", documents::run),
     ("extremes", extremes::run),
+    ("returned", returned::run),
     ("tpch", tpch::run),
 ];
 
@@ -103,6 +105,7 @@ fn child(subject: &[String]) -> ExitCode {
         Some(("recursion", subject)) => measure::print_figures(&recursion::measure(subject)),
         Some(("documents", subject)) => measure::print_figures(&documents::measure(subject)),
         Some(("extremes", subject)) => measure::print_figures(&extremes::measure(subject)),
+        Some(("returned", subject)) => measure::print_figures(&returned::measure(subject)),
         Some(("tpch", subject)) => measure::print_figures(&tpch::measure(subject)),
         Some(("feed", subject)) => feed::read(subject),
         _ => return ExitCode::from(64),

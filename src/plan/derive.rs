@@ -321,7 +321,9 @@ fn expand(mut properties: Properties, expansion: &Expansion) -> Properties {
         let key = move |key: &Vec<usize>| key.iter().copied().chain([width + column]).collect();
         properties.keys.iter().map(key).collect::<Vec<Vec<usize>>>()
     };
-    properties.keys = minimal(expansion.keys().into_iter().flat_map(with).collect());
+    if expansion.fold.is_none() {
+        properties.keys = minimal(expansion.keys().into_iter().flat_map(with).collect());
+    }
     properties.nullable.extend(expansion.columns().iter().map(|column| column.nullable));
     properties
 }

@@ -254,6 +254,14 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
                 |call: &TableCall| format!("{}({})", call.function.name(), shown(&call.arguments, &names).join(", "));
             let mut details = vec![("", expansion.calls.iter().map(call).collect())];
             details.extend(expansion.ordinality.then(|| ("with", vec!["ordinality".into()])));
+            if let Some(fold) = &expansion.fold {
+                let returned = expansion.returned_columns().into_iter().map(|column| column.name);
+                let both: Vec<String> = names.iter().cloned().chain(returned).collect();
+                if !fold.predicates.is_empty() {
+                    details.push(("where", shown(&fold.predicates, &both)));
+                }
+                details.push(("give", fold.aggregates.iter().map(|call| aggregate(call, &both)).collect()));
+            }
             names.extend(expansion.columns().into_iter().map(|column| column.name));
             if let Some(conditions) = expansion.outer.as_ref().filter(|conditions| !conditions.is_empty()) {
                 details.push(("on", shown(conditions, &names)));

@@ -14,7 +14,7 @@ mod window;
 pub use append_only::{append_only, append_only_views};
 pub use derive::{Properties, derive, is_nullable, products};
 pub use equality::{join_key, moved};
-pub use expand::{Expansion, TableCall};
+pub use expand::{Expansion, Folded, TableCall};
 pub use explain::{Schemas, explain, explain_json};
 pub use held::Held;
 pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View, working_schema};

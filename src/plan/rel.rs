@@ -211,6 +211,12 @@ impl Aggregate {
         self.arguments.iter().chain(&self.filter).chain(keys)
     }
 
+    /// Whether it may fail on some rows.
+    pub fn may_fail(&self) -> bool {
+        let types: Vec<Type> = self.arguments.iter().map(Scalar::ty).collect();
+        self.function.is_fallible(&types) || self.scalars().any(Scalar::is_fallible)
+    }
+
     /// As `scalars`, for rewriting.
     pub fn scalars_mut(&mut self) -> impl Iterator<Item = &mut Scalar> {
         let keys = self.order.iter_mut().map(|key| &mut key.expression);

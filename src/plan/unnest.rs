@@ -7,7 +7,7 @@
 
 use super::equality::{join_key, reads_only};
 pub use super::rewrite::{conjuncts, substitute};
-use super::{Aggregate, Equality, JoinKind, Rel, RelId, WindowCall};
+use super::{Aggregate, Equality, Expansion, Folded, JoinKind, Rel, RelId, WindowCall};
 use crate::expr::Scalar;
 use crate::value::Type;
 
@@ -85,6 +85,49 @@ pub fn completed<'r>(rel: &'r Rel, leaf: &RelId) -> Option<&'r Rel> {
     }
 }
 
+/// The aggregates of rows that functions return for the leaf's rows, as an expansion of these, if that is what the relation consists
+/// of.
+pub fn folded(groups: &Rel, leaf: &RelId) -> Option<Expansion> {
+    let Rel::Reduce { input, group, aggregates } = groups else { return None };
+    let Returned { expansion, predicates, columns } = returned(input, leaf)?;
+    let is_leafs =
+        |(at, scalar): (usize, &Scalar)| matches!(substitute(scalar, &columns), Scalar::Column(c, _) if c == at);
+    let leafs = columns.len() >= group.len() && group.iter().enumerate().all(is_leafs);
+    let mut aggregates = aggregates.clone();
+    let scalars = aggregates.iter_mut().flat_map(Aggregate::scalars_mut);
+    scalars.for_each(|scalar| *scalar = substitute(scalar, &columns));
+    leafs.then_some(Expansion { fold: Some(Folded { predicates, aggregates }), ..expansion })
+}
+
+/// Rows that functions return for those of a leaf.
+struct Returned {
+    expansion: Expansion,
+    predicates: Vec<Scalar>,
+    /// Over the leaf's columns followed by the functions'.
+    columns: Vec<Scalar>,
+}
+
+fn returned(rel: &Rel, leaf: &RelId) -> Option<Returned> {
+    match rel {
+        Rel::Expand { input, expansion } if expansion.outer.is_none() && expansion.fold.is_none() => {
+            let is_leaf = matches!(&**input, Rel::Get { relation, .. } if relation == leaf);
+            let columns = columns(&rel.columns(), 0);
+            is_leaf.then(|| Returned { expansion: expansion.clone(), predicates: Vec::new(), columns })
+        }
+        Rel::Filter { input, predicates } => {
+            let mut below = returned(input, leaf)?;
+            below.predicates.extend(predicates.iter().map(|predicate| substitute(predicate, &below.columns)));
+            Some(below)
+        }
+        Rel::Map { input, expressions } => {
+            let below = returned(input, leaf)?;
+            let columns = expressions.iter().map(|expression| substitute(expression, &below.columns)).collect();
+            Some(Returned { columns, ..below })
+        }
+        _ => None,
+    }
+}
+
 /// The relation without its leaf, of whose columns there are `width`, all determined by equalities: it gives more rows then, also for
 /// values that the leaf would not hold, and none for null. `None` if that is not possible, or if it might fail on such rows.
 pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
@@ -105,7 +148,7 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
         }
         Rel::Distinct { input } => Some(Rel::Distinct { input: Box::new(without_leaf(input, leaf, width)?) }),
         Rel::Reduce { input, group, aggregates } => {
-            let fails = fails(group) || aggregates.iter().any(may_fail);
+            let fails = fails(group) || aggregates.iter().any(Aggregate::may_fail);
             if fails || !begins(group) {
                 return None;
             }
@@ -147,12 +190,6 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
         }
         _ => None,
     }
-}
-
-/// Whether an aggregate may fail on some rows.
-fn may_fail(aggregate: &Aggregate) -> bool {
-    let types: Vec<Type> = aggregate.arguments.iter().map(Scalar::ty).collect();
-    aggregate.function.is_fallible(&types) || aggregate.scalars().any(Scalar::is_fallible)
 }
 
 /// `other` with what determines the leaf's columns in front of its own, if the conditions do.

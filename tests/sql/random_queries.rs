@@ -86,6 +86,13 @@ impl Generator {
             let value = self.value(kind, &inner, 0);
             return format!("(SELECT {value} FROM {from} WHERE {filter} ORDER BY 1 LIMIT 1)");
         }
+        if self.random.chance(20) {
+            let (value, alias) = (self.value(kind, &inner, 0), self.alias());
+            let aggregate = self.aggregate(kind, &format!("{alias}.v"));
+            return format!(
+                "(WITH {alias}(v) AS (SELECT {value} FROM {from} WHERE {filter}) SELECT {aggregate} FROM {alias})"
+            );
+        }
         // Over columns of outer queries alone it would be an aggregate of theirs.
         let value = self.value(kind, &own, 0);
         format!("(SELECT {} FROM {from} WHERE {filter})", self.aggregate(kind, &value))
@@ -161,7 +168,9 @@ impl Generator {
             }
             _ => {
                 let (a, b) = (self.value(Int, names, 0), self.value(kind, names, 0));
-                format!("({a}, {b}) IN ({})", self.query(&[Int, kind], names, depth - 1))
+                let operator = *self.random.pick(&["IN", "IN", "NOT IN", "< ANY", ">= ALL", "<> ANY"]);
+                let query = self.query(&[Int, kind], names, depth - 1);
+                format!("({a}, {b}) {operator} (SELECT * FROM ({query}) {})", self.alias())
             }
         }
     }
@@ -227,7 +236,8 @@ impl Generator {
                 kind => {
                     let (a, b) = (self.value_of(Int, &before), self.value_of(Int, &columns));
                     let visible: Vec<Name> = own.iter().chain(names).cloned().collect();
-                    let more = if self.random.chance(40) { self.condition(&visible, 0) } else { "true".into() };
+                    let more =
+                        if self.random.chance(40) { self.condition(&visible, depth.min(1)) } else { "true".into() };
                     format!("{text} {kind} {right} ON {a} = {b} AND {more}")
                 }
             };
@@ -252,7 +262,7 @@ impl Generator {
         let visible: Vec<Name> = own.iter().chain(outer).cloned().collect();
         let filter = if self.random.chance(70) { self.condition(&visible, depth) } else { "true".into() };
         if self.random.chance(25) {
-            return self.grouped(kinds, &from, &own, &filter);
+            return self.grouped(kinds, &from, &own, &filter, depth);
         }
         let values: Vec<String> = kinds.iter().map(|kind| self.value(*kind, &visible, depth.min(1))).collect();
         let distinct = if self.random.chance(20) { "DISTINCT " } else { "" };
@@ -331,7 +341,7 @@ impl Generator {
         }
     }
 
-    fn grouped(&mut self, kinds: &[Kind], from: &str, own: &[Name], filter: &str) -> String {
+    fn grouped(&mut self, kinds: &[Kind], from: &str, own: &[Name], filter: &str, depth: usize) -> String {
         let mut group = Vec::new();
         let mut values = Vec::new();
         for kind in kinds {
@@ -358,7 +368,17 @@ impl Generator {
             false if self.random.chance(10) => format!(" GROUP BY GROUPING SETS (({columns}), ())"),
             false => format!(" GROUP BY {columns}"),
         };
-        let having = if self.random.chance(30) { " HAVING count(*) > 1" } else { "" };
+        let having = match self.random.below(10) {
+            0..2 => " HAVING count(*) > 1".to_owned(),
+            // Inside a subquery these are aggregates of an outer query.
+            2..5 => {
+                let ints: Vec<&Name> = own.iter().filter(|name| name.kind == Int).collect();
+                let of = self.random.pick(&ints).written.clone();
+                let call = |call: &str| Name { written: format!("{call}({of})"), kind: Int };
+                format!(" HAVING {}", self.condition(&[call("count"), call("max")], depth.min(1)))
+            }
+            _ => String::new(),
+        };
         format!("SELECT {} FROM {from} WHERE {filter}{by}{having}", values.join(", "))
     }
 

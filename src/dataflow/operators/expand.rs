@@ -3,12 +3,13 @@
 //! The columns of a function's rows lie encoded in a buffer. A program reads an input row and one of these as it would the two
 //! rows of a join: nothing is built but the rows that come out.
 
+use super::fold_each::FoldEach;
 use crate::dataflow::fault::{self, Fault};
 use crate::dataflow::linear::{Evaluator, Linear};
 use crate::dataflow::types::{Errors, Outcome, Rows};
 use crate::expr::{Cells, EvalError, TableFunction};
 use crate::plan::Expansion;
-use crate::value::{Column, Datum, RowBuilder, encoding};
+use crate::value::{Column, Datum, Row, RowBuilder, encoding};
 use differential_dataflow::AsCollection;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
@@ -75,6 +76,7 @@ struct Expander {
     /// Whether a row that nothing belongs to stays, with these in the place of what would.
     alone: Option<Box<[u8]>>,
     on: Option<Evaluator>,
+    fold: Option<FoldEach>,
     program: Evaluator,
     /// Of the input's columns, and of those with what belongs to them.
     faults: (Fault, Fault),
@@ -101,12 +103,14 @@ impl Expander {
             on.filter(conditions);
             on.compile()
         });
+        let fold = expansion.fold.as_ref().map(|fold| FoldEach::new(fold, width, expansion.returned()));
         let both: Vec<Column> = columns.iter().cloned().chain(expansion.columns()).collect();
         Expander {
             calls: calls.collect(),
             ordinality: expansion.ordinality,
             alone: expansion.outer.is_some().then(|| nulls(expansion.width())),
             on,
+            fold,
             program: program.compile(),
             faults: (Fault::new(columns), Fault::new(&both)),
             beside: RowBuilder::default(),
@@ -118,7 +122,13 @@ impl Expander {
         if let Err(error) = self.calls.iter_mut().try_for_each(|call| call.run(row)) {
             return give(Err(self.faults.0.report_bytes(error, row, &[])));
         }
-        let count = self.calls.iter().map(|call| call.rows.len()).max().unwrap_or(0);
+        if self.fold.is_some() {
+            return match self.folded(row) {
+                Ok(folded) => folded.into_iter().for_each(|row| give(Ok(row))),
+                Err(error) => give(Err(self.faults.0.report_bytes(error, row, &[]))),
+            };
+        }
+        let count = self.count();
         let mut alone = true;
         for number in 0..count {
             let Expander { calls, ordinality, on, program, faults, beside, .. } = self;
@@ -141,6 +151,26 @@ impl Expander {
                 give(outcome.map_err(|error| self.faults.1.report_bytes(error, row, nulls)));
             });
         }
+    }
+}
+
+impl Expander {
+    /// How many rows belong to a row for which the calls ran.
+    fn count(&self) -> usize {
+        self.calls.iter().map(|call| call.rows.len()).max().unwrap_or(0)
+    }
+
+    /// What comes of a row for which the calls ran, and the aggregates of what they returned.
+    fn folded(&mut self, row: &[u8]) -> Result<Option<Row>, EvalError> {
+        let count = self.count();
+        let Expander { calls, ordinality, fold: Some(fold), program, beside, .. } = self else { return Ok(None) };
+        fold.clear();
+        for number in 0..count {
+            fold.take(row, beside_each_other(calls, number, *ordinality, beside))?;
+        }
+        beside.clear();
+        fold.finish(beside)?;
+        program.row(row, beside.bytes())
     }
 }
 

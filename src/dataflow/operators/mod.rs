@@ -6,6 +6,7 @@ pub mod expand;
 pub mod export;
 pub mod first;
 pub mod fold;
+mod fold_each;
 pub mod frame;
 pub mod hold;
 pub mod join;

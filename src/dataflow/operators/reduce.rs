@@ -161,7 +161,7 @@ pub fn held_forms(aggregates: &[Aggregate], append_only: bool) -> Vec<&'static s
 
 /// The expressions, null and not evaluated where the call's filter is not true. An aggregate over rows has no argument; where
 /// these are filtered, it has one.
-fn guarded(aggregate: &Aggregate, expressions: &[Scalar]) -> Vec<Scalar> {
+pub(super) fn guarded(aggregate: &Aggregate, expressions: &[Scalar]) -> Vec<Scalar> {
     let Some(filter) = &aggregate.filter else { return expressions.to_vec() };
     let row = [Scalar::Literal(Datum::Bool(true), Type::Bool)];
     let expressions = if expressions.is_empty() && aggregate.arguments.is_empty() { &row } else { expressions };

@@ -24,7 +24,7 @@ pub(super) fn filtered(input: Rel, mut expansion: Expansion, mut predicates: Vec
 pub(super) fn needed_below(input: &Rel, expansion: &Expansion, needed: &Columns) -> Columns {
     let width = input.width();
     let mut below: Columns = needed.range(..width).copied().collect();
-    for scalar in expansion.arguments().chain(expansion.outer.iter().flatten()) {
+    for scalar in expansion.arguments().chain(expansion.over_both()) {
         scalar.columns(&mut |column| {
             below.extend((column < width).then_some(column));
         });
@@ -44,9 +44,10 @@ pub(super) fn narrowed<'k>(
         None => rank(kept, column),
         Some(added) => kept.len() + added,
     };
-    let number = width + expansion.width() - 1;
+    let number = width + expansion.returned() - 1;
     let reads = |scalar: &Scalar| !reads_only(scalar, |column| column != number);
-    if expansion.ordinality && !needed.contains(&number) && !expansion.outer.iter().flatten().any(reads) {
+    let is_shown = expansion.fold.is_none() && needed.contains(&number);
+    if expansion.ordinality && !is_shown && !expansion.over_both().any(reads) {
         expansion.ordinality = false;
     }
     expansion.scalars_mut().for_each(|scalar| scalar.map_columns(&mut |column| place(column)));
@@ -69,7 +70,7 @@ fn sunk(rel: &Rel) -> Option<Rel> {
     let Rel::Expand { input, expansion } = rel else { return None };
     let Rel::Join { kind: JoinKind::Inner, left, right, on, residual } = input.as_ref() else { return None };
     // Of a row without a partner nothing may fail.
-    if !on.is_empty() || expansion.outer.is_some() || expansion.is_fallible() {
+    if !on.is_empty() || expansion.outer.is_some() || expansion.fold.is_some() || expansion.is_fallible() {
         return None;
     }
     let (left_width, right_width, added) = (left.width(), right.width(), expansion.width());

@@ -2,8 +2,8 @@
 
 use super::Lowerer;
 use crate::expr::{AggregateFunction, Scalar};
-use crate::plan::unnest::{below_maps, columns, completed, join, reads_before, substitute};
-use crate::plan::{Aggregate, Equality, JoinKind, Rel, derive, is_nullable, moved};
+use crate::plan::unnest::{below_maps, columns, completed, folded, join, reads_before, substitute};
+use crate::plan::{Aggregate, Equality, Expansion, JoinKind, Rel, derive, is_nullable, moved};
 use crate::sql::bind::expression::operator;
 use crate::sql::bind::operand::Operand;
 use crate::sql::bind::subquery::{Applied, Comparison, Subquery, Test};
@@ -35,6 +35,9 @@ impl Lowerer<'_> {
         let width = rel.width();
         let (base, values) = below_maps(&subquery.rel);
         if let Some(groups) = completed(base, &subquery.leaf) {
+            if let Some(expansion) = folded(groups, &subquery.leaf) {
+                return Ok(with_folded(rel, subquery, expansion, &values, value));
+            }
             // Every outer row has its one value, of its group or of no rows.
             let grouped = Subquery { rel: groups.clone(), ..subquery.clone() };
             let (right, on) = self.detached(around, &grouped);
@@ -142,6 +145,22 @@ impl Lowerer<'_> {
         let value = case(vec![(positive(0)?, boolean(any)), (positive(1)?, null())], boolean(!any));
         Ok(left_join(rel, counts, on).map(own.into_iter().chain([value]).collect()))
     }
+}
+
+/// The relation with a value made of aggregates of what functions return for a row: computed with the row, and never held.
+fn with_folded(rel: Rel, subquery: &Subquery, mut expansion: Expansion, values: &[Scalar], value: &Scalar) -> Rel {
+    let mut own = columns(&rel.columns(), 0);
+    let types: Vec<Type> = expansion.columns().into_iter().map(|column| column.ty).collect();
+    let returned = expansion.returned_columns().into_iter().map(|column| column.ty);
+    let behind = |types: &[Type]| columns(types, rel.width());
+    let inside: Vec<Scalar> = subquery.reads.iter().cloned().chain(behind(&returned.collect::<Vec<Type>>())).collect();
+    expansion.scalars_mut().for_each(|scalar| *scalar = substitute(scalar, &inside));
+    // The aggregates' columns follow the columns that are read, once as the outer row's and once as the group's.
+    let reads = subquery.reads.iter().chain(&subquery.reads).cloned();
+    let sides: Vec<Scalar> = reads.chain(behind(&types)).collect();
+    let values: Vec<Scalar> = values.iter().map(|value| substitute(value, &sides)).collect();
+    own.push(substitute(value, &values));
+    Rel::Expand { input: Box::new(rel), expansion }.map(own)
 }
 
 fn left_join(left: Rel, right: Rel, on: Vec<Equality>) -> Rel {

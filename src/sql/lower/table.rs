@@ -156,7 +156,7 @@ impl Lowerer<'_> {
         let names = self.define(&mut calls, functions)?;
         let scalar = !functions.ordinality && matches!(calls.as_slice(), [call] if call.columns.len() == 1);
         // What aggregates the rows takes them in their order.
-        let expansion = Expansion { calls, ordinality: true, outer: None };
+        let expansion = Expansion { calls, ordinality: true, ..Expansion::default() };
         let table = ScopeTable { name: names.0, schema: None, key: None, absent: false, scalar };
         let number = (expansion.width() - 1, NUMBER.to_owned());
         let types = expansion.columns();
