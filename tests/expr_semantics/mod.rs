@@ -7,6 +7,7 @@
 mod catalogue;
 mod generate;
 mod judge;
+mod pairs;
 
 use crate::support::random::{Random, seed, setting};
 use generate::Grammar;

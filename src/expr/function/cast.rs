@@ -3,6 +3,7 @@
 use super::Kind::*;
 use super::argument::{Date as Day, TimeOfDay, Timestamp as Instant, Timestamptz as Moment};
 use super::math::{int2_range, int4_range, int8_range};
+use super::network::read as network;
 use super::{Definition, Function, Kind, lift, partial, total};
 use crate::expr::coercion::CastContext::{self, Assignment, Explicit, Implicit};
 use crate::expr::{EvalError, Scalar, cast};
@@ -132,6 +133,10 @@ static CASTS: &[Cast] = &[
     cast_in(Assignment, total("text", &[Cidr], Text, lift!(|x: &str| Ok(whole(x))))),
     cast_in(Assignment, total("varchar", &[Inet], Varchar, lift!(|x: &str| Ok(whole(x))))),
     cast_in(Assignment, total("varchar", &[Cidr], Varchar, lift!(|x: &str| Ok(whole(x))))),
+    cast_in(Assignment, total("bpchar", &[Inet], Char, lift!(|x: &str| Ok(Datum::Char(whole(x).into()))))),
+    cast_in(Assignment, total("bpchar", &[Cidr], Char, lift!(|x: &str| Ok(Datum::Char(whole(x).into()))))),
+    cast_in(Implicit, partial("inet", &[Cidr], Inet, lift!(|x: &str| network(x).map(|network| network.shown(false))))),
+    cast_in(Assignment, partial("cidr", &[Inet], Cidr, lift!(|x: &str| network(x).map(|x| x.whole().shown(true))))),
     cast_in(Explicit, total("bytea", &[Int2], Bytea, lift!(|x: i16| Ok(x.to_be_bytes().to_vec())))),
     cast_in(Explicit, total("bytea", &[Int4], Bytea, lift!(|x: i32| Ok(x.to_be_bytes().to_vec())))),
     cast_in(Explicit, total("bytea", &[Int8], Bytea, lift!(|x: i64| Ok(x.to_be_bytes().to_vec())))),

@@ -17,7 +17,10 @@ macro_rules! addresses {
             partial("<<=", &[Inet, Cidr], Bool, lift!(|a: &str, b: &str| within(a, b, false))),
             partial(">>", &[Cidr, Inet], Bool, lift!(|a: &str, b: &str| within(b, a, true))),
             partial(">>=", &[Cidr, Inet], Bool, lift!(|a: &str, b: &str| within(b, a, false))),
-            $(partial("<<", &[$kind, $kind], Bool, lift!(|a: &str, b: &str| within(a, b, true))),
+            // Beside an `inet`, a `cidr` is one.
+            $(total("=", &[$kind, $kind], Bool, equal),
+            total("<>", &[$kind, $kind], Bool, not_equal),
+            partial("<<", &[$kind, $kind], Bool, lift!(|a: &str, b: &str| within(a, b, true))),
             partial("<<=", &[$kind, $kind], Bool, lift!(|a: &str, b: &str| within(a, b, false))),
             partial(">>", &[$kind, $kind], Bool, lift!(|a: &str, b: &str| within(b, a, true))),
             partial(">>=", &[$kind, $kind], Bool, lift!(|a: &str, b: &str| within(b, a, false))),
@@ -29,8 +32,7 @@ macro_rules! addresses {
             partial("family", &[$kind], Int4, lift!(|a: &str| Ok(if read(a)?.six { 6 } else { 4 }))),
             partial("masklen", &[$kind], Int4, lift!(|a: &str| Ok(i32::from(read(a)?.bits)))),
             partial("network", &[$kind], Cidr, lift!(|a: &str| {
-                let network = read(a)?;
-                Ok(Network { address: network.address & !network.host_mask(), ..network }.shown(true))
+                Ok(read(a)?.whole().shown(true))
             })),
             partial("broadcast", &[$kind], Inet, lift!(|a: &str| {
                 let network = read(a)?;
@@ -48,7 +50,7 @@ macro_rules! addresses {
 
 pub(super) static FUNCTIONS: &[Definition] = addresses![Inet: false, Cidr: true];
 
-fn read(shown: &str) -> Result<Network> {
+pub(super) fn read(shown: &str) -> Result<Network> {
     Network::parse(shown).ok_or_else(EvalError::mistyped)
 }
 
@@ -66,6 +68,5 @@ fn with_bits(shown: &str, bits: i32, is_cidr: bool) -> Result<String> {
         return Err(EvalError::new("22023", "invalid mask length"));
     };
     let network = Network { bits, ..network };
-    let address = if is_cidr { network.address & !network.host_mask() } else { network.address };
-    Ok(Network { address, ..network }.shown(is_cidr))
+    Ok(if is_cidr { network.whole() } else { network }.shown(is_cidr))
 }

@@ -44,6 +44,11 @@ impl Network {
         all.checked_shr(self.bits.into()).unwrap_or(0)
     }
 
+    /// The network alone.
+    pub fn whole(&self) -> Network {
+        Network { address: self.address & !self.host_mask(), ..*self }
+    }
+
     /// Whether the other address lies in this network.
     pub fn holds(&self, other: &Network) -> bool {
         self.six == other.six && self.bits <= other.bits && (self.address ^ other.address) & !self.host_mask() == 0
@@ -88,6 +93,23 @@ fn octets(text: &str) -> Option<(u32, u32)> {
     Some((address, count))
 }
 
+/// A network of IPv4 of which only the first octets are written: it is as long as they are, and as its class.
+fn classful(input: &str) -> Option<Network> {
+    let (address, count) = octets(input)?;
+    let of_class = match address >> 24 {
+        224 if count == 1 => 4,
+        0..128 | 224..240 => 8,
+        128..192 => 16,
+        192..224 => 24,
+        _ => 32,
+    };
+    Some(Network {
+        six: false,
+        bits: of_class.max(if count == 1 { 0 } else { 8 * count as u8 }),
+        address: address.into(),
+    })
+}
+
 /// Six bytes, in any form that Postgres reads.
 fn hardware(input: &str) -> Option<String> {
     let input = input.trim_matches(super::is_space);
@@ -126,7 +148,7 @@ pub fn canonical(ty: &OpaqueType, input: &str) -> Result<String, ValueError> {
     match ty.name.as_str() {
         "inet" => Network::parse(input).map(|network| network.shown(false)).ok_or_else(wrong),
         "cidr" => {
-            let network = Network::parse(input).ok_or_else(wrong)?;
+            let network = Network::parse(input).or_else(|| classful(input)).ok_or_else(wrong)?;
             match network.address & network.host_mask() {
                 0 => Ok(network.shown(true)),
                 _ => Err(ValueError::new("22P02", format!("invalid cidr value: \"{input}\""))),
