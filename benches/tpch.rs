@@ -4,7 +4,7 @@
 //! A transaction's row in the table `mark` says at which frontier all views show the transaction.
 
 use crate::Scale;
-use crate::measure::{Stopwatch, in_child, resident_bytes};
+use crate::measure::{Stopwatch, in_child, resident_bytes, settle};
 use crate::report::{Aim, Report};
 use crate::river::{Told, launch_all, nowhere};
 use crate::shop;
@@ -89,8 +89,9 @@ pub fn measure(subject: &[String]) -> Figures {
         views.iter().for_each(|view| database.execute(&format!("REFRESH MATERIALIZED VIEW m{view}")));
         refreshed += clock.elapsed().as_secs_f64();
     }
-    // What the refreshes wrote is to be read before the clock runs.
+    // What the refreshes wrote is to be read before the clock runs, and what the load left to merge to be merged.
     river.pass(&database, "");
+    settle();
     let clock = Stopwatch::start();
     river.pass(&database, &single_changes());
     let changes = clock.cost().cpu;

@@ -38,6 +38,7 @@ pub(super) use jsonpath::{check_path, path_values};
 pub(super) use kind::Kind;
 pub(super) use regexp::{all_matches, pieces};
 pub(super) use time::divide_interval;
+pub(super) use time::{bin, bin_length};
 
 use super::EvalError;
 use crate::value::{Datum, Type};

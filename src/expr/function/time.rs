@@ -233,13 +233,20 @@ fn truncate_interval(unit: &str, interval: Span) -> Result<Span> {
 }
 
 /// The start of the bin of this length, counted from the origin, that a timestamp lies in.
-fn bin(stride: Span, at: i64, origin: i64) -> Result<i64> {
+pub(in crate::expr) fn bin(stride: Span, at: i64, origin: i64) -> Result<i64> {
     if !calendar::is_finite_timestamp(at) {
         return Ok(at);
     }
     if !calendar::is_finite_timestamp(origin) {
         return Err(EvalError::new("22008", "origin out of range"));
     }
+    let length = bin_length(stride)?;
+    let offset = at.checked_sub(origin).ok_or_else(|| out_of_range("interval"))?;
+    Ok(calendar::check_timestamp(at - offset.rem_euclid(length))?)
+}
+
+/// The microseconds of a bin.
+pub(in crate::expr) fn bin_length(stride: Span) -> Result<i64> {
     if stride.months != 0 {
         let message = "timestamps cannot be binned into intervals containing months or years";
         return Err(EvalError::new("0A000", message));
@@ -249,8 +256,7 @@ fn bin(stride: Span, at: i64, origin: i64) -> Result<i64> {
     if length <= 0 {
         return Err(EvalError::new("22008", "stride must be greater than zero"));
     }
-    let offset = at.checked_sub(origin).ok_or_else(|| out_of_range("interval"))?;
-    Ok(calendar::check_timestamp(at - offset.rem_euclid(length))?)
+    Ok(length)
 }
 
 /// The difference in years, months, days and time: each counted as a calendar shows it.

@@ -9,6 +9,7 @@ mod plain;
 mod record;
 mod series;
 mod text;
+mod window;
 
 use super::EvalError;
 use super::coercion::{Argument, ResolveError};
@@ -241,8 +242,8 @@ pub struct ResolvedTable {
     pub columns: Vec<Column>,
 }
 
-static FAMILIES: [&[Definition]; 5] =
-    [array::FUNCTIONS, series::FUNCTIONS, text::FUNCTIONS, json::FUNCTIONS, record::FUNCTIONS];
+static FAMILIES: [&[Definition]; 6] =
+    [array::FUNCTIONS, series::FUNCTIONS, text::FUNCTIONS, json::FUNCTIONS, record::FUNCTIONS, window::FUNCTIONS];
 
 static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Definition>>> = LazyLock::new(|| {
     let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
