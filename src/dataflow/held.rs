@@ -72,6 +72,7 @@ fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<
         }
         Rel::TopK { input, group, .. } => push(of(vec!["first rows in stages"], input, group.clone())),
         Rel::Window { input, partition, .. } => push(of(vec!["rows in order"], input, partition.clone())),
+        Rel::Temporal { input, .. } => push(of(vec!["rows until they come or go"], input, Vec::new())),
         Rel::Recursive { all: false, .. } => push(of(vec!["rounds"], base, columns(&base.columns(), 0))),
         Rel::Recursive { .. } | Rel::Get { .. } | Rel::Constant { .. } | Rel::Union { .. } => {}
         Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } | Rel::Expand { .. } => {}

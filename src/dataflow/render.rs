@@ -9,7 +9,8 @@ use super::fault::Fault;
 use super::key::KeyPlan;
 use super::linear::{Linear, Places};
 use super::operators::{
-    distinct::distinct, expand::expand, hold::hold, join, linear::linear, reduce, set_op::set_op, top_k, window::window,
+    distinct::distinct, expand::expand, hold::hold, join, linear::linear, reduce, set_op::set_op, temporal::temporal,
+    top_k, window::window,
 };
 use super::program::DataflowError;
 use super::recursion::Loop;
@@ -143,6 +144,12 @@ impl<'s, 'b> Renderer<'s, 'b> {
                 let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };
                 let append_only = self.append_only(input);
                 let (rows, errors) = top_k::top_k(self.rel(input)?, append_only, &columns, group, order, slice);
+                self.rendered.errors.extend(errors);
+                Ok(rows)
+            }
+            Rel::Temporal { input, tests } => {
+                let columns = self.columns(input)?;
+                let (rows, errors) = temporal(self.rel(input)?, &columns, tests);
                 self.rendered.errors.extend(errors);
                 Ok(rows)
             }

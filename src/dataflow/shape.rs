@@ -25,9 +25,8 @@ pub fn columns(rel: &Rel, relations: &dyn Relations) -> Result<Vec<Column>, Data
             Ok(known.to_vec())
         }
         Rel::Constant { columns, .. } => Ok(unnamed(columns.iter().map(|ty| (ty.clone(), true)))),
-        Rel::Filter { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => {
-            self::columns(input, relations)
-        }
+        Rel::Filter { input, .. } | Rel::Distinct { input } => self::columns(input, relations),
+        Rel::TopK { input, .. } | Rel::Temporal { input, .. } => self::columns(input, relations),
         Rel::Map { input, expressions } => Ok(mapped(expressions, &self::columns(input, relations)?)),
         Rel::Join { kind, left, right, .. } => {
             let mut columns = self::columns(left, relations)?;

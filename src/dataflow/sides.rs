@@ -74,6 +74,7 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::TopK { .. }
             | Rel::Window { .. }
             | Rel::Expand { .. }
+            | Rel::Temporal { .. }
             | Rel::Recursive { .. } => {}
         }
     }

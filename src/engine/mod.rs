@@ -84,6 +84,7 @@ impl Planned {
         let faults = Arc::new(Faults::new(policy));
         let Assembly { inputs, views, native, sinks, needed, reads, schemas: _ } = assembly;
         let reach = assemble::Reach::new(&inputs, &views, &native);
+        let reads_clock = views.iter().any(|view| needed.contains(&view.name) && view.rel.reads_clock());
         let inputs = with_relations_beside(inputs, &needed);
 
         let mut program = Program {
@@ -120,7 +121,7 @@ impl Planned {
         let waiting = waiting_sinks.into_iter();
         let running_sinks =
             waiting.map(|(sink, shown)| sink.start(dataflow.peeker(&shown))).collect::<Result<Vec<_>, _>>()?;
-        let awaited = sources.len() > 1;
+        let awaited = sources.len() > 1 || reads_clock;
         let threads = sources.into_iter().enumerate();
         let launched =
             threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once, awaited));

@@ -11,6 +11,7 @@ pub fn append_only(rel: &Rel, of: &dyn Fn(&RelId) -> bool) -> bool {
     match rel {
         Rel::Get { relation, .. } => of(relation),
         Rel::Constant { .. } => true,
+        Rel::Temporal { tests, .. } => !tests.iter().any(|test| test.order.ends()) && inputs(),
         Rel::Filter { .. } | Rel::Map { .. } | Rel::Expand { .. } | Rel::Union { .. } => inputs(),
         Rel::Join { kind: JoinKind::Inner | JoinKind::Semi, .. } => inputs(),
         // Of equal rows that differ in form the least is shown, which may change.

@@ -73,6 +73,7 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
             Properties { nullable, keys: if rows.len() <= 1 { vec![Vec::new()] } else { Vec::new() } }
         }
         Rel::Filter { input, predicates } => filter(derive(input, schemas), predicates),
+        Rel::Temporal { input, .. } => derive(input, schemas),
         Rel::Map { input, expressions } => map(&derive(input, schemas), expressions),
         Rel::Join { kind, left, right, on, residual } => {
             let (left_rows, right_rows) = (derive(left, schemas), derive(right, schemas));

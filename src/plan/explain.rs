@@ -3,11 +3,11 @@
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
 use super::{
-    Aggregate, Bound, Equality, Exclusion, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind, SortKey,
-    TableCall, View, WindowCall, rel::working_schema,
+    Aggregate, Bound, ClockTest, Equality, Exclusion, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind,
+    SortKey, TableCall, View, WindowCall, rel::working_schema,
 };
 use crate::expr::Scalar;
-use crate::value::{Column, Datum, Schema, Type, text};
+use crate::value::{Column, Datum, Interval, Schema, Type, text};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -210,6 +210,11 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
             let functions = aggregates.iter().map(|call| call.function.name().to_string());
             ("Reduce", details, group.iter().map(|e| name(e, &below)).chain(functions).collect())
         }
+        Rel::Temporal { tests, .. } => {
+            let names = next();
+            let details = vec![("while", tests.iter().map(|test| clock_test(test, &names)).collect())];
+            ("Temporal", details, names)
+        }
         Rel::Distinct { .. } => ("Distinct", Vec::new(), next()),
         Rel::Union { .. } => ("Union", Vec::new(), next()),
         Rel::SetOp { kind, all, .. } => {
@@ -281,6 +286,15 @@ fn name(expression: &Scalar, below: &[String]) -> String {
     match expression {
         Scalar::Column(position, _) => below.get(*position).cloned().unwrap_or_default(),
         _ => String::new(),
+    }
+}
+
+fn clock_test(ClockTest { order, at, after }: &ClockTest, names: &[String]) -> String {
+    let at = scalar(at, names);
+    let after = Interval { months: 0, days: 0, micros: *after };
+    match after.micros {
+        0 => format!("now() {} {at}", order.name()),
+        _ => format!("now() {} {at} + {}", order.name(), literal(&Datum::Interval(after), &Type::Interval)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The waist: a small algebra of collection operators between SQL and the dataflow.
 
 mod append_only;
+mod clock;
 mod derive;
 mod equality;
 mod expand;
@@ -12,6 +13,7 @@ pub mod unnest;
 mod window;
 
 pub use append_only::{append_only, append_only_views};
+pub use clock::{ClockOrder, ClockTest};
 pub use derive::{Properties, derive, is_nullable, products};
 pub use equality::{join_key, moved};
 pub use expand::{Expansion, Folded, TableCall};

@@ -1,6 +1,6 @@
 //! `Rel`: collection operators, by position, with types.
 
-use super::{Expansion, WindowCall};
+use super::{ClockTest, Expansion, WindowCall};
 use crate::expr::{AggregateFunction, Scalar};
 use crate::value::{Column, RelationName, Row, Schema, Type};
 use std::collections::BTreeSet;
@@ -120,6 +120,13 @@ pub enum Rel {
         step: Box<Rel>,
         /// Whether every occurrence counts (`UNION ALL`), rather than the first of SQL-equal rows.
         all: bool,
+    },
+    /// Rows while the clock satisfies every test.
+    Temporal {
+        /// From.
+        input: Box<Rel>,
+        /// Over the input's columns.
+        tests: Vec<ClockTest>,
     },
     /// Each row with each of the rows that table functions return for it.
     Expand {
@@ -260,7 +267,8 @@ impl Rel {
     pub fn columns(&self) -> Vec<Type> {
         match self {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.clone(),
-            Rel::Filter { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => input.columns(),
+            Rel::Filter { input, .. } | Rel::Distinct { input } => input.columns(),
+            Rel::TopK { input, .. } | Rel::Temporal { input, .. } => input.columns(),
             Rel::Map { expressions, .. } => expressions.iter().map(Scalar::ty).collect(),
             Rel::Join { kind, left, right, .. } => {
                 let mut columns = left.columns();
@@ -291,7 +299,8 @@ impl Rel {
     pub fn width(&self) -> usize {
         match self {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.len(),
-            Rel::Filter { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } => input.width(),
+            Rel::Filter { input, .. } | Rel::Distinct { input } => input.width(),
+            Rel::TopK { input, .. } | Rel::Temporal { input, .. } => input.width(),
             Rel::Map { expressions, .. } => expressions.len(),
             Rel::Join { kind, left, right, .. } => left.width() + if kind.shows_right() { right.width() } else { 0 },
             Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
@@ -307,7 +316,7 @@ impl Rel {
     pub fn inputs(&self) -> Vec<&Rel> {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
-            Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
+            Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Temporal { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
             Rel::TopK { input, .. } | Rel::Window { input, .. } | Rel::Expand { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
@@ -320,7 +329,7 @@ impl Rel {
     pub fn inputs_mut(&mut self) -> Vec<&mut Rel> {
         match self {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
-            Rel::Filter { input, .. } | Rel::Map { input, .. } => vec![input],
+            Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Temporal { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
             Rel::TopK { input, .. } | Rel::Window { input, .. } | Rel::Expand { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
@@ -354,6 +363,7 @@ impl Rel {
             }
             Rel::Expand { expansion, .. } => expansion.scalars_mut().collect(),
             Rel::Filter { predicates, .. } => predicates.iter_mut().collect(),
+            Rel::Temporal { tests, .. } => tests.iter_mut().map(|test| &mut test.at).collect(),
             Rel::Map { expressions, .. } => expressions.iter_mut().collect(),
             Rel::Join { on, residual, .. } => {
                 on.iter_mut().flat_map(|key| [&mut key.left, &mut key.right]).chain(residual).collect()
@@ -364,6 +374,11 @@ impl Rel {
                 scalars
             }
         }
+    }
+
+    /// Whether some row comes or goes because time passes.
+    pub fn reads_clock(&self) -> bool {
+        matches!(self, Rel::Temporal { .. }) || self.inputs().into_iter().any(Rel::reads_clock)
     }
 
     /// Filters by these predicates; the relation itself if there are none.

@@ -171,6 +171,10 @@ pub fn without_leaf(rel: &Rel, leaf: &RelId, width: usize) -> Option<Rel> {
             let input = Box::new(without_leaf(input, leaf, width)?);
             Some(Rel::Window { input, partition: partition.clone(), order: order.clone(), calls: calls.clone() })
         }
+        Rel::Temporal { input, tests } if tests.iter().all(|test| !test.at.is_fallible()) => {
+            let input = Box::new(without_leaf(input, leaf, width)?);
+            Some(Rel::Temporal { input, tests: tests.clone() })
+        }
         Rel::Expand { input, expansion } if !expansion.is_fallible() => {
             let input = Box::new(without_leaf(input, leaf, width)?);
             Some(Rel::Expand { input, expansion: expansion.clone() })

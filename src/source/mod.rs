@@ -96,7 +96,7 @@ pub struct Start {
     pub errors: Vec<(RelationId, RelationId)>,
     /// `run --once`: end (send `frontier: None`) when the position at start, or the input's end, is reached.
     pub once: bool,
-    /// Whether other sources' changes may wait for this one's frontier, so that it must move on soon while nothing happens.
+    /// Whether its frontier must move on soon while nothing happens: other sources' changes may wait for it, or views read the clock.
     pub awaited: bool,
     /// Where ticks go.
     pub ticks: Box<dyn TickSender>,

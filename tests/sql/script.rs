@@ -18,7 +18,13 @@ use tidegate::value::{
     Column, Datum, Diff, EnumType, OpaqueType, RelationKind, RelationName, Row, Schema, Type, json, text,
 };
 
-/// How far apart the sections are in time.
+/// Makes Postgres's clock show the time of a section: `now()` of views comes before its own.
+const CLOCK: &str = "
+CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+$$ SELECT timestamptz 'epoch' + current_setting('test.now')::bigint * interval '1 microsecond' $$;
+SET search_path TO public, pg_catalog;";
+
+/// How far apart the sections are in time, microseconds.
 const SECTION: u64 = 1000;
 
 /// A file's sections.
@@ -96,11 +102,16 @@ impl Script {
             Ok(views) => views,
             Err(errors) => return errors.iter().map(ToString::to_string).collect(),
         };
+        if self.views.contains("now()") {
+            database.execute(CLOCK);
+        }
         database.execute(&self.views);
         let mut differences: Vec<String> = views.iter().filter_map(|view| self.shape(&database, view)).collect();
-        let mut moments = vec![Moment::of(&database, &tables, &views)];
-        for change in &self.changes {
+        let mut moments = Vec::new();
+        for change in std::iter::once("").chain(self.changes.iter().map(String::as_str)) {
             database.execute(change);
+            // What comes after the last instant of a section is not part of it.
+            database.execute(&format!("SET test.now TO {}", (moments.len() as u64 + 1) * SECTION - 1));
             moments.push(Moment::of(&database, &tables, &views));
         }
         for &(workers, rewritten) in schedules {

@@ -17,6 +17,7 @@ pub mod reduce;
 pub mod rounds;
 pub mod set_op;
 pub mod tally;
+pub mod temporal;
 pub mod top_k;
 pub mod unique;
 pub mod upsert;

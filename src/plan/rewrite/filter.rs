@@ -50,6 +50,7 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
             let (base, step) = (Box::new(push(*base, Vec::new())), Box::new(push(*step, Vec::new())));
             Rel::Recursive { working, base, step, all }.filter(predicates)
         }
+        Rel::Temporal { input, tests } => super::temporal::filtered(*input, tests, predicates),
         Rel::Expand { input, expansion } => super::expand::filtered(*input, expansion, predicates),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn fold(rel: &mut Rel) {
         Rel::Expand { expansion, .. } => {
             expansion.outer.as_mut().map(decided);
         }
-        Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } | Rel::Recursive { .. } => {}
+        Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } | Rel::Recursive { .. } | Rel::Temporal { .. } => {}
     }
 }
 

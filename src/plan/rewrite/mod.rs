@@ -10,6 +10,7 @@ mod fuse;
 mod number;
 mod order;
 mod prune;
+mod temporal;
 
 #[cfg(test)]
 mod tests;

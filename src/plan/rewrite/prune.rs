@@ -38,6 +38,10 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
             below.clone_from(needed);
             add(&mut below, predicates);
         }
+        Rel::Temporal { tests, .. } => {
+            below.clone_from(needed);
+            add(&mut below, tests.iter().map(|test| &test.at));
+        }
         Rel::Map { expressions, .. } => add(&mut below, needed.iter().map(|&column| &expressions[column])),
         Rel::Join { left, on, residual, .. } => {
             let width = left.width();
@@ -117,6 +121,12 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
             predicates.iter_mut().for_each(|predicate| renumber(predicate, &kept));
             let filter = Rel::Filter { input: Box::new(prune(*input, &kept)), predicates };
             select(filter, needed.iter().map(|column| rank(&kept, *column)))
+        }
+        Rel::Temporal { input, mut tests } => {
+            let kept = next();
+            tests.iter_mut().for_each(|test| renumber(&mut test.at, &kept));
+            let temporal = Rel::Temporal { input: Box::new(prune(*input, &kept)), tests };
+            select(temporal, needed.iter().map(|column| rank(&kept, *column)))
         }
         Rel::Map { input, expressions } => {
             let kept = next();

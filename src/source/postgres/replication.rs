@@ -1,7 +1,7 @@
 //! Streaming: from the socket to ticks.
 //!
 //! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions. Every 100 ms
-//! (10 ms after a change; every second if there have been none for a while and no other source waits) the server is asked for its clock and WAL position (see `moment`), and then to say how far it has sent:
+//! (10 ms after a change; every second if there have been none for a while and nobody waits) the server is asked for its clock and WAL position (see `moment`), and then to say how far it has sent:
 //! when it has sent all up to that position, the clock is the frontier. What was handed to the engine is confirmed: with
 //! `store = "none"` nobody would read it again. While the engine takes no more, nothing is read, but the server goes on hearing
 //! from us.
@@ -46,7 +46,7 @@ pub(super) struct Streaming<'a> {
     pub(super) progress: &'a Progress,
     /// Where to end; never without.
     pub(super) until: Option<u64>,
-    /// Whether other sources' changes may wait for this one's frontier.
+    /// Whether the frontier must move on soon while nothing happens.
     pub(super) awaited: bool,
     /// When there was a change last, or the stream began.
     pub(super) changed: Instant,

@@ -41,7 +41,7 @@ pub(super) struct Session<'a> {
     pub(super) wanted: &'a [Wanted],
     /// Whether to end at the position where the first session began.
     pub(super) once: bool,
-    /// Whether other sources' changes may wait for this one's frontier.
+    /// Whether the frontier must move on soon while nothing happens.
     pub(super) awaited: bool,
     /// Where progress is told.
     pub(super) progress: &'a Progress,

@@ -136,8 +136,8 @@ impl<'a> Binder<'a> {
                 Ok(Operand::Typed(Scalar::Column(position, ty), modifier))
             }
             Err(fault) if fault.code == "42703" && ident.quote_style.is_none() => {
-                if let Some(fault) = missing::clock(&name::fold(ident)) {
-                    return Err(fault);
+                if let Some(now) = self.clock(&name::fold(ident)) {
+                    return now;
                 }
                 match self.scope.knows_table(ident) {
                     true => Err(Fault::unsupported("a whole row as a value is").at(ident.span)),
@@ -301,6 +301,9 @@ impl<'a> Binder<'a> {
         let name = name::catalog(&function.name)?;
         if let Some(fault) = missing::of_a_kind(&name) {
             return Err(fault.within(&function.name));
+        }
+        if let Some(now) = self.clock_call(&name, function) {
+            return now;
         }
         refuse_decorations(function)?;
         if let ("array", FunctionArguments::Subquery(query)) = (name.as_str(), &function.args) {

@@ -13,9 +13,6 @@ const VOLATILE: &[&str] = &["random", "gen_random_uuid", "nextval", "currval", "
 
 /// The refusal of a function of such a kind.
 pub(super) fn of_a_kind(name: &str) -> Option<Fault> {
-    if let Some(fault) = clock(name) {
-        return Some(fault);
-    }
     if AGGREGATES.contains(&name) {
         return Some(Fault::unsupported(format!("the aggregate {name} is")));
     }
@@ -25,23 +22,4 @@ pub(super) fn of_a_kind(name: &str) -> Option<Fault> {
     }
     let hint = "A view's rows follow from its inputs alone.";
     VOLATILE.contains(&name).then(|| Fault::unsupported(format!("{name} is")).hint(hint))
-}
-
-/// What reads a clock: a view's content is a function of its inputs.
-pub(super) fn clock(name: &str) -> Option<Fault> {
-    match name {
-        "now"
-        | "current_timestamp"
-        | "localtimestamp"
-        | "transaction_timestamp"
-        | "statement_timestamp"
-        | "clock_timestamp"
-        | "timeofday"
-        | "current_date"
-        | "current_time"
-        | "localtime" => Some(Fault::unsupported(format!("{name} is")).hint(
-            "A view's rows follow from its inputs alone, and the clock is none of them; compare with a column instead.",
-        )),
-        _ => None,
-    }
 }

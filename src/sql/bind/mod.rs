@@ -3,6 +3,7 @@
 pub(super) mod aggregate;
 mod array;
 pub(super) mod clause;
+mod clock;
 pub(super) mod expression;
 mod frame;
 pub(super) mod grouping;

@@ -14,6 +14,7 @@ mod select;
 mod set_op;
 mod subquery;
 mod table;
+mod temporal;
 mod using;
 mod values;
 mod window;

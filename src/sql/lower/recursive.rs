@@ -98,6 +98,10 @@ impl Lowerer<'_> {
             let groupable = base.columns.iter().try_for_each(|column| groupable(&column.ty));
             groupable.map_err(|fault| fault.within(&*query.body))?;
         }
+        if asks_clock(&step.rel, &working) {
+            let hint = "Filter by now() in a view of its own, or in a query of the list that is not recursive.";
+            return Err(Fault::unsupported("now() in a recursive query is").hint(hint).within(union.step));
+        }
         let step = step.converted(&types)?.rel;
         let outer = self.outer_width();
         let round_first: Vec<usize> = (outer..=outer).chain(0..outer).chain(outer + 1..step.width()).collect();
@@ -232,6 +236,12 @@ impl Lowerer<'_> {
         before.and_then(|before| set(self, before));
         lowered
     }
+}
+
+/// Whether rows of a recursion are filtered by the clock.
+fn asks_clock(rel: &Rel, working: &RelationName) -> bool {
+    let here = matches!(rel, Rel::Temporal { .. }) && rel.relations().contains(working);
+    here || rel.inputs().into_iter().any(|input| asks_clock(input, working))
 }
 
 /// The terms of a recursive query.

@@ -1,7 +1,7 @@
 //! One SELECT: FROM, WHERE, grouping, the select list, DISTINCT.
 
 use super::order::{Order, Sorting};
-use super::{Lowered, Lowerer, OutputColumn};
+use super::{Lowered, Lowerer, OutputColumn, temporal};
 use crate::expr::Scalar;
 use crate::plan::{Rel, unnest};
 use crate::sql::bind::clause::Clause;
@@ -80,6 +80,8 @@ impl Lowerer<'_> {
         let mut binder = Binder::new(self.catalog, scope, Clause::Where, rel.width()).with_queries(self);
         let predicate = binder.condition(selection, "WHERE")?;
         let applied = binder.applied;
+        let (tests, predicate) = temporal::split(predicate).map_err(|fault| fault.within(selection))?;
+        let rel = if tests.is_empty() { rel } else { Rel::Temporal { input: Box::new(rel), tests } };
         self.restricted(rel, predicate, applied)
     }
 
