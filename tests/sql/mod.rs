@@ -3,6 +3,7 @@
 //! The cases are data. `scripts/*.sql` have tables, views and changes, which Postgres runs too; `refusals.txt` has statements
 //! and what is said about them.
 
+mod clock;
 mod random_queries;
 mod recursion;
 mod refusals;
