@@ -83,7 +83,7 @@ fn everything_wrong_is_reported_once() {
     let text = "CREATE VIEW a AS SELECT nme FROM customers;\nCREATE VIEW b AS SELECT * FROM a;\nCREATE VIEW c AS SELECT now();";
     let shown = explained(text, true);
     assert!(shown.contains("v.sql:1:25: column \"nme\" does not exist (42703)"), "{shown}");
-    assert!(shown.contains("v.sql:3:25: now is not supported yet (0A000)"), "{shown}");
+    assert!(shown.contains("v.sql:3:25: now() outside of WHERE is not supported yet (0A000)"), "{shown}");
     assert!(!shown.contains("v.sql:2"), "{shown}");
 }
 
@@ -112,4 +112,13 @@ fn what_a_function_returns_is_a_key_wherever_it_is_written() {
     let shown = explained(text, true);
     assert!(shown.contains("Join on [w = status]"), "{shown}");
     assert!(shown.contains("Expand string_to_table(name, ' ')"), "{shown}");
+}
+
+#[test]
+fn what_is_over_is_held_by_no_join() {
+    let text = "CREATE VIEW v AS SELECT c.name, o.id FROM customers c JOIN orders o ON o.customer_id = c.id
+        WHERE o.at > now() - interval '1 hour' AND c.name <> o.status;";
+    let shown = explained(text, true);
+    let places = ["Join on", "Temporal while [now() < at + interval '01:00:00']", "orders"].map(|part| shown.find(part));
+    assert!(places.is_sorted() && places[0].is_some(), "{shown}");
 }
