@@ -119,6 +119,7 @@ fn what_is_over_is_held_by_no_join() {
     let text = "CREATE VIEW v AS SELECT c.name, o.id FROM customers c JOIN orders o ON o.customer_id = c.id
         WHERE o.at > now() - interval '1 hour' AND c.name <> o.status;";
     let shown = explained(text, true);
-    let places = ["Join on", "Temporal while [now() < at + interval '01:00:00']", "orders"].map(|part| shown.find(part));
+    let places =
+        ["Join on", "Temporal while [now() < at + interval '01:00:00']", "orders"].map(|part| shown.find(part));
     assert!(places.is_sorted() && places[0].is_some(), "{shown}");
 }
