@@ -262,7 +262,12 @@ impl Sender {
             return Ok(());
         }
         let bytes: usize = due.values().map(Changes::bytes).sum();
-        self.shared.sources[source].announced.store(reached.unwrap_or(ENDED), Ordering::Release);
+        let state = &self.shared.sources[source];
+        // Before the end is told: when an operator finds its input ended, this stands for good.
+        if let Some(reached) = reached {
+            state.last.store(reached, Ordering::Release);
+        }
+        state.announced.store(reached.unwrap_or(ENDED), Ordering::Release);
         if bytes > 0 {
             let arrived = self.arrival(source);
             self.on_their_way.push_back(OnItsWay { bytes, arrived });

@@ -16,6 +16,7 @@ use super::program::DataflowError;
 use super::recursion::Loop;
 use super::shape;
 use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
+use super::state::Shared;
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
 use crate::plan::{Aggregate, Expansion, JoinKind, Rel, SetOpKind, append_only};
@@ -23,11 +24,14 @@ use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use timely::dataflow::operators::ToStream;
 
 /// Renders the views of one blueprint.
 pub struct Renderer<'s, 'b> {
     pub(super) scope: Scope<'s>,
+    shared: &'b Arc<Shared>,
     pub(super) blueprint: &'b Blueprint,
     /// By the place of the relation, as far as they have been rendered.
     relations: Vec<Rows<'s>>,
@@ -50,14 +54,16 @@ pub(super) struct Rendered<'s> {
 
 impl<'s, 'b> Renderer<'s, 'b> {
     /// Nothing rendered yet.
-    pub fn new(scope: Scope<'s>, blueprint: &'b Blueprint) -> Self {
+    pub fn new(scope: Scope<'s>, shared: &'b Arc<Shared>) -> Self {
+        let blueprint = &shared.blueprint;
         let mut demand = Demand::default();
         for relation in &blueprint.relations {
             if let Definition::View(view) = &relation.definition {
                 demand.add(&view.rel);
             }
         }
-        Renderer { scope, blueprint, relations: Vec::new(), demand, rendered: Rendered::default(), inside: None }
+        let rendered = Rendered::default();
+        Renderer { scope, shared, blueprint, relations: Vec::new(), demand, rendered, inside: None }
     }
 
     /// Adds the rows of the next relation of the blueprint.
@@ -149,7 +155,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
             }
             Rel::Temporal { input, tests } => {
                 let columns = self.columns(input)?;
-                let (rows, errors) = temporal(self.rel(input)?, &columns, tests);
+                let (rows, errors) = temporal(self.rel(input)?, &columns, tests, self.last_frontier(input));
                 self.rendered.errors.extend(errors);
                 Ok(rows)
             }
@@ -406,6 +412,15 @@ impl<'s, 'b> Renderer<'s, 'b> {
     /// Whether no row of a plan is ever retracted. (The rows of a loop are not among the blueprint's relations.)
     fn append_only(&self, rel: &Rel) -> bool {
         append_only(rel, &|relation| self.blueprint.is_append_only(relation))
+    }
+
+    /// When a plan's inputs have ended: the last frontier before that.
+    fn last_frontier(&self, rel: &Rel) -> impl Fn() -> Time + use<> {
+        let (shared, sources) = (self.shared.clone(), self.sources(rel));
+        move || {
+            let last = |source: &usize| shared.sources[*source].last.load(Ordering::Acquire);
+            sources.iter().map(last).min().unwrap_or(Time::MIN)
+        }
     }
 
     /// The places of the sources a plan reads.

@@ -40,6 +40,8 @@ pub struct SourceState {
     pub snapshot_end: AtomicU64,
     /// The frontier the workers were told.
     pub announced: AtomicU64,
+    /// The last one before the end.
+    pub last: AtomicU64,
 }
 
 /// How far a relation has come.
@@ -74,7 +76,11 @@ impl Shared {
             sources: blueprint
                 .sources
                 .iter()
-                .map(|_| SourceState { snapshot_end: AtomicU64::new(ENDED), announced: AtomicU64::new(0) })
+                .map(|_| SourceState {
+                    snapshot_end: AtomicU64::new(ENDED),
+                    announced: AtomicU64::new(0),
+                    last: AtomicU64::new(0),
+                })
                 .collect(),
             relations: blueprint.relations.iter().map(|_| RelationState::default()).collect(),
             shards: blueprint.relations.iter().map(|relation| shards(&relation.definition)).collect(),

@@ -309,7 +309,7 @@ fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Resu
     let blueprint = &shared.blueprint;
     let mut inputs: Vec<Inputs> = blueprint.sources.iter().map(|_| Inputs::new()).collect();
     let mut probes = Vec::new();
-    let mut renderer = Renderer::new(scope, blueprint);
+    let mut renderer = Renderer::new(scope, shared);
     let mut errors = empty(scope);
     let mut conflicts: Vec<(&RelationName, Rows<'_>)> = Vec::new();
     for (place, relation) in blueprint.relations.iter().enumerate() {

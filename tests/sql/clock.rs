@@ -3,8 +3,17 @@
 use crate::support::feed::Feed;
 use crate::support::postgres::Postgres;
 use crate::support::program::{Program, ViewSet};
+use crate::support::random::{Random, setting};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tidegate::dataflow::{InputRelation, Program as Views, Settings, evaluate};
+use tidegate::plan::rewrite;
+use tidegate::sql::{Catalog, SqlFile, compile};
+use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
+use tidegate::value::calendar::EPOCH_MICROS;
+use tidegate::value::{Column, Datum, Diff, RelationName, Row, Schema, Time, Type};
 
 const CONFIG: &str = r#"
 [sources.shop]
@@ -70,4 +79,92 @@ fn wait(program: &mut Program, path: &Path, enough: impl Fn(&Feed) -> bool) -> F
         assert!(Instant::now() < deadline, "nothing came: {feed:?}\n{}", program.errors());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A row: its number, when it comes and when it goes by the clock, and the times at which it is put in and taken out.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    id: i64,
+    from: Time,
+    until: Time,
+    put: Time,
+    taken: Option<Time>,
+}
+
+/// At every frontier told, and when the inputs have ended, the rows are those of the definition: however the changes came, and with
+/// any number of workers.
+#[test]
+fn what_is_there_follows_from_the_data_and_its_times() {
+    let seed = setting("TIDEGATE_TEST_SEED", 1);
+    println!("TIDEGATE_TEST_SEED={seed}");
+    let mut random = Random::new(seed);
+    for run in 0..40 {
+        let lives = (0..30).map(|id| {
+            let put = 1 + random.below(100);
+            let (from, until) = (random.below(130), random.below(160));
+            let taken = (random.below(3) == 0).then(|| put + random.below(60));
+            Life { id, from, until, put, taken }
+        });
+        let lives: Vec<Life> = lives.collect();
+        for workers in [1, 2] {
+            // The last frontier is part of the data; those before it are not.
+            let mut frontiers: Vec<Time> = (0..random.below(8)).map(|_| 1 + random.below(120)).chain([120]).collect();
+            frontiers.sort_unstable();
+            frontiers.dedup();
+            check(&lives, &frontiers, workers, &format!("run {run}, {workers} workers"));
+        }
+    }
+}
+
+fn check(lives: &[Life], frontiers: &[Time], workers: usize, case: &str) {
+    let columns = ["id", "since", "ends"].into_iter().zip([Type::Int8, Type::Timestamptz, Type::Timestamptz]);
+    let columns = columns.map(|(name, ty)| Column::new(name, ty, false)).collect();
+    let schema = Arc::new(Schema::table(columns, None));
+    let mut catalog = Catalog::new();
+    catalog.insert(RelationName::public("t"), schema.clone());
+    let text = "CREATE VIEW v AS SELECT id FROM t WHERE now() >= since AND ends > now()";
+    let mut views = compile(&[SqlFile { path: "v.sql".into(), text: text.into() }], &catalog).expect("our own SQL");
+    rewrite::optimize(&mut views);
+    let (source, id) = (SourceId(0), RelationId(0));
+    let input = InputRelation { id, source, name: RelationName::public("t"), schema, upserts: false };
+    let program = Views { sources: vec![source], inputs: vec![input], views, ..Views::default() };
+
+    let row = |life: &Life| {
+        let instant = |time: Time| Datum::Timestamptz(time as i64 - EPOCH_MICROS);
+        Row::pack(&[Datum::Int8(life.id), instant(life.from), instant(life.until)])
+    };
+    let put = lives.iter().map(|life| (row(life), life.put, 1));
+    let taken = lives.iter().filter_map(|life| Some((row(life), life.taken?, -1)));
+    let mut left: Vec<(Row, Time, Diff)> = put.chain(taken).collect();
+    let ends = frontiers.iter().map(|frontier| Some(*frontier)).chain([None]);
+    let ticks = ends.map(|frontier| {
+        let (rows, later) = left.drain(..).partition(|(_, time, _)| frontier.is_none_or(|frontier| *time < frontier));
+        left = later;
+        Tick { source, batches: vec![(id, Batch::Rows(rows))], errors: Vec::new(), frontier, snapshot: false }
+    });
+    let ticks: Vec<Tick> = ticks.collect();
+
+    let view = RelationName::public("v");
+    let settings = Settings { workers, refresh_us: 0, ..Settings::default() };
+    let steps = evaluate(settings, program, std::slice::from_ref(&view), ticks).expect("our own program");
+    let mut shown: BTreeMap<i64, Diff> = BTreeMap::new();
+    for step in &steps[&view] {
+        for (row, _, diff) in &step.changes {
+            let Datum::Int8(id) = row.column(0) else { panic!("a number") };
+            *shown.entry(id).or_default() += diff;
+        }
+        shown.retain(|_, count| *count != 0);
+        let expected: Vec<i64> =
+            lives.iter().filter(|life| is_there(life, step.frontier)).map(|life| life.id).collect();
+        let ids: Vec<i64> = shown.keys().copied().collect();
+        assert!(shown.values().all(|count| *count == 1), "{case}: {shown:?}");
+        assert_eq!(ids, expected, "{case}, at {:?} of {frontiers:?}", step.frontier);
+    }
+}
+
+/// Whether a row is shown at a frontier. At the end the clock stands just before the last one, 120, but every change has been made.
+fn is_there(life: &Life, frontier: Option<Time>) -> bool {
+    let made = |time: Time| frontier.is_none_or(|frontier| time < frontier);
+    let clock = frontier.unwrap_or(120) - 1;
+    made(life.put) && !life.taken.is_some_and(made) && life.from <= clock && clock < life.until
 }

@@ -1,8 +1,9 @@
 //! Rows that come and go because time passes: `now()` compared with a time of the row.
 //!
 //! The clock is the dataflow's time. A row is passed on when the clock satisfies every test, at its own time or later, and taken back
-//! when it no longer does. What is to happen later waits here, outside of every arrangement, until the frontier has passed it; when
-//! the input has ended the clock stands still, and nothing more happens.
+//! when it no longer does. What is to happen later waits here, outside of every arrangement, until the frontier has passed it. When
+//! the input has ended the clock stands still just before the last frontier, which the sources tell: the end may come upon a worker
+//! together with the frontiers before it.
 
 use super::hold::keep_least;
 use super::linear::linear;
@@ -18,8 +19,14 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::{Capability, Operator};
 
-/// The rows while the clock satisfies the tests, and the errors of computing the times it is compared with.
-pub fn temporal<'s>(rows: Rows<'s>, columns: &[Column], tests: &[ClockTest]) -> (Rows<'s>, Option<Errors<'s>>) {
+/// The rows while the clock satisfies the tests, and the errors of computing the times it is compared with. `last_frontier` is asked
+/// when the input has ended.
+pub fn temporal<'s>(
+    rows: Rows<'s>,
+    columns: &[Column],
+    tests: &[ClockTest],
+    last_frontier: impl Fn() -> Time + 'static,
+) -> (Rows<'s>, Option<Errors<'s>>) {
     let all = columns.iter().enumerate().map(|(position, column)| Scalar::Column(position, column.ty.clone()));
     let mut program = Linear::identity(columns.len());
     program.map(&tests.iter().map(|test| test.at.clone()).chain(all).collect::<Vec<_>>());
@@ -28,46 +35,87 @@ pub fn temporal<'s>(rows: Rows<'s>, columns: &[Column], tests: &[ClockTest]) -> 
 
     type Builder = CapacityContainerBuilder<Vec<(Row, Time, Diff)>>;
     let changes = rows.inner.unary_frontier::<Builder, _, _, _>(Pipeline, "Temporal", |_, _| {
-        let mut waiting: BTreeMap<Time, Vec<(Row, Diff)>> = BTreeMap::new();
+        let mut waiting = Waiting { tests, arrived: BTreeMap::new(), later: BTreeMap::new() };
         let mut capability: Option<Capability<Time>> = None;
         move |(input, frontier), output| {
             input.for_each(|message, changes| {
                 keep_least(&mut capability, message.retain_least(0));
                 for (row, time, diff) in changes.drain(..) {
-                    let Some((row, begin, end)) = row.with_bytes(|bytes| span(bytes, &tests)) else { continue };
-                    let begin = begin.max(time);
-                    if begin < end {
-                        waiting.entry(begin).or_default().push((row.clone(), diff));
-                        if end < Time::MAX {
-                            waiting.entry(end).or_default().push((row, -diff));
-                        }
-                    }
+                    waiting.arrived.entry(time).or_default().push((row, diff));
                 }
             });
             let Some(held) = capability.as_mut() else { return };
-            let due = match frontier.frontier().first() {
-                Some(frontier) => {
-                    let later = waiting.split_off(frontier);
-                    std::mem::replace(&mut waiting, later)
-                }
-                None => {
-                    waiting.clear();
-                    BTreeMap::new()
-                }
-            };
-            if !due.is_empty() {
-                let mut session = output.session(&*held);
-                for (time, changes) in due {
-                    session.give_iterator(changes.into_iter().map(|(row, diff)| (row, time, diff)));
-                }
+            let mut session = output.session(&*held);
+            let mut give = |row, time, diff| session.give((row, time, diff));
+            let reached = frontier.frontier().first().copied();
+            waiting.advance(reached.unwrap_or_else(&last_frontier), &mut give);
+            if reached.is_none() {
+                waiting.end(last_frontier(), &mut give);
             }
-            match waiting.first_key_value() {
-                Some((time, _)) => held.downgrade(time),
+            drop(session);
+            // What is to happen later may never happen: nobody is to be told a frontier for it that the input has not reached.
+            match reached.filter(|_| !waiting.is_empty()) {
+                Some(reached) => held.downgrade(&reached.max(*held.time())),
                 None => capability = None,
             }
         }
     });
     (changes.as_collection(), errors)
+}
+
+/// Changes by their time.
+type Changes = BTreeMap<Time, Vec<(Row, Diff)>>;
+
+/// What is not over yet.
+struct Waiting {
+    tests: Vec<(ClockOrder, i64)>,
+    /// Changes of the input at or above the frontier, the times of the tests in front of the row.
+    arrived: Changes,
+    /// Rows that come or go later than they changed.
+    later: Changes,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.arrived.is_empty() && self.later.is_empty()
+    }
+
+    /// Gives what happens before the clock shows this time.
+    fn advance(&mut self, clock: Time, give: &mut impl FnMut(Row, Time, Diff)) {
+        for (row, time, diff) in below(&mut self.arrived, clock) {
+            let Some((row, begin, end)) = row.with_bytes(|bytes| span(bytes, &self.tests)) else { continue };
+            if end <= begin.max(time) {
+                continue;
+            }
+            if end < Time::MAX {
+                self.later.entry(end).or_default().push((row.clone(), -diff));
+            }
+            match begin <= time {
+                true => give(row, time, diff),
+                false => self.later.entry(begin).or_default().push((row, diff)),
+            }
+        }
+        below(&mut self.later, clock).for_each(|(row, time, diff)| give(row, time, diff));
+    }
+
+    /// Gives the rest, which the clock meets standing still just before this time.
+    fn end(&mut self, clock: Time, give: &mut impl FnMut(Row, Time, Diff)) {
+        self.later.clear();
+        let now = clock.saturating_sub(1);
+        for (row, time, diff) in below(&mut self.arrived, Time::MAX) {
+            let span = row.with_bytes(|bytes| span(bytes, &self.tests));
+            if let Some((row, ..)) = span.filter(|(_, begin, end)| *begin <= now && now < *end) {
+                give(row, time, diff);
+            }
+        }
+    }
+}
+
+/// Takes the changes below a time.
+fn below(changes: &mut Changes, time: Time) -> impl Iterator<Item = (Row, Time, Diff)> + use<> {
+    let rest = changes.split_off(&time);
+    let taken = std::mem::replace(changes, rest);
+    taken.into_iter().flat_map(|(time, changes)| changes.into_iter().map(move |(row, diff)| (row, time, diff)))
 }
 
 /// Of the times of the tests and a row behind them: the row, and when it comes and when it goes. Nothing of a null time.

@@ -117,7 +117,10 @@ impl Reading<'_> {
                     self.idle(arrived.elapsed());
                 }
                 Next::End => {
-                    self.send(None);
+                    // The watermark is where the clock stands still.
+                    if self.seal() {
+                        self.send(None);
+                    }
                     return Ok(());
                 }
             }
