@@ -34,7 +34,7 @@ type Figures = [f64; 8];
 
 /// Runs all scales and reports.
 pub fn run(scale: Scale, report: &mut Report) {
-    let scales: &[&str] = scale.pick(&["0.01"], &["0.01", "0.1"]);
+    let scales: &[&str] = scale.pick(&["0.01"], &["0.01", "0.1", "1"]);
     let mut single: Vec<f64> = Vec::new();
     for factor in scales {
         report.section(&format!("TPC-H at scale {factor}, seconds (baseline: the same Postgres, materialized views)"));
