@@ -325,8 +325,8 @@ fn type_of(name: &str, enums: &[Type]) -> Type {
         Json,
         Jsonb,
     ];
-    if let "inet" | "cidr" | "macaddr" | "int4range" = name {
-        let as_text = matches!(name, "macaddr" | "int4range");
+    if let "inet" | "cidr" | "macaddr" | "int4range" | "bit" | "bit varying" = name {
+        let as_text = !matches!(name, "inet" | "cidr");
         return Opaque(Arc::new(OpaqueType { name: name.to_owned(), readable: true, as_text }));
     }
     all.iter()
