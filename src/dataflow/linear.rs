@@ -89,6 +89,13 @@ impl Linear {
         self.columns = columns.collect();
     }
 
+    /// Puts what is computed of the columns in front of them.
+    pub fn prepend(&mut self, expressions: &[Scalar]) {
+        let columns = self.columns.clone();
+        self.map(expressions);
+        self.columns.extend(columns);
+    }
+
     /// Keeps only the first columns.
     pub fn truncate(&mut self, columns: usize) {
         self.columns.truncate(columns);

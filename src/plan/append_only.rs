@@ -21,18 +21,16 @@ pub fn append_only(rel: &Rel, of: &dyn Fn(&RelId) -> bool) -> bool {
     }
 }
 
-/// The views of which no row is ever retracted, given which of the other relations are like that.
+/// The views of which no row is ever retracted, given which of the other relations are like that. Each view stands behind those it
+/// reads.
 pub fn append_only_views<'v>(views: &'v [View], of: &dyn Fn(&RelId) -> bool) -> BTreeSet<&'v RelId> {
     let mut found = BTreeSet::new();
-    loop {
-        let known = |name: &RelId| found.contains(name) || of(name);
-        let new: Vec<&RelId> =
-            views.iter().filter(|view| append_only(&view.rel, &known)).map(|view| &view.name).collect();
-        if new.len() == found.len() {
-            return found;
+    for view in views {
+        if append_only(&view.rel, &|name| found.contains(name) || of(name)) {
+            found.insert(&view.name);
         }
-        found.extend(new);
     }
+    found
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 //! comes too late to be among the first costs a look at the last one kept.
 
 use super::hold::keep_least;
+use super::waiting::Waiting;
 use crate::dataflow::hash::RowHasher;
 use crate::dataflow::key::Key;
 use crate::dataflow::types::{Collection, Update};
 use crate::value::{Diff, Row, Time};
 use differential_dataflow::AsCollection;
 use differential_dataflow::consolidation::consolidate;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
@@ -37,26 +38,23 @@ pub fn first<'s, K: Key>(rows: Collection<'s, (K, Row)>, keep: impl Keep) -> Col
     let exchange = Exchange::new(|update: &Update<K>| update.0.0.spread());
     let changes = rows.inner.unary_frontier::<Builder<K>, _, _, _>(exchange, "First", move |_, _| {
         let mut groups = Groups { kept: HashMap::default(), keep };
-        let mut waiting: BTreeMap<Time, Vec<((K, Row), Diff)>> = BTreeMap::new();
+        let mut waiting: Waiting<((K, Row), Diff)> = Waiting::default();
         let mut capability: Option<Capability<Time>> = None;
         move |(input, frontier), output| {
             input.for_each(|message, updates| {
                 keep_least(&mut capability, message.retain_least(0));
                 for (row, time, diff) in updates.drain(..) {
-                    waiting.entry(time).or_default().push((row, diff));
+                    waiting.push(time, (row, diff));
                 }
             });
             let Some(held) = capability.as_mut() else { return };
-            let later = frontier.frontier().first().map(|frontier| waiting.split_off(frontier));
-            let due = std::mem::replace(&mut waiting, later.unwrap_or_default());
-            if !due.is_empty() {
-                let mut session = output.session(&*held);
-                for (time, rows) in due {
-                    groups.add(rows, &mut |row, diff| session.give((row, time, diff)));
-                }
+            let mut session = output.session(&*held);
+            for (time, rows) in waiting.take_below(frontier.frontier().first().copied()) {
+                groups.add(rows, &mut |row, diff| session.give((row, time, diff)));
             }
-            match waiting.first_key_value() {
-                Some((time, _)) => held.downgrade(time),
+            drop(session);
+            match waiting.first() {
+                Some(time) => held.downgrade(&time),
                 None => capability = None,
             }
         }

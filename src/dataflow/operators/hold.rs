@@ -3,10 +3,10 @@
 //! Where two inputs of different sources meet, the one that is ahead makes changes far above the common frontier. An
 //! arrangement would scan them at every tick; here they wait in time order and cost nothing until they are due.
 
+use super::waiting::Waiting;
 use crate::dataflow::types::Collection;
 use crate::value::Time;
 use differential_dataflow::{AsCollection, Data};
-use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::{Capability, Operator};
@@ -15,31 +15,23 @@ use timely::dataflow::operators::{Capability, Operator};
 pub fn hold<'s, D: Data, R: Clone + 'static>(collection: Collection<'s, D, R>) -> Collection<'s, D, R> {
     let held =
         collection.inner.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Hold", |_, _| {
-            let mut waiting: BTreeMap<Time, Vec<(D, R)>> = BTreeMap::new();
+            let mut waiting: Waiting<(D, R)> = Waiting::default();
             let mut capability: Option<Capability<Time>> = None;
             move |(input, frontier), output| {
                 input.for_each(|message, changes| {
                     keep_least(&mut capability, message.retain_least(0));
                     for (row, time, diff) in changes.drain(..) {
-                        waiting.entry(time).or_default().push((row, diff));
+                        waiting.push(time, (row, diff));
                     }
                 });
                 let Some(held) = capability.as_mut() else { return };
-                let due = match frontier.frontier().first() {
-                    Some(frontier) => {
-                        let later = waiting.split_off(frontier);
-                        std::mem::replace(&mut waiting, later)
-                    }
-                    None => std::mem::take(&mut waiting),
-                };
-                if !due.is_empty() {
-                    let mut session = output.session(&*held);
-                    for (time, changes) in due {
-                        session.give_iterator(changes.into_iter().map(|(row, diff)| (row, time, diff)));
-                    }
+                let mut session = output.session(&*held);
+                for (time, changes) in waiting.take_below(frontier.frontier().first().copied()) {
+                    session.give_iterator(changes.into_iter().map(|(row, diff)| (row, time, diff)));
                 }
-                match waiting.first_key_value() {
-                    Some((time, _)) => held.downgrade(time),
+                drop(session);
+                match waiting.first() {
+                    Some(time) => held.downgrade(&time),
                     None => capability = None,
                 }
             }

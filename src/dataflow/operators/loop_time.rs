@@ -10,11 +10,11 @@
 
 use super::hold::hold;
 use super::rounds::round;
+use super::waiting::Waiting;
 use crate::dataflow::types::{Collection, Rows};
 use crate::value::{Diff, Time};
 use differential_dataflow::consolidation::consolidate_updates;
 use differential_dataflow::{AsCollection, Data};
-use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -69,19 +69,18 @@ pub fn leave<D: Data + Ord>(rows: Collection<'_, D>) -> Collection<'_, D> {
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(output);
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop();
-        let mut waiting: BTreeMap<Time, Vec<(D, Time, Diff)>> = BTreeMap::new();
+        let mut waiting: Waiting<(D, Time, Diff)> = Waiting::default();
         move |frontiers| {
             let Some(held) = capability.as_mut() else { return };
             input.for_each(|_, changes| {
                 for (row, time, diff) in changes.drain(..) {
                     let time = outside(time);
-                    waiting.entry(time).or_default().push((row, time, diff));
+                    waiting.push(time, (row, time, diff));
                 }
             });
             let frontier = frontiers[0].frontier().first().map(|frontier| outside(*frontier));
-            let later = frontier.map(|frontier| waiting.split_off(&frontier)).unwrap_or_default();
             let mut output = output.activate();
-            for mut changes in std::mem::replace(&mut waiting, later).into_values() {
+            for (_, mut changes) in waiting.take_below(frontier) {
                 consolidate_updates(&mut changes);
                 output.session(&*held).give_container(&mut changes);
             }

@@ -21,5 +21,6 @@ pub mod temporal;
 pub mod top_k;
 pub mod unique;
 pub mod upsert;
+pub mod waiting;
 pub mod watch;
 pub mod window;

@@ -7,14 +7,13 @@
 
 use super::hold::keep_least;
 use super::linear::linear;
+use super::waiting::Waiting;
 use crate::dataflow::fault::Fault;
 use crate::dataflow::linear::Linear;
 use crate::dataflow::types::{Errors, Rows};
-use crate::expr::Scalar;
 use crate::plan::{ClockOrder, ClockTest};
 use crate::value::{Column, Datum, Diff, Row, Time, calendar, encoding};
 use differential_dataflow::AsCollection;
-use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::{Capability, Operator};
@@ -27,34 +26,33 @@ pub fn temporal<'s>(
     tests: &[ClockTest],
     last_frontier: impl Fn() -> Time + 'static,
 ) -> (Rows<'s>, Option<Errors<'s>>) {
-    let all = columns.iter().enumerate().map(|(position, column)| Scalar::Column(position, column.ty.clone()));
     let mut program = Linear::identity(columns.len());
-    program.map(&tests.iter().map(|test| test.at.clone()).chain(all).collect::<Vec<_>>());
+    program.prepend(&tests.iter().map(|test| test.at.clone()).collect::<Vec<_>>());
     let (rows, errors) = linear(rows, &program, Fault::new(columns));
     let tests: Vec<(ClockOrder, i64)> = tests.iter().map(|test| (test.order, test.after)).collect();
 
     type Builder = CapacityContainerBuilder<Vec<(Row, Time, Diff)>>;
     let changes = rows.inner.unary_frontier::<Builder, _, _, _>(Pipeline, "Temporal", |_, _| {
-        let mut waiting = Waiting { tests, arrived: BTreeMap::new(), later: BTreeMap::new() };
+        let mut pending = Pending { tests, arrived: Waiting::default(), later: Waiting::default() };
         let mut capability: Option<Capability<Time>> = None;
         move |(input, frontier), output| {
             input.for_each(|message, changes| {
                 keep_least(&mut capability, message.retain_least(0));
                 for (row, time, diff) in changes.drain(..) {
-                    waiting.arrived.entry(time).or_default().push((row, diff));
+                    pending.arrived.push(time, (row, diff));
                 }
             });
             let Some(held) = capability.as_mut() else { return };
             let mut session = output.session(&*held);
             let mut give = |row, time, diff| session.give((row, time, diff));
             let reached = frontier.frontier().first().copied();
-            waiting.advance(reached.unwrap_or_else(&last_frontier), &mut give);
+            pending.advance(reached.unwrap_or_else(&last_frontier), &mut give);
             if reached.is_none() {
-                waiting.end(last_frontier(), &mut give);
+                pending.end(last_frontier(), &mut give);
             }
             drop(session);
             // What is to happen later may never happen: nobody is to be told a frontier for it that the input has not reached.
-            match reached.filter(|_| !waiting.is_empty()) {
+            match reached.filter(|_| !pending.is_empty()) {
                 Some(reached) => held.downgrade(&reached.max(*held.time())),
                 None => capability = None,
             }
@@ -63,46 +61,43 @@ pub fn temporal<'s>(
     (changes.as_collection(), errors)
 }
 
-/// Changes by their time.
-type Changes = BTreeMap<Time, Vec<(Row, Diff)>>;
-
 /// What is not over yet.
-struct Waiting {
+struct Pending {
     tests: Vec<(ClockOrder, i64)>,
     /// Changes of the input at or above the frontier, the times of the tests in front of the row.
-    arrived: Changes,
+    arrived: Waiting<(Row, Diff)>,
     /// Rows that come or go later than they changed.
-    later: Changes,
+    later: Waiting<(Row, Diff)>,
 }
 
-impl Waiting {
+impl Pending {
     fn is_empty(&self) -> bool {
-        self.arrived.is_empty() && self.later.is_empty()
+        self.arrived.first().is_none() && self.later.first().is_none()
     }
 
     /// Gives what happens before the clock shows this time.
     fn advance(&mut self, clock: Time, give: &mut impl FnMut(Row, Time, Diff)) {
-        for (row, time, diff) in below(&mut self.arrived, clock) {
+        for (row, time, diff) in changes(self.arrived.take_below(Some(clock))) {
             let Some((row, begin, end)) = row.with_bytes(|bytes| span(bytes, &self.tests)) else { continue };
             if end <= begin.max(time) {
                 continue;
             }
             if end < Time::MAX {
-                self.later.entry(end).or_default().push((row.clone(), -diff));
+                self.later.push(end, (row.clone(), -diff));
             }
             match begin <= time {
                 true => give(row, time, diff),
-                false => self.later.entry(begin).or_default().push((row, diff)),
+                false => self.later.push(begin, (row, diff)),
             }
         }
-        below(&mut self.later, clock).for_each(|(row, time, diff)| give(row, time, diff));
+        changes(self.later.take_below(Some(clock))).for_each(|(row, time, diff)| give(row, time, diff));
     }
 
     /// Gives the rest, which the clock meets standing still just before this time.
     fn end(&mut self, clock: Time, give: &mut impl FnMut(Row, Time, Diff)) {
-        self.later.clear();
+        self.later = Waiting::default();
         let now = clock.saturating_sub(1);
-        for (row, time, diff) in below(&mut self.arrived, Time::MAX) {
+        for (row, time, diff) in changes(self.arrived.take_below(None)) {
             let span = row.with_bytes(|bytes| span(bytes, &self.tests));
             if let Some((row, ..)) = span.filter(|(_, begin, end)| *begin <= now && now < *end) {
                 give(row, time, diff);
@@ -111,11 +106,9 @@ impl Waiting {
     }
 }
 
-/// Takes the changes below a time.
-fn below(changes: &mut Changes, time: Time) -> impl Iterator<Item = (Row, Time, Diff)> + use<> {
-    let rest = changes.split_off(&time);
-    let taken = std::mem::replace(changes, rest);
-    taken.into_iter().flat_map(|(time, changes)| changes.into_iter().map(move |(row, diff)| (row, time, diff)))
+/// What was due, one after the other.
+fn changes(due: impl Iterator<Item = (Time, Vec<(Row, Diff)>)>) -> impl Iterator<Item = (Row, Time, Diff)> {
+    due.flat_map(|(time, changes)| changes.into_iter().map(move |(row, diff)| (row, time, diff)))
 }
 
 /// Of the times of the tests and a row behind them: the row, and when it comes and when it goes. Nothing of a null time.

@@ -40,10 +40,9 @@ pub fn top_k<'s>(
     order: &[SortKey],
     slice: Slice,
 ) -> (Rows<'s>, Option<Errors<'s>>) {
-    let all = columns.iter().enumerate().map(|(position, column)| Scalar::Column(position, column.ty.clone()));
     let keys = group.iter().cloned().chain(order.iter().map(|key| key.expression.clone()));
     let mut program = Linear::identity(columns.len());
-    program.map(&keys.chain(all).collect::<Vec<_>>());
+    program.prepend(&keys.collect::<Vec<_>>());
     let (rows, errors) = linear(rows, &program, Fault::new(columns));
 
     let plan = KeyPlan::new(&mapped(group, columns));
