@@ -9,7 +9,7 @@ mod frame;
 pub(super) mod grouping;
 mod json;
 pub(super) mod label;
-mod missing;
+pub(super) mod missing;
 pub(super) mod name;
 mod named;
 pub(super) mod operand;

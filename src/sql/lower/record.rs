@@ -2,6 +2,7 @@
 
 use crate::plan::TableCall;
 use crate::sql::bind::expression::{Binder, plain_argument};
+use crate::sql::bind::missing::makes_rows_of_a_table;
 use crate::sql::bind::name;
 use crate::sql::bind::table::table_call;
 use crate::sql::error::{Bound, Fault};
@@ -11,10 +12,7 @@ use std::sync::Arc;
 
 /// The call, if the function is such a one.
 pub(super) fn populated(binder: &mut Binder<'_>, name: &str, function: &Function) -> Bound<Option<TableCall>> {
-    if !matches!(
-        name,
-        "jsonb_populate_record" | "json_populate_record" | "jsonb_populate_recordset" | "json_populate_recordset"
-    ) {
+    if !makes_rows_of_a_table(name) {
         return Ok(None);
     }
     let FunctionArguments::List(list) = &function.args else { return Err(refused(name)) };
