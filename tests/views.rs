@@ -2,7 +2,7 @@
 //!
 //! A case is a directory: `given.sql` fills the tables of the set's `database/schema.sql` if it has any, its `*.jsonl` files are the streams
 //! under the names that `tidegate.toml` has for them, and `expect/VIEW.jsonl` holds the rows that the sink of that path must
-//! show when all inputs have ended.
+//! show when all inputs have ended. `tests/sources.toml` stands for the sources of a set that makes its events up.
 
 use crate::support::feed::{Feed, Rows, add, difference};
 use crate::support::postgres::Postgres;
@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 fn cases_of_every_view_set() {
     let mut cases = 0;
     for set in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("views")) {
-        for case in entries(&set.join("tests")) {
-            run(&set, &case);
+        for case in entries(&set.join("tests")).iter().filter(|case| case.is_dir()) {
+            run(&set, case);
             cases += 1;
         }
     }
@@ -28,6 +28,12 @@ fn run(set: &Path, case: &Path) {
     let copy = ViewSet::copy(set);
     for stream in entries(case).iter().filter(|path| path.extension().is_some_and(|e| e == "jsonl")) {
         copy.write(&stream.file_name().expect("a file has a name").to_string_lossy(), &text(stream));
+    }
+    let sources = set.join("tests/sources.toml");
+    if sources.exists() {
+        let written = text(&set.join("tidegate.toml"));
+        let (_, rest) = written.split_once("\n[sinks.").expect("sinks behind the sources");
+        copy.write("tidegate.toml", &format!("{}\n[sinks.{rest}", text(&sources)));
     }
     let (code, _, errors) = copy.run(&["run", "--once"], &database.url);
     assert_eq!(code, 0, "{}:\n{errors}", case.display());

@@ -52,6 +52,8 @@ pub enum SourceConfig {
     Postgres(source::postgres::Config),
     /// `type = "jsonl"`
     Jsonl(source::jsonl::Config),
+    /// `type = "nexmark"`
+    Nexmark(source::nexmark::Config),
 }
 
 /// `[sinks.NAME]`.
@@ -161,7 +163,8 @@ fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceC
             }
             Ok(SourceConfig::Jsonl(config))
         }
-        _ => Err(section.unknown_value("source type", &kind, span, &["postgres", "jsonl"])),
+        "nexmark" => Ok(SourceConfig::Nexmark(section.finish(&["type"])?)),
+        _ => Err(section.unknown_value("source type", &kind, span, &["postgres", "jsonl", "nexmark"])),
     }
 }
 

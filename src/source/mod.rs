@@ -4,6 +4,7 @@
 //! transactions only; nothing is skipped silently; a source that cannot go on returns an error that says what to do.
 
 pub mod jsonl;
+pub mod nexmark;
 pub mod postgres;
 
 use crate::timeline::{RelationId, SourceId, Tick};

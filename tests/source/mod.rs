@@ -1,4 +1,5 @@
 //! Sources against real files and servers.
 
 mod jsonl;
+mod nexmark;
 mod postgres;

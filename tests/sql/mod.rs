@@ -4,6 +4,7 @@
 //! and what is said about them.
 
 mod clock;
+mod nexmark;
 mod random_queries;
 mod recursion;
 mod refusals;
