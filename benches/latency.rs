@@ -4,11 +4,11 @@
 
 use crate::Scale;
 use crate::measure::percentile;
-use crate::redis_server::RedisServer;
 use crate::report::{Aim, Report};
 use crate::river;
 use crate::shop;
 use crate::support::postgres::Database;
+use crate::support::redis::RedisServer;
 use std::time::{Duration, Instant};
 use tidegate::config::SinkConfig;
 use tidegate::engine::{Running, make_sink};

@@ -24,9 +24,6 @@ mod tpch;
 
 /// The tests' servers. The tests use more of them than the benchmarks do.
 #[allow(dead_code)]
-#[path = "../tests/sink/redis_server.rs"]
-mod redis_server;
-#[allow(dead_code)]
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -1,9 +1,9 @@
-//! One line for a stream with columns of every kind: a row, or an error.
+//! One record for a stream with columns of every kind, as JSON and as CSV: a row, or an error.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tidegate::source::jsonl::decode_line;
+use tidegate::source::stream::{Format, decode};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("a", "bigint not null"),
@@ -23,8 +23,10 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 fuzz_target!(|line: &[u8]| {
-    if let Ok(row) = decode_line(COLUMNS, line) {
-        assert!(row.check(COLUMNS.len()), "{row:?}");
-        row.unpack();
+    for format in [Format::Json, Format::Csv { header: None, delimiter: b',' }] {
+        if let Ok(row) = decode(COLUMNS, format, line) {
+            assert!(row.check(COLUMNS.len()), "{row:?}");
+            row.unpack();
+        }
     }
 });

@@ -54,6 +54,8 @@ pub enum SourceConfig {
     Jsonl(source::jsonl::Config),
     /// `type = "nexmark"`
     Nexmark(source::nexmark::Config),
+    /// `type = "redis"`
+    Redis(source::redis::Config),
 }
 
 /// `[sinks.NAME]`.
@@ -147,6 +149,9 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
     Some(config)
 }
 
+/// The types of sources.
+const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis"];
+
 fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceConfig, ConfigError> {
     let (kind, span) = section.take_text("type")?;
     match kind.as_str() {
@@ -156,16 +161,21 @@ fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceC
             Ok(SourceConfig::Postgres(config))
         }
         "jsonl" => {
-            let mut config: source::jsonl::Config = section.finish(&["type"])?;
-            // `-` stays standard input.
-            if config.path.as_os_str() != "-" {
-                config.path = directory.join(&config.path);
-            }
+            let config = section.finish::<source::jsonl::Config>(&stream_keys())?.relative_to(directory);
             Ok(SourceConfig::Jsonl(config))
         }
         "nexmark" => Ok(SourceConfig::Nexmark(section.finish(&["type"])?)),
-        _ => Err(section.unknown_value("source type", &kind, span, &["postgres", "jsonl", "nexmark"])),
+        "redis" => {
+            let config = section.finish::<source::redis::Config>(&stream_keys())?.relative_to(directory);
+            Ok(SourceConfig::Redis(config))
+        }
+        _ => Err(section.unknown_value("source type", &kind, span, SOURCES)),
     }
+}
+
+/// What may stand in a stream's section besides its source's own keys.
+fn stream_keys() -> Vec<&'static str> {
+    [&["type"], source::stream::KEYS].concat()
 }
 
 fn read_sink(mut section: Section<'_, '_>, directory: &Path) -> Result<SinkEntry, ConfigError> {

@@ -6,6 +6,8 @@
 pub mod jsonl;
 pub mod nexmark;
 pub mod postgres;
+pub mod redis;
+pub mod stream;
 
 use crate::timeline::{RelationId, SourceId, Tick};
 use crate::value::{RelationName, Schema};

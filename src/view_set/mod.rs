@@ -56,6 +56,11 @@ impl ViewSet {
         self.source(name, engine::make_source(name, SourceConfig::Jsonl(config)))
     }
 
+    /// Adds streams of a Redis server.
+    pub fn redis(self, name: &str, config: source::redis::Config) -> ViewSet {
+        self.source(name, engine::make_source(name, SourceConfig::Redis(config)))
+    }
+
     /// Adds a source of one's own.
     pub fn source(mut self, name: &str, source: Box<dyn Source>) -> ViewSet {
         if self.definition.sources.iter().any(|(known, _)| known == name) {

@@ -1,7 +1,7 @@
 //! Declared keys: two rows with one key, or none, are errors for as long as they are there.
 
-use super::redis_server::RedisServer;
 use crate::support::program::ViewSet;
+use crate::support::redis::RedisServer;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;

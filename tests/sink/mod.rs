@@ -6,6 +6,5 @@ mod keys;
 mod model;
 mod program;
 mod redis;
-mod redis_server;
 mod tantivy;
 mod target;

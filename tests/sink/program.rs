@@ -3,9 +3,9 @@
 //! Amounts move between accounts and the view is every account's balance: what any target shows at any time sums up to nothing,
 //! or it is a mixture.
 
-use super::redis_server::RedisServer;
 use crate::support::program::{Program, ViewSet};
 use crate::support::random::{Random, seed};
+use crate::support::redis::RedisServer;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;

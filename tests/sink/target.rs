@@ -1,7 +1,7 @@
 //! The targets under contract behind one trait: how a sink for each is made, read and disturbed.
 
 use super::model::{Content, view};
-use super::redis_server::RedisServer;
+use crate::support::redis::RedisServer;
 use ::redis::Connection;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

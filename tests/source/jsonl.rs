@@ -1,128 +1,34 @@
 //! Source `jsonl` as the engine sees it: ticks between frontiers, and nothing lost on the way.
 
+use super::stream::{Running, Seen, at};
 use crate::support::allocation::{allowance, most_held};
 use crate::support::random::{Random, mutate, mutations, seed};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tidegate::source::jsonl::{Config, Jsonl, decode_line};
-use tidegate::source::{Closed, Progress, Source, SourceError, Start, Stop, TickSender, Wanted};
-use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
-use tidegate::value::{Datum, Time};
+use tidegate::source::jsonl::{Config, Jsonl};
+use tidegate::source::stream::{Format, decode};
+use tidegate::source::{Source, SourceError};
 
-const STREAM: RelationId = RelationId(0);
-const LATE: RelationId = RelationId(1);
-const ERRORS: RelationId = RelationId(2);
-
-/// 2000-01-01, where Postgres's timestamps begin, in times.
-const EPOCH: Time = 946_684_800_000_000;
-
-struct Collect(Sender<Tick>);
-
-impl TickSender for Collect {
-    fn send(&mut self, tick: Tick) -> Result<(), Closed> {
-        self.0.send(tick).map_err(|_| Closed)
-    }
+/// A source that reads this file.
+fn source(path: &Path, settings: &str) -> Box<dyn Source> {
+    let text = format!(
+        "path = '{}'\nschema = {{ id = 'bigint not null', note = 'text', at = 'timestamptz' }}\n{settings}",
+        path.display()
+    );
+    let config: Config = toml::from_str(&text).expect("a configuration");
+    Box::new(Jsonl::new("events", config))
 }
 
-/// A source under way on a thread of its own.
-struct Running {
-    ticks: Receiver<Tick>,
-    stop: Stop,
-    progress: Arc<Progress>,
-    ended: Arc<Mutex<Option<Result<(), SourceError>>>>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl Running {
-    fn start(path: &Path, settings: &str, once: bool) -> Running {
-        let text = format!(
-            "path = '{}'\nschema = {{ id = 'bigint not null', note = 'text', at = 'timestamptz' }}\n{settings}",
-            path.display()
-        );
-        let config: Config = toml::from_str(&text).expect("a configuration");
-        let mut source = Jsonl::new("events", config);
-        let relation = source.describe().expect("a stream").remove(0);
-        let (sender, ticks) = channel();
-        let (stop, progress) = (Stop::default(), Arc::new(Progress::default()));
-        let start = Start {
-            source: SourceId(0),
-            wanted: vec![Wanted { id: STREAM, relation, columns: None }],
-            late: vec![(STREAM, LATE)],
-            errors: vec![(STREAM, ERRORS)],
-            once,
-            awaited: false,
-            ticks: Box::new(Collect(sender)),
-            stop: stop.clone(),
-            progress: progress.clone(),
-        };
-        let ended = Arc::new(Mutex::new(None));
-        let result = ended.clone();
-        let thread = std::thread::spawn(move || *result.lock().unwrap() = Some(source.run(start)));
-        Running { ticks, stop, progress, ended, thread }
-    }
-
-    /// What it sent until its end.
-    fn finish(self) -> (Seen, Result<(), SourceError>) {
-        let mut seen = Seen::default();
-        self.thread.join().expect("no panic");
-        self.ticks.try_iter().for_each(|tick| seen.take(tick));
-        let result = self.ended.lock().unwrap().take().expect("it has ended");
-        (seen, result)
-    }
-
-    fn next(&self, seen: &mut Seen) {
-        seen.take(self.ticks.recv_timeout(Duration::from_secs(20)).expect("a tick"));
-    }
-}
-
-/// All ticks, checked: what lies in them is between their frontiers.
-#[derive(Default)]
-struct Seen {
-    rows: Vec<(i64, Time)>,
-    late: Vec<(i64, Time)>,
-    errors: Vec<String>,
-    frontier: Option<Time>,
-    ended: bool,
-}
-
-impl Seen {
-    fn take(&mut self, tick: Tick) {
-        assert!(!self.ended, "a tick after the end");
-        let floor = self.frontier.unwrap_or(0);
-        let check =
-            |time: Time| assert!(floor <= time && tick.frontier.is_none_or(|f| time < f), "{time} outside the tick");
-        for (relation, batch) in tick.batches {
-            let Batch::Rows(rows) = batch else { panic!("a stream has no keys") };
-            for (row, time, diff) in rows {
-                check(time);
-                assert_eq!(diff, 1);
-                let Datum::Int8(id) = row.unpack()[0] else { panic!("an id") };
-                if relation == STREAM { self.rows.push((id, time)) } else { self.late.push((id, time)) }
-            }
-        }
-        for (relation, error, time) in tick.errors {
-            check(time);
-            assert_eq!(relation, ERRORS);
-            self.errors.push(format!("{} {} {}", error.code, error.message, error.input));
-        }
-        assert!(tick.frontier.is_none_or(|f| Some(f) > self.frontier), "the frontier does not advance");
-        self.ended = tick.frontier.is_none();
-        self.frontier = tick.frontier.or(self.frontier);
-    }
+fn start(path: &Path, settings: &str, once: bool) -> Running {
+    Running::start(source(path, settings), once)
 }
 
 /// An event this many seconds after the epoch.
 fn event(id: i64, second: u64) -> String {
     format!("{{\"id\": {id}, \"at\": \"2000-01-01T00:{:02}:{:02}Z\"}}\n", second / 60, second % 60)
-}
-
-fn at(second: u64) -> Time {
-    EPOCH + second * 1_000_000
 }
 
 fn file(content: &str) -> tempfile::NamedTempFile {
@@ -144,7 +50,7 @@ fn a_file_is_a_stream_with_an_end() {
         "{".into(),
     ];
     let file = file(&lines.concat());
-    let running = Running::start(file.path(), "event_time = 'at'\nlateness = '5s'", true);
+    let running = start(file.path(), "event_time = 'at'\nlateness = '5s'", true);
     let progress = running.progress.clone();
     let (seen, result) = running.finish();
     result.unwrap();
@@ -163,10 +69,10 @@ fn a_file_is_a_stream_with_an_end() {
 fn late_events_are_accepted_for_a_while_or_dropped() {
     let file = file(&[event(1, 100), event(2, 92), event(3, 80), event(4, 101)].concat());
     let accept = "event_time = 'at'\nlateness = '5s'\nlate = 'accept'\naccept_for = '3s'";
-    let (seen, _) = Running::start(file.path(), accept, true).finish();
+    let (seen, _) = start(file.path(), accept, true).finish();
     assert_eq!(seen.rows, [(2, at(95)), (1, at(100)), (4, at(101))]);
     assert_eq!(seen.late, [(3, at(95))]);
-    let (seen, _) = Running::start(file.path(), "event_time = 'at'\nlateness = '5s'\nlate = 'drop'", true).finish();
+    let (seen, _) = start(file.path(), "event_time = 'at'\nlateness = '5s'\nlate = 'drop'", true).finish();
     assert_eq!((seen.rows.len(), seen.late.len()), (2, 0));
 }
 
@@ -174,7 +80,7 @@ fn late_events_are_accepted_for_a_while_or_dropped() {
 fn an_event_from_the_future_makes_nobody_late() {
     let future = "{\"id\": 2, \"at\": \"9999-01-01T00:00:00Z\"}\n";
     let file = file(&[&event(1, 10), future, &event(3, 11)].concat());
-    let (seen, _) = Running::start(file.path(), "event_time = 'at'", true).finish();
+    let (seen, _) = start(file.path(), "event_time = 'at'", true).finish();
     assert_eq!(seen.rows, [(1, at(10)), (3, at(11))]);
     assert_eq!(seen.late, [(2, at(10))]);
 }
@@ -182,7 +88,7 @@ fn an_event_from_the_future_makes_nobody_late() {
 #[test]
 fn a_followed_file_is_read_as_it_grows_and_stops_when_asked() {
     let file = file(&event(1, 10));
-    let running = Running::start(file.path(), "event_time = 'at'\nfollow = true\nidle_after = 'never'", false);
+    let running = start(file.path(), "event_time = 'at'\nfollow = true\nidle_after = 'never'", false);
     let mut seen = Seen::default();
     running.next(&mut seen);
     assert_eq!((seen.frontier, seen.rows.len()), (Some(at(10)), 0), "an event at the watermark may have company yet");
@@ -203,7 +109,7 @@ fn a_followed_file_is_read_as_it_grows_and_stops_when_asked() {
 #[test]
 fn an_idle_stream_lets_time_pass() {
     let file = file(&event(1, 10));
-    let running = Running::start(file.path(), "event_time = 'at'\nfollow = true\nidle_after = '30ms'", false);
+    let running = start(file.path(), "event_time = 'at'\nfollow = true\nidle_after = '30ms'", false);
     let mut seen = Seen::default();
     while seen.rows.is_empty() {
         running.next(&mut seen);
@@ -224,7 +130,7 @@ fn an_idle_stream_lets_time_pass() {
 #[test]
 fn without_an_event_time_the_arrival_counts() {
     let file = file("{\"id\": 1}\n{\"id\": 2}\n");
-    let running = Running::start(file.path(), "follow = true", false);
+    let running = start(file.path(), "follow = true", false);
     let mut seen = Seen::default();
     while seen.rows.len() < 2 {
         running.next(&mut seen);
@@ -237,10 +143,119 @@ fn without_an_event_time_the_arrival_counts() {
 #[test]
 fn followed_under_once_the_file_ends_where_it_ended_at_start() {
     let file = file(&[event(1, 10), event(2, 11)].concat());
-    let (seen, result) = Running::start(file.path(), "event_time = 'at'\nfollow = true", true).finish();
+    let (seen, result) = start(file.path(), "event_time = 'at'\nfollow = true", true).finish();
     result.unwrap();
     assert!(seen.ended);
     assert_eq!(seen.rows.len(), 2);
+}
+
+/// A directory with these files.
+fn directory(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (name, content) in files {
+        std::fs::write(directory.path().join(name), content).expect("our own directory");
+    }
+    directory
+}
+
+fn gzip(content: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+    encoder.write_all(content.as_bytes()).and_then(|()| encoder.finish()).expect("memory")
+}
+
+fn zstd(content: &str) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(content.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+/// A frame that holds nothing for readers.
+const SKIPPED: &[u8] = &[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+
+#[test]
+fn the_files_of_a_pattern_are_one_stream_in_the_order_of_their_names() {
+    let directory = directory(&[
+        ("b.jsonl.gz", [gzip(&event(3, 12)), gzip(&event(4, 13))].concat()),
+        ("a.jsonl", [event(1, 10), event(2, 11)].concat().trim_end().into()),
+        ("c.jsonl.zst", [SKIPPED, &zstd(&event(5, 14)), SKIPPED, &zstd(&event(6, 15))].concat()),
+        ("d.txt", event(7, 16).into()),
+    ]);
+    let pattern = directory.path().join("*.jsonl*");
+    for settings in ["event_time = 'at'", "event_time = 'at'\nfollow = true"] {
+        let (seen, result) = start(&pattern, settings, true).finish();
+        result.unwrap();
+        assert_eq!(seen.rows, (1..=6).map(|id| (id, at(9 + id as u64))).collect::<Vec<_>>());
+        assert!(seen.late.is_empty() && seen.ended);
+    }
+    let nothing = source(&directory.path().join("*.csv"), "").describe();
+    assert!(matches!(nothing, Err(SourceError::Config(text)) if text.contains("no file matches")));
+}
+
+#[test]
+fn a_compressed_file_that_was_cut_or_spoilt_stops_the_source() {
+    let whole = [event(1, 10), event(2, 11), event(3, 12)].concat();
+    for (name, content) in [("a.gz", gzip(&whole)), ("a.zst", zstd(&whole))] {
+        let mut spoilt = content.clone();
+        let last = spoilt.len() - 2;
+        spoilt[last] ^= 0x40;
+        for content in [content[..content.len() - 3].to_vec(), spoilt] {
+            let directory = directory(&[(name, content)]);
+            let (seen, result) = start(&directory.path().join(name), "", true).finish();
+            assert!(
+                matches!(&result, Err(SourceError::Operator(text)) if text.contains("cannot decompress")),
+                "{result:?}"
+            );
+            assert!(!seen.ended);
+        }
+    }
+}
+
+#[test]
+fn followed_files_are_left_when_the_next_one_is_there() {
+    let directory = directory(&[("2.jsonl", event(1, 10).into())]);
+    let path = |name: &str| directory.path().join(name);
+    let settings = "event_time = 'at'\nfollow = true\nidle_after = 'never'";
+    let running = start(&path("*.jsonl*"), settings, false);
+    let mut seen = Seen::default();
+    running.next(&mut seen);
+    // Written at once: the rest of one file is read before the next.
+    std::fs::write(path("1.jsonl"), event(9, 99)).expect("our own directory");
+    let mut first = File::options().append(true).open(path("2.jsonl")).expect("our own file");
+    first.write_all([event(2, 11), event(3, 12)].concat().as_bytes()).expect("our own file");
+    std::fs::write(path("3.jsonl.gz.new"), gzip(&event(4, 13))).expect("our own directory");
+    std::fs::rename(path("3.jsonl.gz.new"), path("3.jsonl.gz")).expect("our own directory");
+    while seen.frontier < Some(at(13)) {
+        running.next(&mut seen);
+    }
+    std::fs::write(path("4.jsonl"), event(5, 14)).expect("our own directory");
+    while seen.frontier < Some(at(14)) {
+        running.next(&mut seen);
+    }
+    File::options()
+        .append(true)
+        .open(path("4.jsonl"))
+        .and_then(|mut last| last.write_all(event(6, 15).as_bytes()))
+        .expect("our own file");
+    while seen.frontier < Some(at(15)) {
+        running.next(&mut seen);
+    }
+    assert_eq!(seen.rows, (1..=5).map(|id| (id, at(9 + id as u64))).collect::<Vec<_>>());
+    assert!(seen.late.is_empty());
+    running.stop.request();
+    running.finish().1.unwrap();
+}
+
+#[test]
+fn csv_with_a_header() {
+    let content = "at;id;other;note\n2000-01-01T00:00:10Z;1;x;\"a\nb\"\n\n2000-01-01T00:00:11Z;;x;y\n946684812;3;;\n";
+    let directory = directory(&[("a.csv", content.into()), ("b.csv", "id;at\n4;946684813\n".into())]);
+    let settings = "format = 'csv'\ndelimiter = ';'\nevent_time = 'at'\nevent_time_unit = 's'";
+    let (seen, result) = start(&directory.path().join("*.csv"), settings, true).finish();
+    result.unwrap();
+    assert_eq!(seen.rows, [(1, at(10)), (3, at(12)), (4, at(13))]);
+    assert_eq!(seen.errors.len(), 1, "{:?}", seen.errors);
+    assert!(seen.errors[0].starts_with("23502") && seen.errors[0].contains("a.csv:5:"), "{:?}", seen.errors);
+
+    let (_, result) = start(file("at;note\n").path(), settings, true).finish();
+    assert!(matches!(&result, Err(SourceError::Config(text)) if text.contains("names no column \"id\"")), "{result:?}");
 }
 
 /// Columns of every kind, and lines for them.
@@ -276,7 +291,7 @@ fn mutated_lines_never_panic() {
     for _ in 0..mutations() {
         let line = *random.pick(LINES);
         let line = mutate(&mut random, line.as_bytes());
-        let (decoded, held) = most_held(|| decode_line(COLUMNS, &line));
+        let (decoded, held) = most_held(|| decode(COLUMNS, Format::Json, &line));
         let shown = || String::from_utf8_lossy(&line).into_owned();
         assert!(held <= allowance(line.len()), "{held} bytes are held for {}", shown());
         match decoded {
@@ -297,7 +312,7 @@ fn a_line_that_was_cut_is_no_row() {
     for line in LINES {
         for end in 0..line.len() {
             let cut = &line.as_bytes()[..end];
-            assert!(decode_line(COLUMNS, cut).is_err(), "{}", String::from_utf8_lossy(cut));
+            assert!(decode(COLUMNS, Format::Json, cut).is_err(), "{}", String::from_utf8_lossy(cut));
         }
     }
 }
@@ -305,7 +320,7 @@ fn a_line_that_was_cut_is_no_row() {
 #[test]
 fn a_refused_value_is_told_with_its_column() {
     for line in LINES {
-        if let Err(error) = decode_line(&COLUMNS[..10], line.as_bytes()) {
+        if let Err(error) = decode(&COLUMNS[..10], Format::Json, line.as_bytes()) {
             assert!(error.contains("column"), "{error}");
         }
     }

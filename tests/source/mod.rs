@@ -3,3 +3,5 @@
 mod jsonl;
 mod nexmark;
 mod postgres;
+mod redis;
+mod stream;

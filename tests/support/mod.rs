@@ -5,4 +5,5 @@ pub mod feed;
 pub mod postgres;
 pub mod program;
 pub mod random;
+pub mod redis;
 pub mod server;

@@ -1,13 +1,13 @@
 //! A Redis server of the test's own: a free port, a directory of its own, gone with the test.
 
-use crate::support::server::{Ending, Home, Running, free_port, on_path};
+use super::server::{Ending, Home, Running, free_port, on_path};
 use redis::Connection;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A running server, or one that was killed and can be started again.
-pub(super) struct RedisServer {
+pub struct RedisServer {
     home: Home,
     port: u16,
     /// Whether what it was told outlives it.
@@ -17,12 +17,12 @@ pub(super) struct RedisServer {
 
 impl RedisServer {
     /// A server that syncs every write.
-    pub(super) fn start() -> RedisServer {
+    pub fn start() -> RedisServer {
         RedisServer::new(true)
     }
 
     /// A server that keeps nothing.
-    pub(super) fn forgetful() -> RedisServer {
+    pub fn forgetful() -> RedisServer {
         RedisServer::new(false)
     }
 
@@ -36,28 +36,28 @@ impl RedisServer {
         server
     }
 
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    pub(super) fn connection(&self) -> Connection {
+    pub fn connection(&self) -> Connection {
         redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("the server runs")
     }
 
     /// As `kill -9` does.
-    pub(super) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(process) = self.process.take() {
             process.end(Ending::Kill);
         }
     }
 
     /// Starts the server with the data it has.
-    pub(super) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         while !self.run() {}
     }
 
     /// Stops the process where it stands: it keeps its connections and answers nothing.
-    pub(super) fn freeze(&self) -> Frozen {
+    pub fn freeze(&self) -> Frozen {
         let pid = info(&mut self.connection(), "server", "process_id");
         Frozen::new(pid)
     }
@@ -93,7 +93,7 @@ impl RedisServer {
     }
 
     /// How often the server ran these commands since it was started.
-    pub(super) fn calls(&self, commands: &[&str]) -> u64 {
+    pub fn calls(&self, commands: &[&str]) -> u64 {
         let mut connection = self.connection();
         let calls = |command: &&str| {
             let line: String = info(&mut connection, "commandstats", &format!("cmdstat_{command}"));
@@ -111,7 +111,7 @@ fn info(connection: &mut Connection, section: &str, field: &str) -> String {
 }
 
 /// A stopped process; it goes on when this is dropped.
-pub(super) struct Frozen {
+pub struct Frozen {
     pid: String,
 }
 

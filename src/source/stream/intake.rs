@@ -1,0 +1,354 @@
+//! What a source of a stream gives its records to.
+//!
+//! A record is decoded and judged when it is taken, waits in the reorder buffer, and leaves in the tick whose frontier passes its
+//! time. The watermark is the frontier. Late events and records that cannot be understood take the same way to `<stream>_late`
+//! and `<stream>_errors`, so nothing is lost and every tick lies between two frontiers. What must hold: verdicts depend on the
+//! records and their order in each partition, never on when ticks are sealed; what waits is bounded.
+
+use super::config::{Late, Rejected, Stream};
+use super::decode::{Decoded, Decoder};
+use super::partitions::{PartitionId, Partitions};
+use crate::source::{Progress, SourceError, Start, TickSender};
+use crate::timeline::{Batch, DataError, RelationId, Reorder, SourceId, Tick, Verdict};
+use crate::value::{RelationName, Row, Time, ValueError};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A tick is sent after this long at the latest while records arrive; also the pause while none do.
+pub(in crate::source) const TICK: Duration = Duration::from_millis(10);
+/// A tick is sent when this many bytes were read.
+const TICK_BYTES: usize = 1 << 20;
+/// How often the clock is looked at, in records.
+const CLOCK_EVERY: u64 = 64;
+/// How much of a record an error shows.
+const SHOWN: usize = 4096;
+/// What the reorder buffer holds of an entry besides what is in it.
+const ENTRY: usize = 16;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Outcome {
+    /// It is an event of the stream.
+    Accepted,
+    /// It is an event that came too late, or claims to come from the future.
+    Late,
+    /// It could not be understood.
+    Rejected,
+}
+
+/// Why a source reads no further.
+#[derive(Debug)]
+pub(in crate::source) enum Halt {
+    /// The engine takes no more.
+    Closed,
+    /// It cannot go on.
+    Failed(SourceError),
+}
+
+impl From<SourceError> for Halt {
+    fn from(error: SourceError) -> Halt {
+        Halt::Failed(error)
+    }
+}
+
+impl Halt {
+    /// As a source returns it.
+    pub(in crate::source) fn result(self) -> Result<(), SourceError> {
+        match self {
+            Halt::Closed => Ok(()),
+            Halt::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// What has been read and must wait for the watermark.
+#[derive(Default)]
+struct Waiting {
+    rows: Reorder<Row>,
+    late: Reorder<Row>,
+    errors: Reorder<DataError>,
+    bytes: usize,
+}
+
+/// A stream under way.
+pub(in crate::source) struct Intake {
+    decoder: Decoder,
+    partitions: Partitions,
+    has_event_time: bool,
+    lateness: u64,
+    idle_after: Option<Duration>,
+    rejected: Rejected,
+    buffer: usize,
+    source: SourceId,
+    stream: RelationId,
+    late: Option<RelationId>,
+    errors: Option<RelationId>,
+    waiting: Waiting,
+    /// The frontier told last.
+    told: Time,
+    ticks: Box<dyn TickSender>,
+    progress: Arc<Progress>,
+    clock: fn() -> Time,
+    /// Records taken, and bytes of them since the last tick.
+    records: u64,
+    bytes: usize,
+    sealed: Instant,
+    arrived: Instant,
+}
+
+impl Intake {
+    /// The stream of that name, if anybody wants it.
+    pub(in crate::source) fn open(name: &RelationName, config: &Stream, start: Start) -> Option<Intake> {
+        let stream = start.wanted.iter().find(|wanted| wanted.relation.name == *name)?.id;
+        let beside = |pairs: &[(RelationId, RelationId)]| pairs.iter().find(|(of, _)| *of == stream).map(|(_, id)| *id);
+        Some(Intake {
+            decoder: Decoder::new(config),
+            partitions: Partitions::new(config.disorder),
+            has_event_time: config.event_time.is_some(),
+            lateness: config.disorder.lateness,
+            idle_after: config.idle_after,
+            rejected: config.rejected,
+            buffer: config.buffer,
+            source: start.source,
+            stream,
+            late: beside(&start.late).filter(|_| config.late != Late::Drop),
+            errors: beside(&start.errors),
+            waiting: Waiting::default(),
+            told: 0,
+            ticks: start.ticks,
+            progress: start.progress,
+            clock: wall_clock,
+            records: 0,
+            bytes: 0,
+            sealed: Instant::now(),
+            arrived: Instant::now(),
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_clock(self, clock: fn() -> Time) -> Intake {
+        Intake { clock, ..self }
+    }
+
+    /// One more partition of the stream. All that are known at the start are added before the first record.
+    pub(in crate::source) fn partition(&mut self) -> PartitionId {
+        self.partitions.add()
+    }
+
+    /// The names of the columns in the records that follow.
+    pub(in crate::source) fn header(&mut self, record: &[u8]) -> Result<(), ValueError> {
+        self.decoder.header(record)
+    }
+
+    /// Takes a record in the stream's format. `place` says where it was read.
+    pub(in crate::source) fn take(
+        &mut self,
+        partition: PartitionId,
+        record: &[u8],
+        place: &dyn Display,
+    ) -> Result<Outcome, Halt> {
+        let decoded = self.decoder.decode(record);
+        self.enter(partition, decoded, record.len(), place, || String::from_utf8_lossy(cut(record)).into_owned())
+    }
+
+    /// Takes a record that is names and texts.
+    pub(in crate::source) fn take_fields(
+        &mut self,
+        partition: PartitionId,
+        fields: &[(&[u8], &[u8])],
+        place: &dyn Display,
+    ) -> Result<Outcome, Halt> {
+        let decoded = self.decoder.decode_fields(fields);
+        let length = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.enter(partition, decoded, length, place, || shown_fields(fields))
+    }
+
+    /// A record that is none: `error` says why, `record` is as much of it as there is.
+    pub(in crate::source) fn reject(
+        &mut self,
+        partition: PartitionId,
+        error: ValueError,
+        record: &[u8],
+        place: &dyn Display,
+    ) -> Result<Outcome, Halt> {
+        self.enter(partition, Err(error), record.len(), place, || String::from_utf8_lossy(cut(record)).into_owned())
+    }
+
+    fn enter(
+        &mut self,
+        partition: PartitionId,
+        decoded: Decoded,
+        length: usize,
+        place: &dyn Display,
+        shown: impl FnOnce() -> String,
+    ) -> Result<Outcome, Halt> {
+        let outcome = match decoded {
+            Ok((row, event_time)) => self.place(partition, row, event_time),
+            Err(error) => self.refuse(partition, error, format!("{place}: {}", shown()))?,
+        };
+        self.records += 1;
+        self.bytes += length;
+        let is_due = self.records.is_multiple_of(CLOCK_EVERY) && self.sealed.elapsed() > TICK;
+        if self.bytes > TICK_BYTES || is_due || self.waiting.bytes > self.buffer {
+            self.arrived = Instant::now();
+            self.seal()?;
+        }
+        Ok(outcome)
+    }
+
+    fn place(&mut self, partition: PartitionId, row: Row, event_time: Option<Time>) -> Outcome {
+        match self.partitions.judge(partition, event_time, (self.clock)()) {
+            Verdict::Accepted(time) => {
+                self.progress.changes.fetch_add(1, Relaxed);
+                self.waiting.bytes += row.memory() + ENTRY;
+                self.waiting.rows.push(time, row);
+                Outcome::Accepted
+            }
+            Verdict::Late(time) | Verdict::Ahead(time) => {
+                self.progress.late.fetch_add(1, Relaxed);
+                if self.late.is_some() {
+                    self.waiting.bytes += row.memory() + ENTRY;
+                    self.waiting.late.push(time, row);
+                }
+                Outcome::Late
+            }
+        }
+    }
+
+    fn refuse(&mut self, partition: PartitionId, error: ValueError, input: String) -> Result<Outcome, Halt> {
+        self.progress.rejected.fetch_add(1, Relaxed);
+        match (self.rejected, self.errors) {
+            (Rejected::Drop, _) => {}
+            (Rejected::Stop, _) => {
+                let text = format!("{}: {error}; mend the record, or say `rejected = \"collect\"`", input);
+                return Err(Halt::Failed(SourceError::Data(text)));
+            }
+            (Rejected::Collect, None) => tracing::warn!(code = error.code, "{}: {input}", error.message),
+            (Rejected::Collect, Some(_)) => {
+                let error = DataError { code: error.code.into(), message: error.message, input };
+                self.waiting.bytes += held(&error);
+                self.waiting.errors.push(self.partitions.time_in(partition), error);
+            }
+        }
+        Ok(Outcome::Rejected)
+    }
+
+    /// Nothing is left to read in this partition for now: it holds back no other.
+    pub(in crate::source) fn at_end(&mut self, partition: PartitionId) {
+        self.partitions.at_end(partition);
+    }
+
+    /// Nothing has arrived: sends what is due, and lets time pass where the stream is idle.
+    pub(in crate::source) fn pause(&mut self) -> Result<(), Halt> {
+        if self.bytes > 0 {
+            self.arrived = Instant::now();
+        }
+        let is_idle = self.idle_after.is_some_and(|after| self.arrived.elapsed() >= after);
+        if is_idle && self.has_event_time && self.partitions.all_at_end() {
+            self.partitions.raise((self.clock)().saturating_sub(self.lateness));
+        }
+        self.seal()
+    }
+
+    /// The source is out of reach: what it may hold makes nothing idle.
+    pub(in crate::source) fn interrupted(&mut self) -> Result<(), Halt> {
+        self.arrived = Instant::now();
+        self.seal()
+    }
+
+    /// A connection was lost and is sought again.
+    pub(in crate::source) fn reconnects(&mut self) {
+        self.progress.reconnects.fetch_add(1, Relaxed);
+    }
+
+    /// Whether more may be taken: not too much waits already.
+    pub(in crate::source) fn has_room(&self) -> bool {
+        self.waiting.bytes <= self.buffer / 2
+    }
+
+    /// Whether a partition is to be left alone until the others have caught up: much waits for them already.
+    pub(in crate::source) fn is_ahead(&self, partition: PartitionId) -> bool {
+        !self.has_room() && self.partitions.is_ahead(partition)
+    }
+
+    /// The input has ended. The watermark is where the clock stands still.
+    pub(in crate::source) fn finish(mut self) -> Result<(), Halt> {
+        self.seal_to(self.partitions.watermark())?;
+        self.send(None)
+    }
+
+    /// Sends what the watermark has passed.
+    pub(in crate::source) fn seal(&mut self) -> Result<(), Halt> {
+        if !self.has_event_time {
+            self.partitions.raise((self.clock)());
+        }
+        self.seal_to(self.partitions.watermark())
+    }
+
+    fn seal_to(&mut self, watermark: Time) -> Result<(), Halt> {
+        (self.bytes, self.sealed) = (0, Instant::now());
+        if watermark != self.told {
+            self.send(Some(watermark))?;
+        }
+        if self.waiting.bytes <= self.buffer {
+            return Ok(());
+        }
+        Err(Halt::Failed(SourceError::Operator(format!(
+            "{} bytes wait for the watermark ({} events, {} late, {} errors), which is more than `buffer` allows; raise it, or \
+             lower `lateness`",
+            self.waiting.bytes,
+            self.waiting.rows.len(),
+            self.waiting.late.len(),
+            self.waiting.errors.len()
+        ))))
+    }
+
+    fn send(&mut self, frontier: Option<Time>) -> Result<(), Halt> {
+        let waiting = &mut self.waiting;
+        let mut batches = Vec::new();
+        let late = self.late.map(|id| (id, &mut waiting.late));
+        for (relation, entries) in [(self.stream, &mut waiting.rows)].into_iter().chain(late) {
+            let mut rows = Vec::new();
+            entries.release(frontier, |time, row| rows.push((row, time, 1)));
+            waiting.bytes -= rows.iter().map(|(row, ..)| row.memory() + ENTRY).sum::<usize>();
+            if !rows.is_empty() {
+                batches.push((relation, Batch::Rows(rows)));
+            }
+        }
+        let mut errors = Vec::new();
+        if let Some(relation) = self.errors {
+            waiting.errors.release(frontier, |time, error| errors.push((relation, error, time)));
+            waiting.bytes -= errors.iter().map(|(_, error, _)| held(error)).sum::<usize>();
+        }
+        self.told = frontier.unwrap_or(self.told);
+        let tick = Tick { source: self.source, batches, errors, frontier, snapshot: false };
+        self.ticks.send(tick).map_err(|_| Halt::Closed)
+    }
+}
+
+/// What an error takes while it waits.
+fn held(error: &DataError) -> usize {
+    size_of::<DataError>() + error.code.len() + error.message.len() + error.input.len() + ENTRY
+}
+
+fn cut(record: &[u8]) -> &[u8] {
+    &record[..record.len().min(SHOWN)]
+}
+
+fn shown_fields(fields: &[(&[u8], &[u8])]) -> String {
+    let mut shown = Vec::new();
+    for (name, value) in fields {
+        if shown.len() > SHOWN {
+            break;
+        }
+        let space: &[u8] = if shown.is_empty() { b"" } else { b" " };
+        shown.extend([space, cut(name), b"=", cut(value)].concat());
+    }
+    String::from_utf8_lossy(cut(&shown)).into_owned()
+}
+
+fn wall_clock() -> Time {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as Time)
+}

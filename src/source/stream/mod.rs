@@ -1,0 +1,36 @@
+//! What all sources of event streams share: schema, format, event time, lateness, and what becomes of records that are late or
+//! cannot be understood. A source only reads: it gives each record to an [`Intake`], and says when nothing is left to read.
+//!
+//! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `epoch` make a row of a record;
+//! `partitions` judges it; `intake` lets it wait for the watermark and seals ticks;
+//! `patience` waits for servers.
+
+mod config;
+mod csv;
+mod decode;
+mod epoch;
+mod intake;
+mod json;
+mod partitions;
+mod patience;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use config::{Format, KEYS, Origin, Stream};
+
+pub(super) use config::deserialize;
+pub(super) use csv::is_open;
+pub(super) use intake::{Halt, Intake, TICK};
+pub(super) use partitions::PartitionId;
+pub(super) use patience::Patience;
+
+use crate::value::Row;
+use decode::Decoder;
+
+/// For fuzzing: reads a record against columns declared as in a configuration, `Ok` with the row or the error's text.
+pub fn decode(columns: &[(&str, &str)], format: Format, record: &[u8]) -> Result<Row, String> {
+    let columns = columns.iter().map(|(name, ty)| types::column(name, ty)).collect::<Result<Vec<_>, _>>()?;
+    let mut decoder = Decoder::of_columns(columns, format);
+    decoder.decode(record).map(|(row, _)| row).map_err(|e| e.to_string())
+}
