@@ -51,7 +51,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),
-    ("tokio", &["pg", "source/postgres", "engine", "view_set"]),
+    ("hyper", &["source/http"]),
+    ("hyper_util", &["source/http"]),
+    ("http_body_util", &["source/http"]),
+    ("tokio", &["pg", "source/postgres", "source/http", "engine", "view_set"]),
 ];
 
 /// Module names that say nothing.

@@ -56,6 +56,8 @@ pub enum SourceConfig {
     Nexmark(source::nexmark::Config),
     /// `type = "redis"`
     Redis(source::redis::Config),
+    /// `type = "http"`
+    Http(source::http::Config),
 }
 
 /// `[sinks.NAME]`.
@@ -150,7 +152,7 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
 }
 
 /// The types of sources.
-const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis"];
+const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis", "http"];
 
 fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceConfig, ConfigError> {
     let (kind, span) = section.take_text("type")?;
@@ -168,6 +170,10 @@ fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceC
         "redis" => {
             let config = section.finish::<source::redis::Config>(&stream_keys())?.relative_to(directory);
             Ok(SourceConfig::Redis(config))
+        }
+        "http" => {
+            let config = section.finish::<source::http::Config>(&stream_keys())?.relative_to(directory);
+            Ok(SourceConfig::Http(config))
         }
         _ => Err(section.unknown_value("source type", &kind, span, SOURCES)),
     }

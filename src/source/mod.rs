@@ -3,6 +3,7 @@
 //! Contract, which every source must pass: times within a tick lie below its frontier and not below the previous one; whole
 //! transactions only; nothing is skipped silently; a source that cannot go on returns an error that says what to do.
 
+pub mod http;
 pub mod jsonl;
 pub mod nexmark;
 pub mod postgres;

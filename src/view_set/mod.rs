@@ -61,6 +61,11 @@ impl ViewSet {
         self.source(name, engine::make_source(name, SourceConfig::Redis(config)))
     }
 
+    /// Adds events that clients POST.
+    pub fn http(self, name: &str, config: source::http::Config) -> ViewSet {
+        self.source(name, engine::make_source(name, SourceConfig::Http(config)))
+    }
+
     /// Adds a source of one's own.
     pub fn source(mut self, name: &str, source: Box<dyn Source>) -> ViewSet {
         if self.definition.sources.iter().any(|(known, _)| known == name) {

@@ -1,5 +1,6 @@
 //! Sources against real files and servers.
 
+mod http;
 mod jsonl;
 mod nexmark;
 mod postgres;

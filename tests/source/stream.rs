@@ -1,6 +1,6 @@
 //! A source of a stream under way: the ticks it sends, checked and collected.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate::source::{Closed, Progress, Source, SourceError, Start, Stop, TickSender, Wanted};
@@ -19,13 +19,16 @@ pub(super) fn at(second: u64) -> Time {
     EPOCH + second * 1_000_000
 }
 
-struct Collect(Sender<Tick>);
+struct Collect(SyncSender<Tick>);
 
 impl TickSender for Collect {
     fn send(&mut self, tick: Tick) -> Result<(), Closed> {
         self.0.send(tick).map_err(|_| Closed)
     }
 }
+
+/// More ticks than any test lets lie.
+const MANY: usize = 100_000;
 
 /// A source under way on a thread of its own.
 pub(super) struct Running {
@@ -38,9 +41,18 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts it.
-    pub(super) fn start(mut source: Box<dyn Source>, once: bool) -> Running {
+    pub(super) fn start(source: Box<dyn Source>, once: bool) -> Running {
+        Running::start_with_room(source, once, MANY)
+    }
+
+    /// Starts it, and lets it wait with every tick until that is taken.
+    pub(super) fn start_blocked(source: Box<dyn Source>) -> Running {
+        Running::start_with_room(source, false, 0)
+    }
+
+    fn start_with_room(mut source: Box<dyn Source>, once: bool, ticks: usize) -> Running {
         let relation = source.describe().expect("a stream").remove(0);
-        let (sender, ticks) = channel();
+        let (sender, ticks) = sync_channel(ticks);
         let (stop, progress) = (Stop::default(), Arc::new(Progress::default()));
         let start = Start {
             source: SourceId(0),
@@ -62,8 +74,8 @@ impl Running {
     /// What it sent until its end.
     pub(super) fn finish(self) -> (Seen, Result<(), SourceError>) {
         let mut seen = Seen::default();
+        self.ticks.iter().for_each(|tick| seen.take(tick));
         self.thread.join().expect("no panic");
-        self.ticks.try_iter().for_each(|tick| seen.take(tick));
         let result = self.ended.lock().unwrap().take().expect("it has ended");
         (seen, result)
     }

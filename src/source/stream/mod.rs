@@ -21,7 +21,7 @@ pub use config::{Format, KEYS, Origin, Stream};
 
 pub(super) use config::deserialize;
 pub(super) use csv::is_open;
-pub(super) use intake::{Halt, Intake, TICK};
+pub(super) use intake::{Halt, Intake, Outcome, TICK};
 pub(super) use partitions::PartitionId;
 pub(super) use patience::Patience;
 
