@@ -8,10 +8,12 @@
 mod error;
 mod section;
 mod settings;
+mod views;
 
 pub use error::ConfigError;
 pub use settings::{OnError, Settings};
 
+use crate::plan::Timing;
 use crate::{sink, source};
 use error::Locator;
 use section::Section;
@@ -30,6 +32,8 @@ pub struct Config {
     pub sources: Vec<(String, SourceConfig)>,
     /// The sinks, as written.
     pub sinks: Vec<SinkEntry>,
+    /// What is said of views, by their names as written.
+    pub views: Vec<(String, Timing)>,
     /// Everything else.
     pub settings: Settings,
     /// The `*.sql` files, in the order of their names.
@@ -129,6 +133,7 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
         directory: directory.to_path_buf(),
         sources: Vec::new(),
         sinks: Vec::new(),
+        views: Vec::new(),
         settings: Settings::default(),
         files: Vec::new(),
     };
@@ -143,8 +148,13 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
                 config.sinks.push(read_sink(section, directory)?);
                 Ok(())
             }),
+            "views" => section::each(&locator, value, errors, |mut section| {
+                let timing = section.finish::<views::Written>(&[])?.timing();
+                config.views.push((section.name, timing));
+                Ok(())
+            }),
             "settings" => settings::read(&locator, value).map(|settings| config.settings = settings),
-            _ => Err(locator.unknown_key(&name, key.span(), &["sources", "sinks", "settings"])),
+            _ => Err(locator.unknown_key(&name, key.span(), &["sources", "sinks", "views", "settings"])),
         };
         errors.extend(result.err());
     }

@@ -4,7 +4,7 @@ use super::operators::reduce;
 use super::sides::{Demand, Join, Side, linear_steps};
 use crate::expr::Scalar;
 use crate::plan::unnest::columns;
-use crate::plan::{Held, JoinKind, Rel, RelId, View, append_only, append_only_views};
+use crate::plan::{Held, JoinKind, Rel, RelId, Settling, View, append_only, append_only_views};
 
 /// What each view's operators hold, the views in their order, given of which of the relations they read no row is ever retracted.
 pub fn held(views: &[View], is_append_only: &dyn Fn(&RelId) -> bool) -> Vec<Vec<Held>> {
@@ -61,6 +61,14 @@ fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<
         [join.left.rel, join.right.rel].into_iter().for_each(|side| add(side, given, working, entries));
         return;
     }
+    if let Rel::Settle { input: settled, settling } = base {
+        let form = match settling {
+            Settling::Group { .. } => "groups until they settle",
+            Settling::Pair { .. } => "rows until their last partner can have come",
+        };
+        push(of(vec![form], settled, Vec::new()));
+        return settled.inputs().into_iter().for_each(|input| add(input, given, working, entries));
+    }
     match base {
         Rel::Reduce { input, group, aggregates } => {
             push(of(reduce::held_forms(aggregates, append_only(input, given.is_append_only)), input, group.clone()));
@@ -73,6 +81,15 @@ fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<
         Rel::TopK { input, group, .. } => push(of(vec!["first rows in stages"], input, group.clone())),
         Rel::Window { input, partition, .. } => push(of(vec!["rows in order"], input, partition.clone())),
         Rel::Temporal { input, .. } => push(of(vec!["rows until they come or go"], input, Vec::new())),
+        Rel::AsOf { right, on, .. } => {
+            push(of(
+                vec!["rows, and their history for late events"],
+                right,
+                on.iter().map(|key| key.right.clone()).collect(),
+            ));
+        }
+        Rel::Sessions { input, group, .. } => push(of(vec!["sessions"], input, group.clone())),
+        Rel::Settle { .. } => {}
         Rel::Recursive { all: false, .. } => push(of(vec!["rounds"], base, columns(&base.columns(), 0))),
         Rel::Recursive { .. } | Rel::Get { .. } | Rel::Constant { .. } | Rel::Union { .. } => {}
         Rel::Filter { .. } | Rel::Map { .. } | Rel::Join { .. } | Rel::Expand { .. } => {}

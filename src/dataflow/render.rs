@@ -8,6 +8,8 @@ use super::blueprint::{Blueprint, Definition};
 use super::fault::Fault;
 use super::key::KeyPlan;
 use super::linear::{Linear, Places};
+use super::operators::as_of::{Lookup, as_of};
+use super::operators::settle::{self, Terms, pair::PairSide};
 use super::operators::{
     distinct::distinct, expand::expand, hold::hold, join, linear::linear, reduce, set_op::set_op, temporal::temporal,
     top_k, window::window,
@@ -19,7 +21,7 @@ use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::state::Shared;
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, Expansion, JoinKind, Rel, SetOpKind, append_only};
+use crate::plan::{Aggregate, Emit, Equality, Expansion, Hold, JoinKind, Rel, SetOpKind, Settling, append_only};
 use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
@@ -159,6 +161,16 @@ impl<'s, 'b> Renderer<'s, 'b> {
                 self.rendered.errors.extend(errors);
                 Ok(rows)
             }
+            Rel::AsOf { kind, left, right, on, residual, at, keep } => {
+                let (left_columns, right_columns) = (self.columns(left)?, self.columns(right)?);
+                let (left, right) = (self.rel(left)?, self.rel(right)?);
+                let lookup = Lookup { kind: *kind, on, residual, at, keep: *keep };
+                let (rows, errors) = as_of((left, &left_columns), (right, &right_columns), &lookup);
+                self.rendered.errors.extend(errors);
+                Ok(rows)
+            }
+            Rel::Settle { input, settling } => self.settle(input, settling),
+            Rel::Sessions { .. } => Err(DataflowError::Failed("sessions of rows that do not settle".into())),
             Rel::Recursive { working, base, step, all } => self.recursive(working, base, step, *all),
             Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } => self.rel(base),
             Rel::Join { .. } | Rel::Expand { .. } => self.rel(base),
@@ -200,6 +212,63 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let columns = self.columns(input)?;
         let rows = self.rel(input)?;
         let (rows, errors) = reduce::group(self.scope, rows, self.append_only(input), &columns, group, aggregates);
+        self.rendered.errors.extend(errors);
+        Ok(rows)
+    }
+
+    /// An operator whose rows settle.
+    fn settle(&mut self, rel: &Rel, settling: &Settling) -> Result<Rows<'s>, DataflowError> {
+        let grid = self.shared.settings.refresh_us;
+        let (horizon, emit) = match settling {
+            Settling::Group { horizon, emit } => (horizon, *emit),
+            Settling::Pair { left, right, apart, emit } => return self.pairs(rel, (*left, *right), *apart, *emit),
+        };
+        let place = (horizon.column, Terms::new(horizon, emit, grid));
+        let Some(input) = rel.inputs().into_iter().next() else { return self.rel(rel) };
+        let columns = self.columns(input)?;
+        let (rows, append_only) = (self.rel(input)?, self.append_only(input));
+        let (rows, errors) = match rel {
+            Rel::Reduce { group, aggregates, .. } => {
+                settle::reduce::reduce(rows, append_only, &columns, (group, aggregates), place)
+            }
+            Rel::Distinct { .. } => {
+                let group = column_range(&columns, 0..columns.len());
+                settle::reduce::reduce(rows, append_only, &columns, (&group, &[]), place)
+            }
+            Rel::Sessions { group, at, gap, aggregates, .. } => {
+                settle::session::sessions(rows, &columns, (group, aggregates), (at, *gap), place.1)
+            }
+            Rel::TopK { group, order, offset, limit, ties, .. } => {
+                let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };
+                settle::slice::slice(rows, append_only, &columns, (group, order), slice, place)
+            }
+            Rel::Window { partition, order, calls, .. } => {
+                settle::window::window(rows, &columns, (partition, order), calls, place)
+            }
+            _ => return Err(DataflowError::Failed("an operator without groups settles".into())),
+        };
+        self.rendered.errors.extend(errors);
+        Ok(rows)
+    }
+
+    /// A join of rows that settle.
+    fn pairs(
+        &mut self,
+        join: &Rel,
+        (left_hold, right_hold): (Hold, Hold),
+        apart: (i64, i64),
+        emit: Emit,
+    ) -> Result<Rows<'s>, DataflowError> {
+        let Rel::Join { kind, left, right, on, residual } = join else { return self.rel(join) };
+        let (left_columns, right_columns) = (self.columns(left)?, self.columns(right)?);
+        let (left_rows, right_rows) = (self.rel(left)?, self.rel(right)?);
+        let key = |of: fn(&Equality) -> &Scalar| on.iter().map(|key| (of(key).clone(), key.null_safe)).collect();
+        let left_key = key(|key| &key.left);
+        let left = PairSide { rows: left_rows, columns: &left_columns, key: left_key, hold: left_hold };
+        let right_key = key(|key| &key.right);
+        let right = PairSide { rows: right_rows, columns: &right_columns, key: right_key, hold: right_hold };
+        let kind = settle::pair::Kind { kind: *kind, emit, apart, grid: self.shared.settings.refresh_us };
+        let (rows, errors) = settle::pair::pairs(left, right, residual, kind);
         self.rendered.errors.extend(errors);
         Ok(rows)
     }

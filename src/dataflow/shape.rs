@@ -2,7 +2,7 @@
 
 use super::program::DataflowError;
 use crate::expr::{AggregateFunction, Scalar};
-use crate::plan::{JoinKind, Rel};
+use crate::plan::{Aggregate, JoinKind, Rel};
 use crate::value::{Column, RelationName, Type};
 
 /// Finds the columns of named relations.
@@ -27,6 +27,7 @@ pub fn columns(rel: &Rel, relations: &dyn Relations) -> Result<Vec<Column>, Data
         Rel::Constant { columns, .. } => Ok(unnamed(columns.iter().map(|ty| (ty.clone(), true)))),
         Rel::Filter { input, .. } | Rel::Distinct { input } => self::columns(input, relations),
         Rel::TopK { input, .. } | Rel::Temporal { input, .. } => self::columns(input, relations),
+        Rel::Settle { input, .. } => self::columns(input, relations),
         Rel::Map { input, expressions } => Ok(mapped(expressions, &self::columns(input, relations)?)),
         Rel::Join { kind, left, right, .. } => {
             let mut columns = self::columns(left, relations)?;
@@ -42,13 +43,22 @@ pub fn columns(rel: &Rel, relations: &dyn Relations) -> Result<Vec<Column>, Data
             }
             Ok(columns)
         }
+        Rel::AsOf { kind, left, right, .. } => {
+            let mut columns = self::columns(left, relations)?;
+            let right = self::columns(right, relations)?.into_iter();
+            let absent = *kind == JoinKind::Left;
+            columns.extend(right.map(|column| Column { nullable: column.nullable || absent, ..column }));
+            Ok(columns)
+        }
         Rel::Reduce { input, group, aggregates } => {
             let mut columns = mapped(group, &self::columns(input, relations)?);
-            for aggregate in aggregates {
-                let name = format!("column{}", columns.len() + 1);
-                let nullable = aggregate.function != AggregateFunction::Count;
-                columns.push(Column::new(name, aggregate.function.result_type(), nullable));
-            }
+            columns.extend(results(columns.len(), aggregates));
+            Ok(columns)
+        }
+        Rel::Sessions { input, group, at, aggregates, .. } => {
+            let mut columns = mapped(group, &self::columns(input, relations)?);
+            columns.extend(["window_start", "window_end"].map(|name| Column::new(name, at.ty(), false)));
+            columns.extend(results(columns.len(), aggregates));
             Ok(columns)
         }
         Rel::Union { inputs } => {
@@ -87,6 +97,15 @@ pub fn columns(rel: &Rel, relations: &dyn Relations) -> Result<Vec<Column>, Data
             Ok(columns)
         }
     }
+}
+
+/// The columns of aggregates, behind so many others.
+fn results(before: usize, aggregates: &[Aggregate]) -> Vec<Column> {
+    let column = |(place, aggregate): (usize, &Aggregate)| {
+        let nullable = aggregate.function != AggregateFunction::Count;
+        Column::new(format!("column{}", before + place + 1), aggregate.function.result_type(), nullable)
+    };
+    aggregates.iter().enumerate().map(column).collect()
 }
 
 /// What the step of a recursion reads: the round, and the columns of the base, nullable where the step may make a null of rows in

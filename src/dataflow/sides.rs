@@ -75,6 +75,9 @@ pub fn add_steps(program: &mut Linear, steps: &[&Rel]) {
             | Rel::Window { .. }
             | Rel::Expand { .. }
             | Rel::Temporal { .. }
+            | Rel::Sessions { .. }
+            | Rel::AsOf { .. }
+            | Rel::Settle { .. }
             | Rel::Recursive { .. } => {}
         }
     }
@@ -147,6 +150,10 @@ impl Demand {
     /// Adds what the joins in a plan read.
     pub fn add(&mut self, rel: &Rel) {
         let (base, steps) = linear_steps(rel);
+        if let Rel::Settle { input, .. } = base {
+            // A join of rows that settle indexes nothing here.
+            return input.inputs().into_iter().for_each(|input| self.add(input));
+        }
         match Join::of(base, &steps) {
             Some(join) => [join.left, join.right].iter().for_each(|side| {
                 self.add_side(side);

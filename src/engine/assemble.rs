@@ -3,7 +3,7 @@
 use super::definition::{NativeDefinition, SinkDefinition};
 use super::failure::Failure;
 use crate::dataflow::{InputRelation, NativeView, Unique, error_schema, errors_of};
-use crate::plan::{View, rewrite};
+use crate::plan::{Timing, View, rewrite, settle};
 use crate::sink::{Sink, SinkKey, SinkView};
 use crate::source::SourceRelation;
 use crate::sql::{self, Catalog, SqlFile};
@@ -11,6 +11,7 @@ use crate::timeline::{RelationId, SourceId};
 use crate::value::{Column, RelationKind, RelationName, Schema};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A compiled view set.
 pub struct Assembly {
@@ -63,11 +64,19 @@ pub(super) struct SinkPlan {
     pub(super) enforced: Option<Unique>,
 }
 
+/// The views as they were given.
+pub(super) struct Views {
+    pub(super) files: Vec<SqlFile>,
+    pub(super) timings: Vec<(RelationName, Timing)>,
+    pub(super) native: Vec<NativeDefinition>,
+    /// The refresh grid.
+    pub(super) grid: Duration,
+}
+
 /// Compiles everything. All errors of one kind are told at once.
 pub(super) fn assemble(
     offered: Vec<(String, Vec<SourceRelation>)>,
-    files: &[SqlFile],
-    native: Vec<NativeDefinition>,
+    Views { files, timings, native, grid }: Views,
     sinks: Vec<SinkDefinition>,
     peekable: &[RelationName],
 ) -> Result<Assembly, Failure> {
@@ -86,11 +95,12 @@ pub(super) fn assemble(
     for (name, schema) in &schemas {
         catalog.insert(name.clone(), schema.clone());
     }
-    let mut views = sql::compile(files, &catalog).map_err(|errors| Failure {
+    let mut views = sql::compile(&files, &catalog).map_err(|errors| Failure {
         messages: errors.iter().map(ToString::to_string).collect(),
         ..Failure::config("")
     })?;
     rewrite::optimize(&mut views);
+    settle_views(&mut views, &schemas, &timings, grid)?;
     for view in &views {
         schemas.insert(view.name.clone(), view.schema.clone());
         schemas.insert(errors_of(&view.name), Arc::new(error_schema()));
@@ -149,6 +159,30 @@ fn name_inputs(offered: Vec<(String, Vec<SourceRelation>)>) -> Vec<Input> {
         }
     }
     inputs
+}
+
+/// Makes the views give up what has settled.
+fn settle_views(
+    views: &mut [View],
+    schemas: &Schemas,
+    timings: &[(RelationName, Timing)],
+    grid: Duration,
+) -> Result<(), Failure> {
+    if let Some((name, _)) = timings.iter().find(|(name, _)| !views.iter().any(|view| view.name == *name)) {
+        let known: Vec<String> = views.iter().map(|view| view.name.to_string()).collect();
+        let message = format!("[views.{name}]: no SQL view has this name; there are {}", known.join(", "));
+        return Err(Failure::config(message));
+    }
+    let timing = |view: &RelationName| timings.iter().find(|(name, _)| name == view).map(|(_, timing)| *timing);
+    let given = settle::Given {
+        schema: &|name| schemas.get(name).cloned(),
+        timing: &|view| timing(view).unwrap_or_default(),
+        grid: u64::try_from(grid.as_micros()).unwrap_or(u64::MAX),
+    };
+    settle::settle(views, &given).map_err(|refused| Failure {
+        messages: refused.iter().map(ToString::to_string).collect(),
+        ..Failure::config("")
+    })
 }
 
 type Schemas = BTreeMap<RelationName, Arc<Schema>>;

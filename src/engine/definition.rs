@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Settings, SinkConfig, SinkEntry, SourceConfig};
 use crate::dataflow::NativeView;
+use crate::plan::Timing;
 use crate::sink::{self, Sink, SinkError, SinkView};
 use crate::source::{self, Source};
 use crate::sql::SqlFile;
@@ -14,6 +15,8 @@ pub struct Definition {
     pub sources: Vec<(String, Box<dyn Source>)>,
     /// The SQL views.
     pub files: Vec<SqlFile>,
+    /// What is said of the SQL views' rows in time.
+    pub timings: Vec<(RelationName, Timing)>,
     /// The Rust views.
     pub native: Vec<NativeDefinition>,
     /// The sinks.
@@ -53,6 +56,7 @@ impl From<Config> for Definition {
         Definition {
             sources: config.sources.into_iter().map(|(name, config)| named_source(name, config)).collect(),
             files: files.map(|file| SqlFile { path: file.path.display().to_string(), text: file.text }).collect(),
+            timings: config.views.iter().map(|(name, timing)| (relation_name(name), *timing)).collect(),
             native: Vec::new(),
             sinks: config.sinks.into_iter().map(SinkDefinition::from).collect(),
             settings: config.settings,

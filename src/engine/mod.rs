@@ -47,13 +47,18 @@ pub struct Planned {
 
 /// Asks the sources what they offer and compiles the views against it.
 pub fn plan(definition: Definition) -> Result<Planned, Failure> {
-    let Definition { sources, files, native, sinks, settings, peekable } = definition;
+    let Definition { sources, files, timings, native, sinks, settings, peekable } = definition;
     let (mut threads, mut offered) = (Vec::new(), Vec::new());
     for sources::Described { thread, relations } in sources::describe(sources)? {
         offered.push((thread.name().to_string(), relations));
         threads.push(thread);
     }
-    let assembly = assemble::assemble(offered, &files, native, sinks, &peekable)?;
+    let assembly = assemble::assemble(
+        offered,
+        assemble::Views { files, timings, native, grid: settings.refresh },
+        sinks,
+        &peekable,
+    )?;
     Ok(Planned { assembly, sources: threads, settings, peekable })
 }
 

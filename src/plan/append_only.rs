@@ -1,6 +1,6 @@
 //! Whether rows, once there, stay: what groups then hold need not survive a retraction.
 
-use super::{JoinKind, Rel, RelId, View};
+use super::{JoinKind, Rel, RelId, Settling, View};
 use std::collections::BTreeSet;
 
 /// Whether no row of a plan is ever retracted, given which of the relations it reads are like that.
@@ -14,9 +14,12 @@ pub fn append_only(rel: &Rel, of: &dyn Fn(&RelId) -> bool) -> bool {
         Rel::Temporal { tests, .. } => !tests.iter().any(|test| test.order.ends()) && inputs(),
         Rel::Filter { .. } | Rel::Map { .. } | Rel::Expand { .. } | Rel::Union { .. } => inputs(),
         Rel::Join { kind: JoinKind::Inner | JoinKind::Semi, .. } => inputs(),
+        Rel::AsOf { left, .. } => append_only(left, of),
+        Rel::Settle { input, settling: Settling::Pair { .. } } => append_only(input, of),
         // Of equal rows that differ in form the least is shown, which may change.
         Rel::Distinct { input } => input.columns().iter().all(|ty| ty.is_canonical()) && inputs(),
         Rel::Join { kind: JoinKind::Left | JoinKind::Full | JoinKind::Anti, .. } => false,
+        Rel::Settle { settling: Settling::Group { .. }, .. } | Rel::Sessions { .. } => false,
         Rel::Reduce { .. } | Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } | Rel::Recursive { .. } => false,
     }
 }

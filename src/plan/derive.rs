@@ -73,7 +73,7 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
             Properties { nullable, keys: if rows.len() <= 1 { vec![Vec::new()] } else { Vec::new() } }
         }
         Rel::Filter { input, predicates } => filter(derive(input, schemas), predicates),
-        Rel::Temporal { input, .. } => derive(input, schemas),
+        Rel::Temporal { input, .. } | Rel::Settle { input, .. } => derive(input, schemas),
         Rel::Map { input, expressions } => map(&derive(input, schemas), expressions),
         Rel::Join { kind, left, right, on, residual } => {
             let (left_rows, right_rows) = (derive(left, schemas), derive(right, schemas));
@@ -83,7 +83,11 @@ pub fn derive(rel: &Rel, schemas: &dyn Fn(&RelId) -> Option<Arc<Schema>>) -> Pro
                 JoinKind::Left | JoinKind::Full => join(*kind, left_rows, right_rows, on, left.width()),
             }
         }
+        Rel::AsOf { kind, left, right, on, .. } => {
+            join(*kind, derive(left, schemas), derive(right, schemas), on, left.width())
+        }
         Rel::Reduce { input, group, aggregates } => reduce(&derive(input, schemas), group, aggregates),
+        Rel::Sessions { input, group, aggregates, .. } => sessions(&derive(input, schemas), group, aggregates),
         Rel::Distinct { input } => {
             let mut properties = derive(input, schemas);
             properties.keys.push((0..properties.nullable.len()).collect());
@@ -293,6 +297,15 @@ fn reduce(input: &Properties, group: &[Scalar], aggregates: &[Aggregate]) -> Pro
         !(counts || (present && grouped && aggregate.filter.is_none()))
     }));
     Properties { nullable, keys: minimal(keys) }
+}
+
+/// Of a group no two sessions begin together, and none ends with another.
+fn sessions(input: &Properties, group: &[Scalar], aggregates: &[Aggregate]) -> Properties {
+    let groups = group.len();
+    let Properties { mut nullable, .. } = reduce(input, group, aggregates);
+    nullable.splice(groups..groups, [false, false]);
+    let key = |end: usize| (0..groups).chain([groups + end]).collect();
+    Properties { nullable, keys: minimal(vec![key(0), key(1)]) }
 }
 
 fn union(mut inputs: impl Iterator<Item = Properties>) -> Properties {

@@ -3,8 +3,8 @@
 //! Columns go by their names where these are unambiguous, by `#position` otherwise.
 
 use super::{
-    Aggregate, Bound, ClockTest, Equality, Exclusion, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind,
-    SortKey, TableCall, View, WindowCall, rel::working_schema,
+    Aggregate, Bound, ClockTest, Emit, Equality, Exclusion, Frame, FrameUnits, Held, JoinKind, Rel, RelId, SetOpKind,
+    Settling, SortKey, TableCall, View, WindowCall, rel::working_schema,
 };
 use crate::expr::Scalar;
 use crate::value::{Column, Datum, Interval, Schema, Type, text};
@@ -178,11 +178,7 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
         }
         Rel::Join { kind, on, residual, .. } => {
             let (left, right) = (next(), next());
-            let key = |key: &Equality| {
-                let is = if key.null_safe { "is not distinct from" } else { "=" };
-                format!("{} {is} {}", scalar(&key.left, &left), scalar(&key.right, &right))
-            };
-            let keys = on.iter().map(key).collect();
+            let keys = keys(on, &left, &right);
             let lefts = left.len();
             let mut both: Vec<String> = left.into_iter().chain(right).collect();
             let mut details = vec![("on", keys)];
@@ -209,6 +205,31 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
             details.push(("give", calls));
             let functions = aggregates.iter().map(|call| call.function.name().to_string());
             ("Reduce", details, group.iter().map(|e| name(e, &below)).chain(functions).collect())
+        }
+        Rel::Sessions { group, at, gap, aggregates, .. } => {
+            let below = next();
+            let gap = literal(&interval(*gap), &Type::Interval);
+            let mut details = vec![("", vec![scalar(at, &below), gap])];
+            if !group.is_empty() {
+                details.push(("by", shown(group, &below)));
+            }
+            details.push(("give", aggregates.iter().map(|call| aggregate(call, &below)).collect()));
+            let functions = aggregates.iter().map(|call| call.function.name().to_string());
+            let window = ["window_start", "window_end"].map(str::to_string);
+            ("Sessions", details, group.iter().map(|e| name(e, &below)).chain(window).chain(functions).collect())
+        }
+        Rel::AsOf { kind, on, residual, at, .. } => {
+            let (left, right) = (next(), next());
+            let mut details = vec![("", vec![scalar(at, &left)]), ("on", keys(on, &left, &right))];
+            let both: Vec<String> = left.into_iter().chain(right).collect();
+            if !residual.is_empty() {
+                details.push(("and", shown(residual, &both)));
+            }
+            (if *kind == JoinKind::Left { "As of left" } else { "As of" }, details, both)
+        }
+        Rel::Settle { settling, .. } => {
+            let names = next();
+            ("Settle", settled(settling, rel, &names), names)
         }
         Rel::Temporal { tests, .. } => {
             let names = next();
@@ -277,6 +298,39 @@ fn node(rel: &Rel, schemas: Schemas<'_>) -> (Node, Vec<String>) {
     (Node { operator, details, inputs }, names)
 }
 
+fn keys(on: &[Equality], left: &[String], right: &[String]) -> Vec<String> {
+    let key = |key: &Equality| {
+        let is = if key.null_safe { "is not distinct from" } else { "=" };
+        format!("{} {is} {}", scalar(&key.left, left), scalar(&key.right, right))
+    };
+    on.iter().map(key).collect()
+}
+
+/// When an operator's rows settle.
+fn settled(settling: &Settling, settle: &Rel, names: &[String]) -> Vec<(&'static str, Vec<String>)> {
+    let at = |column: usize, last: i64| {
+        let after = literal(&interval(last.saturating_add(1)), &Type::Interval);
+        format!("{} + {after}", self::column(column, names))
+    };
+    let (until, emit) = match settling {
+        Settling::Group { horizon, emit } => (vec![at(horizon.column, horizon.last())], emit),
+        Settling::Pair { left, right, emit, .. } => {
+            let width = match settle.inputs().first().map(|join| join.inputs()) {
+                Some(sides) => sides.first().map_or(0, |side| side.width()),
+                None => 0,
+            };
+            (vec![at(left.column, left.last), at(width + right.column, right.last)], emit)
+        }
+    };
+    let mut details = vec![("at", until)];
+    details.extend((*emit == Emit::Final).then(|| ("", vec!["final".into()])));
+    details
+}
+
+fn interval(micros: i64) -> Datum {
+    Datum::Interval(Interval { months: 0, days: 0, micros })
+}
+
 fn shown(scalars: &[Scalar], names: &[String]) -> Vec<String> {
     scalars.iter().map(|expression| scalar(expression, names)).collect()
 }
@@ -291,10 +345,9 @@ fn name(expression: &Scalar, below: &[String]) -> String {
 
 fn clock_test(ClockTest { order, at, after }: &ClockTest, names: &[String]) -> String {
     let at = scalar(at, names);
-    let after = Interval { months: 0, days: 0, micros: *after };
-    match after.micros {
+    match after {
         0 => format!("now() {} {at}", order.name()),
-        _ => format!("now() {} {at} + {}", order.name(), literal(&Datum::Interval(after), &Type::Interval)),
+        _ => format!("now() {} {at} + {}", order.name(), literal(&interval(*after), &Type::Interval)),
     }
 }
 

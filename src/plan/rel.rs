@@ -1,6 +1,6 @@
 //! `Rel`: collection operators, by position, with types.
 
-use super::{ClockTest, Expansion, WindowCall};
+use super::{ClockTest, Expansion, Settling, WindowCall};
 use crate::expr::{AggregateFunction, Scalar};
 use crate::value::{Column, RelationName, Row, Schema, Type};
 use std::collections::BTreeSet;
@@ -127,6 +127,45 @@ pub enum Rel {
         input: Box<Rel>,
         /// Over the input's columns.
         tests: Vec<ClockTest>,
+    },
+    /// One row per group and session, a session being a run of times of which none is further than the gap from the one before: the
+    /// group expressions' values, where the session begins, where it ends (its last time and the gap), then the aggregates' values.
+    Sessions {
+        /// From.
+        input: Box<Rel>,
+        /// Over the input's columns.
+        group: Vec<Scalar>,
+        /// The time, over the input's columns.
+        at: Scalar,
+        /// Microseconds.
+        gap: i64,
+        /// Over the input's columns.
+        aggregates: Vec<Aggregate>,
+    },
+    /// Each row with the rows of a table that agreed with it on the keys and satisfied the residual, as the table was at a time of
+    /// the row: left columns, then right columns.
+    AsOf {
+        /// Whether rows that found none are left out, or stay with nulls on the right (`Left`).
+        kind: JoinKind,
+        /// Left input.
+        left: Box<Rel>,
+        /// The table.
+        right: Box<Rel>,
+        /// The keys.
+        on: Vec<Equality>,
+        /// Booleans over left columns followed by right columns.
+        residual: Vec<Scalar>,
+        /// The time, over left columns.
+        at: Scalar,
+        /// By how much a row may come later than that time, microseconds.
+        keep: i64,
+    },
+    /// The rows of an operator, of whose changes only those count that come before they settle.
+    Settle {
+        /// From: an operator by groups, or a join.
+        input: Box<Rel>,
+        /// How they settle.
+        settling: Settling,
     },
     /// Each row with each of the rows that table functions return for it.
     Expand {
@@ -268,7 +307,12 @@ impl Rel {
         match self {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.clone(),
             Rel::Filter { input, .. } | Rel::Distinct { input } => input.columns(),
-            Rel::TopK { input, .. } | Rel::Temporal { input, .. } => input.columns(),
+            Rel::TopK { input, .. } | Rel::Temporal { input, .. } | Rel::Settle { input, .. } => input.columns(),
+            Rel::AsOf { left, right, .. } => left.columns().into_iter().chain(right.columns()).collect(),
+            Rel::Sessions { group, at, aggregates, .. } => {
+                let results = aggregates.iter().map(|aggregate| aggregate.function.result_type());
+                group.iter().map(Scalar::ty).chain([at.ty(), at.ty()]).chain(results).collect()
+            }
             Rel::Map { expressions, .. } => expressions.iter().map(Scalar::ty).collect(),
             Rel::Join { kind, left, right, .. } => {
                 let mut columns = left.columns();
@@ -300,7 +344,9 @@ impl Rel {
         match self {
             Rel::Get { columns, .. } | Rel::Constant { columns, .. } => columns.len(),
             Rel::Filter { input, .. } | Rel::Distinct { input } => input.width(),
-            Rel::TopK { input, .. } | Rel::Temporal { input, .. } => input.width(),
+            Rel::TopK { input, .. } | Rel::Temporal { input, .. } | Rel::Settle { input, .. } => input.width(),
+            Rel::AsOf { left, right, .. } => left.width() + right.width(),
+            Rel::Sessions { group, aggregates, .. } => group.len() + 2 + aggregates.len(),
             Rel::Map { expressions, .. } => expressions.len(),
             Rel::Join { kind, left, right, .. } => left.width() + if kind.shows_right() { right.width() } else { 0 },
             Rel::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
@@ -318,8 +364,10 @@ impl Rel {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Temporal { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::Sessions { input, .. } | Rel::Settle { input, .. } => vec![input],
             Rel::TopK { input, .. } | Rel::Window { input, .. } | Rel::Expand { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
+            Rel::AsOf { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter().collect(),
             Rel::Recursive { base, step, .. } => vec![base, step],
         }
@@ -331,8 +379,10 @@ impl Rel {
             Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
             Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Temporal { input, .. } => vec![input],
             Rel::Reduce { input, .. } | Rel::Distinct { input } => vec![input],
+            Rel::Sessions { input, .. } | Rel::Settle { input, .. } => vec![input],
             Rel::TopK { input, .. } | Rel::Window { input, .. } | Rel::Expand { input, .. } => vec![input],
             Rel::Join { left, right, .. } | Rel::SetOp { left, right, .. } => vec![left, right],
+            Rel::AsOf { left, right, .. } => vec![left, right],
             Rel::Union { inputs } => inputs.iter_mut().collect(),
             Rel::Recursive { base, step, .. } => vec![base, step],
         }
@@ -352,7 +402,7 @@ impl Rel {
     /// Every expression of this operator itself, for rewriting.
     pub fn scalars_mut(&mut self) -> Vec<&mut Scalar> {
         match self {
-            Rel::Get { .. } | Rel::Constant { .. } => Vec::new(),
+            Rel::Get { .. } | Rel::Constant { .. } | Rel::Settle { .. } => Vec::new(),
             Rel::Distinct { .. } | Rel::Union { .. } | Rel::SetOp { .. } | Rel::Recursive { .. } => Vec::new(),
             Rel::TopK { group, order, .. } => {
                 group.iter_mut().chain(order.iter_mut().map(|key| &mut key.expression)).collect()
@@ -368,10 +418,14 @@ impl Rel {
             Rel::Join { on, residual, .. } => {
                 on.iter_mut().flat_map(|key| [&mut key.left, &mut key.right]).chain(residual).collect()
             }
+            Rel::AsOf { on, residual, at, .. } => {
+                on.iter_mut().flat_map(|key| [&mut key.left, &mut key.right]).chain(residual).chain([at]).collect()
+            }
             Rel::Reduce { group, aggregates, .. } => {
-                let mut scalars: Vec<&mut Scalar> = group.iter_mut().collect();
-                scalars.extend(aggregates.iter_mut().flat_map(Aggregate::scalars_mut));
-                scalars
+                group.iter_mut().chain(aggregates.iter_mut().flat_map(Aggregate::scalars_mut)).collect()
+            }
+            Rel::Sessions { group, at, aggregates, .. } => {
+                group.iter_mut().chain([at]).chain(aggregates.iter_mut().flat_map(Aggregate::scalars_mut)).collect()
             }
         }
     }

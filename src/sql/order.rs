@@ -2,6 +2,7 @@
 
 use super::bind::name::{fold, relation};
 use super::error::Fault;
+use super::lower::as_of::Version;
 use super::parse::Definition;
 use crate::value::RelationName;
 use sqlparser::ast::{Query, Spanned, TableFactor, Visit, Visitor};
@@ -55,7 +56,12 @@ impl Visitor for Names {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: None, .. } = factor
+        let version = Version::of(factor).map(|version| version.table);
+        let name = match factor {
+            TableFactor::Table { name, args: None, .. } => Some(name),
+            _ => version.as_ref(),
+        };
+        if let Some(name) = name
             && let Ok(found) = relation(name)
             && (name.0.len() > 1 || !self.hidden.contains(&found.name))
         {

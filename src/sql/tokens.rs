@@ -14,6 +14,7 @@ pub(super) fn tokenize(text: &str) -> Bound<Vec<TokenWithSpan>> {
     trim_sides(&mut tokens);
     rows_from(&mut tokens);
     variadic(&mut tokens);
+    versions(&mut tokens);
     exclusions(&mut tokens);
     interval_literals(&symmetric(tokens))
 }
@@ -59,6 +60,41 @@ fn rows_from(tokens: &mut Vec<TokenWithSpan>) {
             rows.span = rows.span.union(&from.span);
         }
     }
+}
+
+/// What is called with a table and the time for which it is read.
+pub(super) const AS_OF: &str = "as\0of";
+
+/// `t FOR SYSTEM_TIME AS OF s.at` becomes `"as of"(t, s.at)`: the parser does not know it in this dialect.
+fn versions(tokens: &mut Vec<TokenWithSpan>) {
+    for place in (1..tokens.len()).rev() {
+        let said = [Keyword::FOR, Keyword::SYSTEM_TIME, Keyword::AS, Keyword::OF];
+        let words = tokens[place..].iter().zip(said).filter(|(token, word)| is(token, *word)).count();
+        if words < said.len() {
+            continue;
+        }
+        let (time, end) = (place + words, place + words + dotted(tokens[place + words..].iter()));
+        let start = place - dotted(tokens[..place].iter().rev());
+        if start == place || end == time {
+            continue;
+        }
+        let span = tokens[place].span.union(&tokens[time - 1].span);
+        let at = |token| TokenWithSpan { token, span };
+        tokens.insert(end, at(Token::RParen));
+        tokens.splice(place..time, [at(Token::Comma)]);
+        tokens.splice(start..start, [at(Token::make_word(AS_OF, Some('"'))), at(Token::LParen)]);
+    }
+}
+
+/// How many tokens make a name with dots.
+fn dotted<'t>(tokens: impl Iterator<Item = &'t TokenWithSpan>) -> usize {
+    let alternating = tokens.enumerate().take_while(|(place, token)| match token.token {
+        Token::Word(_) => place % 2 == 0,
+        Token::Period => place % 2 == 1,
+        _ => false,
+    });
+    let count = alternating.count();
+    if count % 2 == 0 { count.saturating_sub(1) } else { count }
 }
 
 /// The name of an argument that is an array of arguments.

@@ -10,6 +10,7 @@ pub use native::{Collection, Inputs, RowType};
 
 use crate::config::{self, Config, Settings, SinkConfig, SourceConfig};
 use crate::engine::{self, Definition, Failure, MakeSink, Planned, Running, SinkDefinition, relation_name};
+use crate::plan::Timing;
 use crate::sink::{Sink, SinkError, SinkView};
 use crate::source::{self, Source};
 use crate::sql::SqlFile;
@@ -96,6 +97,12 @@ impl ViewSet {
             Ok(definition) => self.definition.native.push(definition),
             Err(error) => self.mistakes.push(format!("view `{name}`: {error}")),
         }
+        self
+    }
+
+    /// Says when a SQL view's rows are told and how long they stay: what `[views.NAME]` says in a directory.
+    pub fn timing(mut self, view: &str, timing: Timing) -> ViewSet {
+        self.definition.timings.push((relation_name(view), timing));
         self
     }
 

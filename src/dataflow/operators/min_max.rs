@@ -66,13 +66,17 @@ pub fn extreme<'s, K: Bucketed>(
 }
 
 /// Keeps the extreme value.
-struct KeepExtreme {
-    extreme: Extreme,
-    code: ValueCode,
+#[derive(Clone, Copy, Debug)]
+pub struct KeepExtreme {
+    /// Which is the extreme.
+    pub extreme: Extreme,
+    /// How values are encoded.
+    pub code: ValueCode,
 }
 
 impl KeepExtreme {
-    fn replaces(&self, kept: &Row, row: &Row) -> bool {
+    /// Whether a value takes the place of the one kept; of equal ones the least form stays.
+    pub fn replaces(&self, kept: &Row, row: &Row) -> bool {
         match self.extreme {
             Extreme::Least => row < kept,
             Extreme::Greatest => kept.with_bytes(|kept| {

@@ -1,6 +1,8 @@
 //! Operators: one file each.
 
 pub mod accumulate;
+pub mod advance;
+pub mod as_of;
 pub mod distinct;
 pub mod expand;
 pub mod export;
@@ -16,6 +18,7 @@ pub mod min_max;
 pub mod reduce;
 pub mod rounds;
 pub mod set_op;
+pub mod settle;
 pub mod tally;
 pub mod temporal;
 pub mod top_k;

@@ -39,9 +39,9 @@ pub fn group<'s>(
     group: &[Scalar],
     aggregates: &[Aggregate],
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
-    let grouping = Grouping { append_only, ..Grouping::new(input, group, aggregates) };
+    let grouping = Grouping::new(input, group, aggregates).of_append_only(append_only);
     let fault = Fault::new(input);
-    let (rows, evaluation_errors) = super::linear::linear(rows, &grouping.program, fault);
+    let (rows, evaluation_errors) = super::linear::linear(rows, &grouping.program(&[]), fault);
     let outcomes = with_key!(grouping.key.kind(), K => match grouping.base.width() {
         Width::One => groups::<K, [Wide; 1]>(scope, rows, &grouping),
         Width::Four => groups::<K, [Wide; 4]>(scope, rows, &grouping),
@@ -52,31 +52,32 @@ pub fn group<'s>(
 }
 
 /// What is known of a grouping before it runs.
-struct Grouping {
-    /// Makes the group's columns followed by the arguments.
-    program: Linear,
-    key: KeyPlan,
-    columns: Vec<Column>,
+pub(super) struct Grouping {
+    /// The group's columns followed by the arguments, over so many columns.
+    expressions: Vec<Scalar>,
+    width: usize,
+    pub(super) key: KeyPlan,
+    pub(super) columns: Vec<Column>,
     /// Whether no row of the input is ever retracted.
-    append_only: bool,
+    pub(super) append_only: bool,
     /// The accumulated aggregates; their arguments come first.
-    base: Accumulation,
-    parts: Vec<Part>,
+    pub(super) base: Accumulation,
+    pub(super) parts: Vec<Part>,
     /// Where the value of each aggregate is found, in the order of the aggregates.
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
 }
 
 /// An aggregate on its own.
 #[derive(Clone, Debug)]
-struct Part {
-    function: AggregateFunction,
+pub(super) struct Part {
+    pub(super) function: AggregateFunction,
     /// The position of its first column among the arguments.
-    first: usize,
-    way: Way,
+    pub(super) first: usize,
+    pub(super) way: Way,
 }
 
 #[derive(Clone, Debug)]
-enum Way {
+pub(super) enum Way {
     /// The one value of a `min_max`.
     Extreme(Extreme, ValueCode),
     /// A tally of the distinct values, which have one form each.
@@ -86,13 +87,13 @@ enum Way {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Base(usize),
     Part(usize),
 }
 
 impl Grouping {
-    fn new(input: &[Column], group: &[Scalar], aggregates: &[Aggregate]) -> Grouping {
+    pub(super) fn new(input: &[Column], group: &[Scalar], aggregates: &[Aggregate]) -> Grouping {
         let columns = mapped(group, input);
         let mut base = Vec::new();
         let mut places = Vec::new();
@@ -113,10 +114,29 @@ impl Grouping {
         }
         parts.iter_mut().for_each(|part| part.first += base_arguments.len());
         let expressions: Vec<Scalar> = group.iter().cloned().chain(base_arguments).chain(part_arguments).collect();
-        let mut program = Linear::identity(input.len());
-        program.map(&expressions);
         let base = Accumulation::new(&base).unwrap_or_else(Accumulation::rows_only);
-        Grouping { program, key: KeyPlan::new(&columns), columns, append_only: false, base, parts, places }
+        Grouping {
+            expressions,
+            width: input.len(),
+            key: KeyPlan::new(&columns),
+            columns,
+            append_only: false,
+            base,
+            parts,
+            places,
+        }
+    }
+
+    /// The same, of rows that are never retracted.
+    pub(super) fn of_append_only(self, append_only: bool) -> Grouping {
+        Grouping { append_only, ..self }
+    }
+
+    /// Makes these, then the group's columns, then the arguments.
+    pub(super) fn program(&self, before: &[Scalar]) -> Linear {
+        let mut program = Linear::identity(self.width);
+        program.map(&[before, &self.expressions].concat());
+        program
     }
 
     fn is_global(&self) -> bool {
@@ -124,7 +144,7 @@ impl Grouping {
     }
 
     /// Whether the group's values cannot be read from the key.
-    fn needs_forms(&self) -> bool {
+    pub(super) fn needs_forms(&self) -> bool {
         !self.key.shows_columns()
     }
 
@@ -271,7 +291,7 @@ fn shown_key<K: Key>(plan: &KeyPlan, key: <K::Container as BatchContainer>::Read
 }
 
 /// The length of the first columns.
-fn prefix(row: &[u8], columns: usize) -> usize {
+pub(super) fn prefix(row: &[u8], columns: usize) -> usize {
     (0..columns).fold(0, |length, _| length + encoding::skip(&row[length..]))
 }
 
@@ -339,7 +359,7 @@ fn part_values<'s, K: Key>(
 }
 
 /// The first column, unless it is null.
-fn present(columns: &[u8]) -> Option<&[u8]> {
+pub(super) fn present(columns: &[u8]) -> Option<&[u8]> {
     (columns[0] != encoding::NULL).then(|| &columns[..encoding::skip(columns)])
 }
 

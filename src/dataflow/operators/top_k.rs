@@ -40,10 +40,7 @@ pub fn top_k<'s>(
     order: &[SortKey],
     slice: Slice,
 ) -> (Rows<'s>, Option<Errors<'s>>) {
-    let keys = group.iter().cloned().chain(order.iter().map(|key| key.expression.clone()));
-    let mut program = Linear::identity(columns.len());
-    program.prepend(&keys.collect::<Vec<_>>());
-    let (rows, errors) = linear(rows, &program, Fault::new(columns));
+    let (rows, errors) = linear(rows, &keyed(columns.len(), group, order), Fault::new(columns));
 
     let plan = KeyPlan::new(&mapped(group, columns));
     let directions: Vec<Direction> = order.iter().map(Direction::of).collect();
@@ -52,6 +49,14 @@ pub fn top_k<'s>(
         first(coded::<K>(rows, groups, directions, plan), append_only, slice)
     });
     (rows, errors)
+}
+
+/// Puts what rows are grouped and sorted by in front of them.
+pub fn keyed(columns: usize, group: &[Scalar], order: &[SortKey]) -> Linear {
+    let keys = group.iter().cloned().chain(order.iter().map(|key| key.expression.clone()));
+    let mut program = Linear::identity(columns);
+    program.prepend(&keys.collect::<Vec<_>>());
+    program
 }
 
 /// Each row behind its sort code, and the code's length.
@@ -64,24 +69,35 @@ fn coded<'s, K: Key>(
     let mut bytes = Vec::new();
     rows.map(move |row| {
         row.with_bytes(|columns| {
-            let length = (0..groups).fold(0, |length, _| length + encoding::skip(&columns[length..]));
-            let (group, mut rest) = columns.split_at(length);
-            bytes.clear();
-            for direction in &directions {
-                let (column, others) = rest.split_at(encoding::skip(rest));
-                direction.encode(column, &mut bytes);
-                rest = others;
-            }
-            let code = bytes.len() as u32;
-            bytes.extend_from_slice(rest);
-            bytes.extend_from_slice(&code.to_be_bytes());
+            let (group, _) = encode(columns, groups, &directions, &mut bytes);
             (K::read(&plan, group), Row::from_bytes(&bytes))
         })
     })
 }
 
+/// Encodes a row behind so many group columns and its sort keys. What is returned are the group's columns, and the row.
+pub fn encode<'c>(
+    columns: &'c [u8],
+    groups: usize,
+    directions: &[Direction],
+    bytes: &mut Vec<u8>,
+) -> (&'c [u8], &'c [u8]) {
+    let length = (0..groups).fold(0, |length, _| length + encoding::skip(&columns[length..]));
+    let (group, mut rest) = columns.split_at(length);
+    bytes.clear();
+    for direction in directions {
+        let (column, others) = rest.split_at(encoding::skip(rest));
+        direction.encode(column, bytes);
+        rest = others;
+    }
+    let code = bytes.len() as u32;
+    bytes.extend_from_slice(rest);
+    bytes.extend_from_slice(&code.to_be_bytes());
+    (group, rest)
+}
+
 /// The code, and the row behind it.
-fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+pub fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let (rest, length) = bytes.split_at(bytes.len() - 4);
     rest.split_at(length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
 }
@@ -160,7 +176,7 @@ fn stage<'s, K: Key>(rows: Collection<'s, (K, Row)>, slice: Slice) -> Collection
 }
 
 /// Adds the rows of the slice, given in order with how often they occur.
-fn take<'a>(rows: impl Iterator<Item = (&'a [u8], u64)>, slice: Slice, out: &mut Vec<(Row, Diff)>) {
+pub fn take<'a>(rows: impl Iterator<Item = (&'a [u8], u64)>, slice: Slice, out: &mut Vec<(Row, Diff)>) {
     let (mut skip, mut left) = (slice.offset, slice.limit.unwrap_or(u64::MAX));
     let mut last: Option<&[u8]> = None;
     for (row, count) in rows {

@@ -24,6 +24,11 @@ impl<X> Waiting<X> {
         std::mem::replace(&mut self.0, later).into_iter()
     }
 
+    /// Takes what is due at this time.
+    pub fn take_at(&mut self, time: Time) -> Vec<X> {
+        self.0.remove(&time).unwrap_or_default()
+    }
+
     /// The first time for which something waits.
     pub fn first(&self) -> Option<Time> {
         self.0.first_key_value().map(|(time, _)| *time)

@@ -27,25 +27,28 @@ pub fn window<'s>(
     order: &[SortKey],
     calls: &[WindowCall],
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
+    let fault = Fault::new(columns);
+    let (rows, evaluation_errors) = linear(rows, &keyed(columns, partition, order, calls), fault.clone());
+    let plan = KeyPlan::new(&mapped(partition, columns));
+    let layout = Layout::new(partition, order, columns.len());
+    let results = Computed { calls: Call::all(calls, order), fault };
+    let outcomes = with_key!(plan.kind(), K => partitions::<K>(rows, plan, layout, results));
+    let (rows, errors) = fault::split(outcomes);
+    (rows, evaluation_errors.into_iter().chain([errors]).collect())
+}
+
+/// Puts what rows are parted and sorted by in front of them, and what the calls read behind them.
+pub fn keyed(columns: &[Column], partition: &[Scalar], order: &[SortKey], calls: &[WindowCall]) -> Linear {
     let all = columns.iter().enumerate().map(|(position, column)| Scalar::Column(position, column.ty.clone()));
     let keys = partition.iter().cloned().chain(order.iter().map(|key| key.expression.clone()));
     let read = calls.iter().flat_map(WindowCall::scalars).cloned();
     let mut program = Linear::identity(columns.len());
     program.map(&keys.chain(all).chain(read).collect::<Vec<_>>());
-    let fault = Fault::new(columns);
-    let (rows, evaluation_errors) = linear(rows, &program, fault.clone());
-
-    let plan = KeyPlan::new(&mapped(partition, columns));
-    let layout =
-        Layout { partition: partition.len(), order: order.iter().map(Direction::of).collect(), columns: columns.len() };
-    let calls = Call::all(calls, order);
-    let outcomes = with_key!(plan.kind(), K => partitions::<K>(rows, plan, layout, calls, fault));
-    let (rows, errors) = fault::split(outcomes);
-    (rows, evaluation_errors.into_iter().chain([errors]).collect())
+    program
 }
 
 /// What a row's columns are.
-struct Layout {
+pub struct Layout {
     /// Columns of the partition, which come first.
     partition: usize,
     order: Vec<Direction>,
@@ -54,8 +57,13 @@ struct Layout {
 }
 
 impl Layout {
+    /// That of rows of so many columns, as `keyed` makes them.
+    pub fn new(partition: &[Scalar], order: &[SortKey], columns: usize) -> Layout {
+        Layout { partition: partition.len(), order: order.iter().map(Direction::of).collect(), columns }
+    }
+
     /// The partition's columns, and the row's code, the row itself, what the calls read, and the first two's lengths.
-    fn encode<'b>(&self, columns: &'b [u8], bytes: &mut Vec<u8>) -> &'b [u8] {
+    pub fn encode<'b>(&self, columns: &'b [u8], bytes: &mut Vec<u8>) -> &'b [u8] {
         let length =
             |columns: &[u8], count| (0..count).fold(0, |length, _| length + encoding::skip(&columns[length..]));
         let (partition, mut rest) = columns.split_at(length(columns, self.partition));
@@ -96,8 +104,7 @@ fn partitions<'s, K: Key>(
     rows: Rows<'s>,
     plan: KeyPlan,
     layout: Layout,
-    calls: Vec<Call>,
-    fault: Fault,
+    mut computed: Computed,
 ) -> Collection<'s, Outcome> {
     let mut bytes = Vec::new();
     let keyed = rows.map(move |row| {
@@ -109,24 +116,15 @@ fn partitions<'s, K: Key>(
     let mut builder = RowBuilder::default();
     let computed =
         reduce_to_many::<K>(arrange(keyed, "Window"), "Window", move |_, rows: &[(Bytes<'_>, Diff)], out| {
-            let present = rows.iter().filter(|(_, count)| *count > 0);
-            let entries: Vec<(Entry<'_>, Diff)> = present.map(|(row, count)| (entry(row.0), *count)).collect();
-            let partition = Partition::new(&entries);
-            match results(&calls, &partition, &fault) {
-                Ok(results) => {
-                    for (at, entry) in partition.rows.iter().enumerate() {
-                        builder.push_encoded(&[VALUE]);
-                        builder.push_encoded(entry.row);
-                        results.iter().for_each(|results| builder.push(&results[at]));
-                        out.push((builder.finish(), 1));
-                    }
-                }
-                Err(error) => {
-                    builder.push_encoded(&[ERROR]);
-                    error_row(&error).with_bytes(|bytes| builder.push_encoded(bytes));
-                    out.push((builder.finish(), 1));
-                }
-            }
+            computed.rows(rows.iter().map(|(row, count)| (row.0, *count)), |outcome| {
+                let (kind, row) = match outcome {
+                    Ok(row) => (VALUE, row),
+                    Err(error) => (ERROR, error_row(&error)),
+                };
+                builder.push_encoded(&[kind]);
+                row.with_bytes(|row| builder.push_encoded(row));
+                out.push((builder.finish(), 1));
+            });
         });
     computed.as_collection(|_, row| match row.0[0] {
         VALUE => Ok(Row::from_bytes(&row.0[1..])),
@@ -134,10 +132,39 @@ fn partitions<'s, K: Key>(
     })
 }
 
-/// The results of each call, for every row.
-fn results(calls: &[Call], partition: &Partition<'_>, fault: &Fault) -> Result<Vec<Vec<Datum>>, Box<DataError>> {
-    let results = calls.iter().map(|call| {
-        call.results(partition).map_err(|(at, error)| fault.report(error, &Row::from_bytes(partition.rows[at].row)))
-    });
-    results.collect()
+/// Computes the rows of partitions.
+pub struct Computed {
+    /// The calls.
+    pub calls: Vec<Call>,
+    /// Words their errors.
+    pub fault: Fault,
+}
+
+impl Computed {
+    /// The rows of a partition, given encoded by the layout, in order, with how often they occur; or one error.
+    pub fn rows<'b>(&mut self, rows: impl Iterator<Item = (&'b [u8], Diff)>, mut give: impl FnMut(Outcome)) {
+        let present = rows.filter(|(_, count)| *count > 0);
+        let entries: Vec<(Entry<'_>, Diff)> = present.map(|(row, count)| (entry(row), count)).collect();
+        let partition = Partition::new(&entries);
+        match self.results(&partition) {
+            Ok(results) => {
+                let mut builder = RowBuilder::default();
+                for (at, entry) in partition.rows.iter().enumerate() {
+                    builder.push_encoded(entry.row);
+                    results.iter().for_each(|results| builder.push(&results[at]));
+                    give(Ok(builder.finish()));
+                }
+            }
+            Err(error) => give(Err(error)),
+        }
+    }
+
+    /// The results of each call, for every row.
+    fn results(&self, partition: &Partition<'_>) -> Result<Vec<Vec<Datum>>, Box<DataError>> {
+        let results = self.calls.iter().map(|call| {
+            call.results(partition)
+                .map_err(|(at, error)| self.fault.report(error, &Row::from_bytes(partition.rows[at].row)))
+        });
+        results.collect()
+    }
 }

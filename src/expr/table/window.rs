@@ -1,4 +1,4 @@
-//! `tumble` and `hop`: the windows in which a time lies.
+//! `tumble`, `hop` and `session`: the windows in which a time lies.
 //!
 //! Windows are counted from 1970-01-01 00:00 UTC, or from an origin that is given. They are half open: a time at a window's end lies
 //! in the next. A day is 24 hours.
@@ -33,6 +33,8 @@ pub(super) static FUNCTIONS: &[Definition] = &[
     windows("hop", &[Timestamp, Interval, Interval, Timestamp], INSTANTS, hop),
     windows("hop", &[Timestamptz, Interval, Interval], MOMENTS, hop),
     windows("hop", &[Timestamptz, Interval, Interval, Timestamptz], MOMENTS, hop),
+    windows("session", &[Timestamp, Interval], INSTANTS, session),
+    windows("session", &[Timestamptz, Interval], MOMENTS, session),
 ];
 
 /// `(ts, size [, origin])`: the one window of this size.
@@ -49,6 +51,13 @@ fn hop(call: &Call<'_>, rows: &mut Cells) -> Result<()> {
         return Err(EvalError::mistyped());
     };
     push_windows(at, *slide, *size, origin.first(), rows)
+}
+
+/// `(ts, gap)`: the session that the time would be by itself. Queries group by those of all rows.
+fn session(call: &Call<'_>, rows: &mut Cells) -> Result<()> {
+    let values = call.values();
+    let [at, Datum::Interval(gap)] = values.as_slice() else { return Err(EvalError::mistyped()) };
+    push_windows(at, *gap, *gap, Some(at), rows)
 }
 
 /// The windows in which the time lies, the first first.

@@ -50,6 +50,20 @@ pub(super) fn push(rel: Rel, predicates: Vec<Scalar>) -> Rel {
             let (base, step) = (Box::new(push(*base, Vec::new())), Box::new(push(*step, Vec::new())));
             Rel::Recursive { working, base, step, all }.filter(predicates)
         }
+        Rel::Sessions { input, group, at, gap, aggregates } => {
+            let input = Box::new(push(*input, Vec::new()));
+            Rel::Sessions { input, group, at, gap, aggregates }.filter(predicates)
+        }
+        Rel::AsOf { kind, left, right, on, residual, at, keep } => {
+            let width = left.width();
+            let of_left =
+                |predicate: &Scalar| !predicate.is_fallible() && reads_only(predicate, |column| column < width);
+            let (below, above): (Vec<Scalar>, Vec<Scalar>) = predicates.into_iter().partition(of_left);
+            let (left, right) = (Box::new(push(*left, below)), Box::new(push(*right, Vec::new())));
+            Rel::AsOf { kind, left, right, on, residual, at, keep }.filter(above)
+        }
+        // Stands only in plans that are not rewritten any more.
+        rel @ Rel::Settle { .. } => rel.filter(predicates),
         Rel::Temporal { input, tests } => super::temporal::filtered(*input, tests, predicates),
         Rel::Expand { input, expansion } => super::expand::filtered(*input, expansion, predicates),
     }

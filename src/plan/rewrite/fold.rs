@@ -19,7 +19,7 @@ pub(super) fn fold(rel: &mut Rel) {
                 *rel = input;
             }
         }
-        Rel::Join { residual, .. } => {
+        Rel::Join { residual, .. } | Rel::AsOf { residual, .. } => {
             decided(residual);
         }
         Rel::Get { .. } | Rel::Constant { .. } | Rel::Map { .. } => {}
@@ -30,6 +30,7 @@ pub(super) fn fold(rel: &mut Rel) {
         Rel::Expand { expansion, .. } => {
             expansion.outer.as_mut().map(decided);
         }
+        Rel::Sessions { .. } | Rel::Settle { .. } => {}
         Rel::SetOp { .. } | Rel::TopK { .. } | Rel::Window { .. } | Rel::Recursive { .. } | Rel::Temporal { .. } => {}
     }
 }

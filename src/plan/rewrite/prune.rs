@@ -2,7 +2,7 @@
 
 use super::expand;
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, Rel, RelId, View, WindowCall};
+use crate::plan::{Aggregate, Equality, Rel, RelId, View, WindowCall};
 use crate::value::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,13 +44,7 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         }
         Rel::Map { expressions, .. } => add(&mut below, needed.iter().map(|&column| &expressions[column])),
         Rel::Join { left, on, residual, .. } => {
-            let width = left.width();
-            below.clone_from(needed);
-            add(&mut below, residual);
-            let (mut left, right): (Columns, Columns) = below.into_iter().partition(|&column| column < width);
-            let mut right: Columns = right.into_iter().map(|column| column - width).collect();
-            add(&mut left, on.iter().map(|key| &key.left));
-            add(&mut right, on.iter().map(|key| &key.right));
+            let (left, right) = sides(needed, left.width(), on, residual);
             return vec![left, right];
         }
         Rel::Reduce { group, aggregates, .. } => {
@@ -58,6 +52,17 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
             let kept = aggregates.iter().enumerate().filter(|(i, _)| needed.contains(&(group.len() + i)));
             add(&mut below, kept.flat_map(|(_, aggregate)| aggregate.scalars()));
         }
+        Rel::Sessions { group, at, aggregates, .. } => {
+            add(&mut below, group.iter().chain([at]));
+            let kept = aggregates.iter().enumerate().filter(|(i, _)| needed.contains(&(group.len() + 2 + i)));
+            add(&mut below, kept.flat_map(|(_, aggregate)| aggregate.scalars()));
+        }
+        Rel::AsOf { left, on, residual, at, .. } => {
+            let (mut left, right) = sides(needed, left.width(), on, residual);
+            add(&mut left, [at]);
+            return vec![left, right];
+        }
+        Rel::Settle { input, .. } => below = all(input),
         Rel::Distinct { input } => below = all(input),
         Rel::Union { inputs } => return vec![needed.clone(); inputs.len()],
         Rel::SetOp { left, right, .. } => return vec![all(left), all(right)],
@@ -80,6 +85,17 @@ fn needed_below(rel: &Rel, needed: &Columns) -> Vec<Columns> {
         }
     }
     vec![below]
+}
+
+/// What the sides of a join must give.
+fn sides(needed: &Columns, width: usize, on: &[Equality], residual: &[Scalar]) -> (Columns, Columns) {
+    let mut both = needed.clone();
+    add(&mut both, residual);
+    let (mut left, right): (Columns, Columns) = both.into_iter().partition(|&column| column < width);
+    let mut right: Columns = right.into_iter().map(|column| column - width).collect();
+    add(&mut left, on.iter().map(|key| &key.left));
+    add(&mut right, on.iter().map(|key| &key.right));
+    (left, right)
 }
 
 /// The calls whose results are read.
@@ -136,18 +152,33 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
         }
         Rel::Join { kind, left, right, mut on, mut residual } => {
             let (width, kept_left, kept_right) = (left.width(), next(), next());
-            for key in &mut on {
-                renumber(&mut key.left, &kept_left);
-                renumber(&mut key.right, &kept_right);
-            }
-            let place = |column: usize| match column.checked_sub(width) {
-                None => rank(&kept_left, column),
-                Some(column) => kept_left.len() + rank(&kept_right, column),
-            };
-            residual.iter_mut().for_each(|predicate| predicate.map_columns(&mut |column| place(column)));
+            let place = move_sides(width, &kept_left, &kept_right, &mut on, &mut residual);
             let (left, right) = (Box::new(prune(*left, &kept_left)), Box::new(prune(*right, &kept_right)));
             select(Rel::Join { kind, left, right, on, residual }, needed.iter().map(|&column| place(column)))
         }
+        Rel::AsOf { kind, left, right, mut on, mut residual, mut at, keep } => {
+            let (width, kept_left, kept_right) = (left.width(), next(), next());
+            let place = move_sides(width, &kept_left, &kept_right, &mut on, &mut residual);
+            renumber(&mut at, &kept_left);
+            let (left, right) = (Box::new(prune(*left, &kept_left)), Box::new(prune(*right, &kept_right)));
+            let as_of = Rel::AsOf { kind, left, right, on, residual, at, keep };
+            select(as_of, needed.iter().map(|&column| place(column)))
+        }
+        Rel::Sessions { input, mut group, mut at, gap, aggregates } => {
+            let (groups, kept) = (group.len() + 2, next());
+            let read = |(place, _): &(usize, Aggregate)| needed.contains(&(groups + place));
+            let mut aggregates: Vec<Aggregate> =
+                aggregates.into_iter().enumerate().filter(read).map(|(_, aggregate)| aggregate).collect();
+            let scalars = group.iter_mut().chain([&mut at]);
+            let scalars = scalars.chain(aggregates.iter_mut().flat_map(Aggregate::scalars_mut));
+            scalars.for_each(|scalar| renumber(scalar, &kept));
+            let places = groups + aggregates.len();
+            let input = Box::new(prune(*input, &kept));
+            let sessions = Rel::Sessions { input, group, at, gap, aggregates };
+            select(sessions, needed.iter().copied().filter(|&column| column < groups).chain(groups..places))
+        }
+        // Stands only in plans that are not rewritten any more.
+        Rel::Settle { .. } => select(rel, needed.iter().copied()),
         Rel::Reduce { input, group, aggregates } => reduce(*input, group, aggregates, needed, &next()),
         Rel::Distinct { input } => {
             let input = Box::new(prune(*input, &next()));
@@ -202,6 +233,26 @@ fn reduce(input: Rel, mut group: Vec<Scalar>, aggregates: Vec<Aggregate>, needed
     let places = groups + aggregates.len();
     let rel = Rel::Reduce { input: Box::new(prune(input, kept)), group, aggregates };
     select(rel, needed.iter().copied().filter(|&column| column < groups).chain(groups..places))
+}
+
+/// Makes a join's conditions read what is kept of its sides; where each column then is.
+fn move_sides<'c>(
+    width: usize,
+    left: &'c Columns,
+    right: &'c Columns,
+    on: &mut [Equality],
+    residual: &mut [Scalar],
+) -> impl Fn(usize) -> usize + 'c {
+    for key in on {
+        renumber(&mut key.left, left);
+        renumber(&mut key.right, right);
+    }
+    let place = move |column: usize| match column.checked_sub(width) {
+        None => rank(left, column),
+        Some(column) => left.len() + rank(right, column),
+    };
+    residual.iter_mut().for_each(|predicate| predicate.map_columns(&mut |column| place(column)));
+    place
 }
 
 /// The column's place among those kept.

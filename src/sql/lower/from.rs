@@ -1,5 +1,6 @@
 //! FROM: tables, views, subqueries, and what they read of each other.
 
+use super::as_of::Version;
 use super::join::{Side, operator};
 use super::query::names;
 use super::select::Input;
@@ -107,6 +108,10 @@ impl Lowerer<'_> {
 
     fn factor(&mut self, factor: &TableFactor) -> Bound<Input> {
         self.count(1).map_err(|fault| fault.within(factor))?;
+        if Version::of(factor).is_some() {
+            let fault = Fault::unsupported("FOR SYSTEM_TIME AS OF without a JOIN is");
+            return Err(fault.hint("Write FROM s JOIN t FOR SYSTEM_TIME AS OF s.at ON ….").within(factor));
+        }
         if let Some(functions) = Functions::of(factor)? {
             return self.functions(&functions).map_err(|fault| fault.within(factor));
         }
@@ -114,7 +119,7 @@ impl Lowerer<'_> {
             TableFactor::Table { name, alias, version, with_ordinality, sample, .. } => {
                 let refused = [
                     (*with_ordinality, "WITH ORDINALITY of a table is"),
-                    (version.is_some(), "FOR SYSTEM_TIME AS OF is"),
+                    (version.is_some(), "a version of a table is"),
                     (sample.is_some(), "TABLESAMPLE is"),
                 ];
                 match refused.into_iter().find(|(present, _)| *present) {
@@ -163,7 +168,7 @@ impl Lowerer<'_> {
         Ok(Input { rel: Side::Inner.of(leaf, right.rel, keys, None), scope: right.scope, outer: true })
     }
 
-    fn table(&mut self, written: &ObjectName, alias: Option<&TableAlias>) -> Bound<Input> {
+    pub(super) fn table(&mut self, written: &ObjectName, alias: Option<&TableAlias>) -> Bound<Input> {
         if let [ident] = parts(written)?.as_slice()
             && let Some(common) = self.cte(&fold(ident)).cloned()
         {
@@ -224,7 +229,7 @@ impl Lowerer<'_> {
 pub(super) fn is_lateral(factor: &TableFactor) -> bool {
     match factor {
         TableFactor::Derived { lateral, .. } => *lateral,
-        TableFactor::Table { args, .. } => args.is_some(),
+        TableFactor::Table { args, .. } => args.is_some() && Version::of(factor).is_none(),
         TableFactor::Function { .. } | TableFactor::UNNEST { .. } => true,
         _ => false,
     }

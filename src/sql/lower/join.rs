@@ -1,6 +1,7 @@
 //! Joins: which sides they combine how.
 
 use super::Lowerer;
+use super::as_of::Version;
 use super::select::Input;
 use super::table::Functions;
 use super::using::{named, shared};
@@ -22,6 +23,9 @@ pub(super) enum Side {
 impl Lowerer<'_> {
     pub(super) fn join(&mut self, left: Input, join: &Join) -> Bound<Input> {
         let (side, constraint) = operator(&join.join_operator).map_err(|fault| fault.within(&join.relation))?;
+        if let Some(version) = Version::of(&join.relation) {
+            return self.join_as_of(left, &version, join).map_err(|fault| fault.within(&join.relation));
+        }
         let in_left = self.refers();
         let left = match Functions::of(&join.relation)? {
             Some(functions) => {

@@ -1,6 +1,7 @@
 //! Queries to [`Rel`].
 
 mod aggregate;
+pub(in crate::sql) mod as_of;
 mod from;
 mod grouping;
 mod join;
@@ -11,6 +12,7 @@ mod query;
 mod record;
 mod recursive;
 mod select;
+mod session;
 mod set_op;
 mod subquery;
 mod table;
@@ -124,8 +126,9 @@ impl<'a> Lowerer<'a> {
             Fault::new("42601", "CREATE VIEW specifies more column names than columns")
         })?;
         let types: Vec<Type> = lowered.columns.iter().map(|column| column.ty.clone()).collect();
-        let Lowered { mut rel, columns } = lowered.converted(&types)?;
+        let Lowered { rel, columns } = lowered.converted(&types)?;
         refuse_duplicates(&columns)?;
+        let mut rel = session::grouped(rel)?;
         unnest::tighten(&mut rel, &|rel| derive(rel, &|name| self.schema(name)).nullable);
         let properties = derive(&rel, &|name| self.schema(name));
         let key = properties.key();

@@ -1,0 +1,77 @@
+//! Operators that take changes in the order of their times, by key, and keep what they need outside of arrangements.
+
+use super::hold::keep_least;
+use crate::dataflow::hash::RowHasher;
+use crate::dataflow::key::Key;
+use crate::dataflow::types::{Collection, Outcome};
+use crate::value::{Diff, Row, Time};
+use differential_dataflow::{AsCollection, ExchangeData};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::{Capability, Operator};
+
+/// Changes of what is kept by a key. The time beside the key is one of the change's own: the last moment of events in its group, or
+/// that for which a table is looked up.
+pub type Changes<'s, C> = Collection<'s, (Row, Time), C>;
+
+/// What is to be done as the frontier advances.
+pub trait Advance: 'static {
+    /// A change.
+    type Change: ExchangeData;
+
+    /// Lets a change wait until the frontier has passed it.
+    fn wait(&mut self, time: Time, key: Row, at: Time, change: Self::Change);
+
+    /// Does and gives everything that is due before the frontier; everything if the input has ended.
+    fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff));
+
+    /// Whether something may be given though no more changes come.
+    fn is_pending(&self) -> bool;
+}
+
+/// Runs it over changes, which are split over the workers by key.
+pub fn advancing<'s, A: Advance>(changes: Changes<'s, A::Change>, name: &str, mut state: A) -> Collection<'s, Outcome> {
+    type Update<C> = ((Row, Time), Time, C);
+    type Builder = CapacityContainerBuilder<Vec<(Outcome, Time, Diff)>>;
+    let exchange = Exchange::new(|((key, _), ..): &Update<A::Change>| key.spread());
+    let outcomes = changes.inner.unary_frontier::<Builder, _, _, _>(exchange, name, |_, _| {
+        let mut capability: Option<Capability<Time>> = None;
+        let mut known = Some(Time::MIN);
+        move |(input, frontier), output| {
+            input.for_each(|message, changes| {
+                keep_least(&mut capability, message.retain_least(0));
+                for ((key, at), time, change) in changes.drain(..) {
+                    state.wait(time, key, at, change);
+                }
+            });
+            let reached = frontier.frontier().first().copied();
+            if reached == std::mem::replace(&mut known, reached) {
+                return;
+            }
+            let Some(held) = capability.as_mut() else {
+                // What is given up is not told.
+                return state.advance(reached, &mut |_, _, _| {});
+            };
+            let mut session = output.session(&*held);
+            state.advance(reached, &mut |outcome, time, diff| session.give((outcome, time, diff)));
+            drop(session);
+            match reached.filter(|_| state.is_pending()) {
+                Some(reached) => held.downgrade(&reached.max(*held.time())),
+                None => capability = None,
+            }
+        }
+    });
+    outcomes.as_collection()
+}
+
+/// A table by keys.
+pub type Entries<V> = HashMap<Row, V, BuildHasherDefault<RowHasher>>;
+
+/// Gives back what a table that has become much smaller does not need.
+pub fn shrink<V>(entries: &mut Entries<V>) {
+    if entries.capacity() > 1024 && entries.len() < entries.capacity() / 8 {
+        entries.shrink_to(entries.len() * 2);
+    }
+}

@@ -1,0 +1,188 @@
+//! Sessions: per key, runs of events of which none is further than the gap from the one before.
+//!
+//! An event joins every session that it is near enough to, and so may make one of two. A session whose end has been settled is given
+//! up. Events are never taken back.
+
+use super::reduce::{At, Run, aggregated};
+use super::{Groups, Terms};
+use crate::dataflow::fault::{self, Fault};
+use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing, shrink};
+use crate::dataflow::operators::linear::linear;
+use crate::dataflow::operators::reduce::Grouping;
+use crate::dataflow::operators::waiting::Waiting;
+use crate::dataflow::types::{Collection, Errors, Outcome, Rows};
+use crate::expr::Scalar;
+use crate::plan::Aggregate;
+use crate::value::calendar::EPOCH_MICROS;
+use crate::value::{Column, Datum, Diff, Row, Time, Type};
+use differential_dataflow::consolidation::consolidate;
+use std::collections::BTreeMap;
+
+/// One row per group and session: the group's values, its first time, its last time and the gap, the aggregates' values.
+pub fn sessions<'s>(
+    rows: Rows<'s>,
+    input: &[Column],
+    (group, aggregates): (&[Scalar], &[Aggregate]),
+    (at, gap): (&Scalar, i64),
+    terms: Terms,
+) -> (Rows<'s>, Vec<Errors<'s>>) {
+    let grouping = Grouping::new(input, group, aggregates).of_append_only(true);
+    let program = grouping.program(std::slice::from_ref(at));
+    let (rows, evaluation_errors) = linear(rows, &program, Fault::new(input));
+    let gap = Time::try_from(gap).unwrap_or(0);
+    let run = Runs { gap, terms, zoned: at.ty() == Type::Timestamptz };
+    let (rows, errors) = fault::split(aggregated(rows, grouping, At::First, run));
+    (rows, evaluation_errors.into_iter().chain([errors]).collect())
+}
+
+#[derive(Clone, Copy)]
+struct Runs {
+    gap: Time,
+    terms: Terms,
+    /// Whether times are `timestamptz`.
+    zoned: bool,
+}
+
+impl Run for Runs {
+    fn run<'s, G: Groups>(self, changes: Changes<'s, G::Change>, groups: G) -> Collection<'s, Outcome> {
+        let (waiting, due, settling) = (Waiting::default(), Waiting::default(), Waiting::default());
+        let state = Sessions { groups, runs: self, waiting, keys: Entries::default(), due, settling };
+        advancing(changes, "Sessions", state)
+    }
+}
+
+struct Session<G> {
+    last: Time,
+    group: G,
+}
+
+/// The sessions of a key by their beginnings.
+struct OfKey<G> {
+    sessions: BTreeMap<Time, Session<G>>,
+    /// Whether they were changed at the time being.
+    touched: bool,
+}
+
+struct Sessions<G: Groups> {
+    groups: G,
+    runs: Runs,
+    waiting: Waiting<(Row, Time, G::Change)>,
+    keys: Entries<OfKey<G::Group>>,
+    /// The keys of which a session may have to be shown.
+    due: Waiting<Row>,
+    /// The keys of which a session may settle.
+    settling: Waiting<Row>,
+}
+
+impl<G: Groups> Advance for Sessions<G> {
+    type Change = G::Change;
+
+    fn wait(&mut self, time: Time, key: Row, at: Time, change: G::Change) {
+        self.waiting.push(time, (key, at, change));
+    }
+
+    fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
+        while let Some(time) = [self.waiting.first(), self.due.first()].into_iter().flatten().min()
+            && frontier.is_none_or(|frontier| time < frontier)
+        {
+            let mut touched = Vec::new();
+            for (key, at, change) in self.waiting.take_at(time) {
+                self.touch(time, &key, &mut touched);
+                self.add(time, &key, at, change);
+            }
+            for key in self.due.take_at(time) {
+                self.touch(time, &key, &mut touched);
+            }
+            for (key, mut rows) in touched {
+                rows.iter_mut().for_each(|(_, diff)| *diff = -*diff);
+                let Some(of_key) = self.keys.get_mut(&key) else { continue };
+                of_key.touched = false;
+                show(&mut self.groups, self.runs, &key, of_key, |shows| shows <= time, &mut rows);
+                consolidate(&mut rows);
+                rows.into_iter().for_each(|(row, diff)| give(row, time, diff));
+            }
+        }
+        self.settle(frontier);
+    }
+
+    fn is_pending(&self) -> bool {
+        self.waiting.first().is_some() || self.due.first().is_some()
+    }
+}
+
+impl<G: Groups> Sessions<G> {
+    /// Remembers what was shown of a key before this time.
+    fn touch(&mut self, time: Time, key: &Row, touched: &mut Vec<(Row, Vec<(Outcome, Diff)>)>) {
+        let fresh = || OfKey { sessions: BTreeMap::new(), touched: false };
+        if !self.keys.contains_key(key) {
+            self.keys.insert(key.clone(), fresh());
+        }
+        let Some(of_key) = self.keys.get_mut(key) else { return };
+        if !std::mem::replace(&mut of_key.touched, true) {
+            let mut before = Vec::new();
+            show(&mut self.groups, self.runs, key, of_key, |shows| shows < time, &mut before);
+            touched.push((key.clone(), before));
+        }
+    }
+
+    /// Adds an event, which joins the sessions near it.
+    fn add(&mut self, time: Time, key: &Row, at: Time, change: G::Change) {
+        let Runs { gap, terms, .. } = self.runs;
+        let Some(OfKey { sessions, .. }) = self.keys.get_mut(key) else { return };
+        let mut joined = self.groups.empty();
+        self.groups.add(&mut joined, change);
+        let (mut first, mut last) = (at, at);
+        let near = sessions.range(..=at.saturating_add(gap)).rev();
+        let near = near.take_while(|(_, session)| session.last.saturating_add(gap) >= at);
+        let near: Vec<Time> = near.map(|(first, _)| *first).collect();
+        for start in near {
+            let Some(session) = sessions.remove(&start) else { continue };
+            (first, last) = (first.min(start), last.max(session.last));
+            let event = std::mem::replace(&mut joined, session.group);
+            self.groups.merge(&mut joined, event);
+        }
+        sessions.insert(first, Session { last, group: joined });
+        let end = last.saturating_add(gap);
+        if terms.shows(end) >= time {
+            self.due.push(terms.shows(end), key.clone());
+        }
+        self.settling.push(terms.settles(end), key.clone());
+    }
+
+    /// Gives up what no event can join any more.
+    fn settle(&mut self, frontier: Option<Time>) {
+        let Runs { gap, terms, .. } = self.runs;
+        let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
+        for key in due.flat_map(|(_, keys)| keys) {
+            let Some(OfKey { sessions, .. }) = self.keys.get_mut(&key) else { continue };
+            let settles = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
+            sessions.retain(|_, session| frontier.is_some_and(|frontier| settles(session) > frontier));
+            if sessions.is_empty() {
+                self.keys.remove(&key);
+            }
+        }
+        shrink(&mut self.keys);
+    }
+}
+
+/// The rows of a key's sessions, of those that are shown.
+fn show<G: Groups>(
+    groups: &mut G,
+    Runs { gap, terms, zoned }: Runs,
+    key: &Row,
+    of_key: &OfKey<G::Group>,
+    is_shown: impl Fn(Time) -> bool,
+    out: &mut Vec<(Outcome, Diff)>,
+) {
+    let moment = |time: Time| {
+        let at = (time as i64).saturating_sub(EPOCH_MICROS);
+        if zoned { Datum::Timestamptz(at) } else { Datum::Timestamp(at) }
+    };
+    for (first, session) in &of_key.sessions {
+        let end = session.last.saturating_add(gap);
+        if is_shown(terms.shows(end)) {
+            let window = Row::pack(&[moment(*first), moment(end)]);
+            window.with_bytes(|window| groups.show(key, window, &session.group, out));
+        }
+    }
+}

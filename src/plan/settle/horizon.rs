@@ -1,0 +1,102 @@
+//! A column that tells when its row settles.
+
+use crate::expr::Scalar;
+use crate::value::calendar::DAY;
+use crate::value::{Datum, Interval};
+
+/// A column with a time: the events that made the row lie before `value + length`, and came within `accept` of that.
+///
+/// All lengths are microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Which column; a `timestamptz`, a `timestamp` in UTC, or a `date`.
+    pub column: usize,
+    /// From the value to where the events end: 1 for an event's own time, 0 for the end of a window, its size for its start.
+    pub length: i64,
+    /// K: how long after that changes may take effect.
+    pub accept: i64,
+    /// By how much at most the events end later than the row's own event does.
+    pub reach: i64,
+}
+
+impl Horizon {
+    /// The last moment at which a change counts, counted from the value.
+    pub fn last(&self) -> i64 {
+        self.length.saturating_sub(1).saturating_add(self.accept)
+    }
+
+    /// The horizon an expression is, given those among the columns it reads. `column` is where its value will stand.
+    pub fn of(scalar: &Scalar, known: &[Horizon], column: usize) -> Option<Horizon> {
+        match scalar {
+            Scalar::Column(of, _) => {
+                known.iter().find(|horizon| horizon.column == *of).map(|h| Horizon { column, ..*h })
+            }
+            Scalar::Call { function, arguments, .. } => call(function.name(), arguments, known, column),
+            _ => None,
+        }
+    }
+
+    /// That of the start of the buckets of this width in which the value lies.
+    pub fn bucket(self, width: i64) -> Horizon {
+        let more = width.saturating_sub(1);
+        Horizon { length: self.length.saturating_add(more), reach: self.reach.saturating_add(more), ..self }
+    }
+
+    /// That of the value and so much more.
+    pub fn shifted(self, by: i64) -> Horizon {
+        Horizon { length: self.length.saturating_sub(by), ..self }
+    }
+
+    /// That of rows of which some have one and some the other.
+    pub fn either(self, other: Horizon) -> Horizon {
+        Horizon {
+            column: self.column,
+            length: self.length.max(other.length),
+            accept: self.accept.max(other.accept),
+            reach: self.reach.max(other.reach),
+        }
+    }
+}
+
+fn call(name: &str, arguments: &[Scalar], known: &[Horizon], column: usize) -> Option<Horizon> {
+    let of = |scalar: &Scalar| Horizon::of(scalar, known, column);
+    match (name, arguments) {
+        ("date_trunc", [unit, at]) => Some(of(at)?.bucket(longest(unit, false)?)),
+        ("date_trunc", [unit, at, _]) => Some(of(at)?.bucket(longest(unit, true)?)),
+        ("date_bin", [width, at, _]) => Some(of(at)?.bucket(length(width)?)),
+        ("date", [at]) => Some(of(at)?.bucket(DAY)),
+        ("+", [at, by]) => of(at).zip(length(by)).or_else(|| of(by).zip(length(at))).map(|(h, by)| h.shifted(by)),
+        ("-", [at, by]) => Some(of(at)?.shifted(length(by)?.checked_neg()?)),
+        _ => None,
+    }
+}
+
+/// The greatest length that a unit of `date_trunc` has; in a zone of its own days may have more than 24 hours.
+fn longest(unit: &Scalar, zoned: bool) -> Option<i64> {
+    const HOUR: i64 = DAY / 24;
+    let Scalar::Literal(Datum::Text(unit), _) = unit else { return None };
+    let change = if zoned { 3 * HOUR } else { 0 };
+    Some(match unit.trim().to_ascii_lowercase().trim_end_matches('s') {
+        "microsecond" => 1,
+        "millisecond" => 1_000,
+        "second" => 1_000_000,
+        "minute" => HOUR / 60,
+        "hour" => HOUR,
+        "day" => DAY + change,
+        "week" => 7 * DAY + change,
+        "month" => 31 * DAY + change,
+        "quarter" => 92 * DAY + change,
+        "year" => 366 * DAY + change,
+        _ => return None,
+    })
+}
+
+/// The microseconds of a constant interval without months.
+pub(super) fn length(scalar: &Scalar) -> Option<i64> {
+    match scalar {
+        Scalar::Literal(Datum::Interval(Interval { months: 0, days, micros }), _) => {
+            i64::from(*days).checked_mul(DAY)?.checked_add(*micros)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,264 @@
+//! Where rows expire and groups settle.
+//!
+//! Below a group that settles nothing is needed of an event once the group has: a join there holds its row no longer. What then
+//! vanishes from the join's result comes too late to change the group.
+
+use super::growth::{self, Known, growth};
+use super::pair::Pairing;
+use super::refusal::{AS_OF, GROUP, LOOKUP, PAIR, Refusal, SESSION, TIMED, UNTIMED, WINDOW};
+use super::{Emit, Growth, Hold, Horizon, Settling, Timing, until};
+use crate::expr::{AggregateFunction, Scalar};
+use crate::plan::{Aggregate, JoinKind, Rel, RelId, append_only};
+
+/// Places what a view needs.
+pub(super) struct Placing<'k> {
+    pub(super) of: Known<'k>,
+    /// The relations of which no row is ever retracted.
+    pub(super) append_only: &'k dyn Fn(&RelId) -> bool,
+    /// Microseconds; at least one.
+    pub(super) grid: i64,
+    pub(super) timing: Timing,
+}
+
+/// How long an operator above needs a row.
+#[derive(Clone, Copy, Debug)]
+enum Needed {
+    Forever,
+    /// So many microseconds longer than the row's own events last.
+    For(i64),
+}
+
+type Placed<X> = Result<X, Box<Refusal>>;
+
+impl Placing<'_> {
+    /// A view's plan, and how its rows grow.
+    pub(super) fn view(&self, rel: Rel) -> Result<(Rel, Growth), Refusal> {
+        let mut rel = self.place(rel, Needed::Forever).map_err(|refusal| *refusal)?;
+        if self.timing.emit == Emit::Final && !postpone(&mut rel) {
+            return Err(Refusal::new("emit = \"final\" needs windows, and these rows have none", TIMED));
+        }
+        let growth = growth(&rel, self.of);
+        let Some(retain) = self.timing.retain else { return Ok((rel, growth)) };
+        let Some(horizon) = growth.earliest() else {
+            return Err(Refusal::new("`retain` needs rows that settle, and these do not", TIMED));
+        };
+        let after = horizon.last().saturating_add(self.grid).saturating_add(retain);
+        let kept = until(rel, horizon.column, after);
+        let growth = self::growth(&kept, self.of);
+        Ok((kept, growth))
+    }
+
+    fn growth(&self, rel: &Rel) -> Growth {
+        growth(rel, self.of)
+    }
+
+    fn place(&self, rel: Rel, needed: Needed) -> Placed<Rel> {
+        match rel {
+            Rel::Reduce { input, group, aggregates } => self.reduce(*input, group, aggregates),
+            Rel::Sessions { input, group, at, gap, aggregates } => {
+                let input = Box::new(self.place(*input, Needed::Forever)?);
+                self.sessions(Rel::Sessions { input, group, at, gap, aggregates })
+            }
+            Rel::Distinct { .. } => self.grouped(rel, None),
+            Rel::TopK { .. } => {
+                let Rel::TopK { input, limit, .. } = &rel else { return Ok(rel) };
+                let holds_few = limit.is_some() && self.is_append_only(input);
+                self.grouped(rel, (!holds_few).then_some("ORDER BY with LIMIT, DISTINCT ON or row_number()"))
+            }
+            Rel::Window { .. } => self.grouped(rel, Some("a window function")),
+            Rel::Join { .. } => self.join(rel, needed),
+            Rel::SetOp { .. } => self.refused(rel, "INTERSECT or EXCEPT", |growth| !growth.horizons.is_empty()),
+            Rel::Recursive { .. } => self.refused(rel, "WITH RECURSIVE", |_| true),
+            Rel::AsOf { .. } => self.as_of(rel),
+            mut rel => {
+                let needed = if matches!(rel, Rel::Temporal { .. }) { Needed::Forever } else { needed };
+                for input in rel.inputs_mut() {
+                    *input = self.place(take(input), needed)?;
+                }
+                Ok(rel)
+            }
+        }
+    }
+
+    /// What cannot be held, if its input grows like that.
+    fn refused(&self, mut rel: Rel, what: &str, grows: impl Fn(&Growth) -> bool) -> Placed<Rel> {
+        let growth = self.growth(&rel);
+        if let Some(stream) = growth.grows.as_ref().filter(|_| grows(&growth)) {
+            return Err(Box::new(Refusal::unbounded(stream, what, GROUP)));
+        }
+        for input in rel.inputs_mut() {
+            *input = self.place(take(input), Needed::Forever)?;
+        }
+        Ok(rel)
+    }
+
+    fn reduce(&self, input: Rel, group: Vec<Scalar>, aggregates: Vec<Aggregate>) -> Placed<Rel> {
+        let append_only = self.is_append_only(&input);
+        let holder = aggregates.iter().find(|aggregate| holds_rows(aggregate, append_only));
+        let holder = holder.map(|aggregate| aggregate.function.name());
+        self.grouped(Rel::Reduce { input: Box::new(input), group, aggregates }, holder)
+    }
+
+    /// An operator that holds its input by groups. `holder`: what would hold every row of a group that does not settle.
+    fn grouped(&self, mut rel: Rel, holder: Option<&str>) -> Placed<Rel> {
+        let own = self.growth_with_reach(&rel);
+        let Some(horizon) = own.earliest().copied() else {
+            let growth = rel.inputs().first().map(|input| self.growth(input)).unwrap_or_default();
+            if let Some((stream, holder)) = growth.grows.as_ref().zip(holder) {
+                return Err(Box::new(Refusal::unbounded(stream, holder, advice(&growth))));
+            }
+            for input in rel.inputs_mut() {
+                *input = self.place(take(input), Needed::Forever)?;
+            }
+            return Ok(rel);
+        };
+        for input in rel.inputs_mut() {
+            *input = self.place(take(input), Needed::For(horizon.reach))?;
+        }
+        let horizon = Horizon { reach: 0, ..horizon };
+        Ok(settled(rel, Settling::Group { horizon, emit: Emit::Changes }))
+    }
+
+    fn sessions(&self, rel: Rel) -> Placed<Rel> {
+        let growth = self.growth(&rel);
+        let Rel::Sessions { input, .. } = &rel else { return Ok(rel) };
+        match growth.earliest().copied() {
+            Some(horizon) if self.is_append_only(input) => {
+                Ok(settled(rel, Settling::Group { horizon, emit: Emit::Changes }))
+            }
+            _ => Err(Box::new(Refusal::new("session() would have to hold every event", SESSION))),
+        }
+    }
+
+    /// A lookup: its events wait for the table, and the table's history for events that come late.
+    fn as_of(&self, rel: Rel) -> Placed<Rel> {
+        let mut rel = self.updating(rel, Needed::Forever)?;
+        let Rel::AsOf { left, at, keep, .. } = &mut rel else { return Ok(rel) };
+        let horizons = self.growth(left).horizons;
+        // A window's end has not come yet when the table would have to be looked up.
+        let column = if let Scalar::Column(column, _) = at { Some(*column) } else { None };
+        match horizons.iter().find(|horizon| Some(horizon.column) == column && horizon.length >= 1) {
+            Some(horizon) => *keep = horizon.last(),
+            None => return Err(Box::new(Refusal::new("the time of a lookup is no event time", AS_OF))),
+        }
+        Ok(rel)
+    }
+
+    fn join(&self, rel: Rel, needed: Needed) -> Placed<Rel> {
+        let Rel::Join { kind, left, right, on, residual } = &rel else { return Ok(rel) };
+        let (left_growth, right_growth) = (self.growth(left), self.growth(right));
+        let kind = *kind;
+        match (&left_growth.grows, &right_growth.grows) {
+            (None, None) => self.updating(rel, Needed::Forever),
+            (Some(stream), Some(_)) => match Pairing::of(&rel, &left_growth, &right_growth) {
+                Some(pairing) => self.pair(rel, &pairing, &left_growth, &right_growth),
+                None => Err(Box::new(Refusal::unbounded(stream, "a join with another stream", PAIR))),
+            },
+            // Only which keys occur is held.
+            (None, Some(_)) if !kind.shows_right() && residual.is_empty() && !on.is_empty() => {
+                self.updating(rel, Needed::Forever)
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                let is_left = left_growth.grows.is_some();
+                let growth = if is_left { &left_growth } else { &right_growth };
+                let bounded = matches!(kind, JoinKind::Inner) || (is_left && kind != JoinKind::Full);
+                match (needed, growth.earliest(), &growth.grows) {
+                    (Needed::For(span), Some(horizon), _) if bounded => {
+                        let after = horizon.last().saturating_add(span).saturating_add(self.grid);
+                        let column = horizon.column;
+                        let mut joined = self.updating(rel, needed)?;
+                        if let Some(side) = joined.inputs_mut().into_iter().nth(usize::from(!is_left)) {
+                            *side = until(take(side), column, after);
+                        }
+                        Ok(joined)
+                    }
+                    (_, _, Some(stream)) => {
+                        let advice = if growth.horizons.is_empty() { advice(growth) } else { LOOKUP };
+                        Err(Box::new(Refusal::unbounded(stream, "a join with a table", advice)))
+                    }
+                    (_, _, None) => self.updating(rel, Needed::Forever),
+                }
+            }
+        }
+    }
+
+    fn updating(&self, mut rel: Rel, needed: Needed) -> Placed<Rel> {
+        for input in rel.inputs_mut() {
+            *input = self.place(take(input), needed)?;
+        }
+        Ok(rel)
+    }
+
+    /// A join of two streams. Each side's rows are needed until they have met their last partner.
+    fn pair(&self, mut rel: Rel, pairing: &Pairing, left: &Growth, right: &Growth) -> Placed<Rel> {
+        let (left_hold, right_hold) = pairing.holds();
+        let longer = |growth: &Growth, hold: &Hold| {
+            let horizon = growth.horizons.iter().find(|horizon| horizon.column == hold.column);
+            horizon.map_or(0, |horizon| hold.last.saturating_sub(horizon.last()).saturating_add(horizon.reach))
+        };
+        let spans = [longer(left, &left_hold), longer(right, &right_hold)];
+        for (input, span) in rel.inputs_mut().into_iter().zip(spans) {
+            *input = self.place(take(input), Needed::For(span))?;
+        }
+        Ok(settled(
+            rel,
+            Settling::Pair { left: left_hold, right: right_hold, apart: pairing.apart(), emit: Emit::Changes },
+        ))
+    }
+
+    /// As `growth`, of an operator that groups: with how much longer than its rows the groups last.
+    fn growth_with_reach(&self, rel: &Rel) -> Growth {
+        let input = match rel {
+            Rel::Reduce { input, .. } | Rel::Distinct { input } => input,
+            Rel::TopK { input, .. } | Rel::Window { input, .. } => input,
+            _ => return self.growth(rel),
+        };
+        let input = self.growth(input);
+        if input.grows.is_none() {
+            return Growth::default();
+        }
+        match rel {
+            Rel::Reduce { group, .. } => growth::through(input, group),
+            Rel::TopK { group, .. } => growth::kept(input, group),
+            Rel::Window { partition, .. } => growth::kept(input, partition),
+            _ => input,
+        }
+    }
+
+    fn is_append_only(&self, rel: &Rel) -> bool {
+        append_only(rel, self.append_only)
+    }
+}
+
+/// Tells the rows of the topmost windows when these have ended; whether there are any.
+fn postpone(rel: &mut Rel) -> bool {
+    match rel {
+        Rel::Settle { settling: Settling::Group { emit, .. } | Settling::Pair { emit, .. }, .. } => {
+            *emit = Emit::Final;
+            true
+        }
+        Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Expand { input, .. } => postpone(input),
+        Rel::Union { inputs } => inputs.iter_mut().all(postpone),
+        _ => false,
+    }
+}
+
+fn settled(rel: Rel, settling: Settling) -> Rel {
+    Rel::Settle { input: Box::new(rel), settling }
+}
+
+fn take(rel: &mut Rel) -> Rel {
+    std::mem::replace(rel, Rel::Union { inputs: Vec::new() })
+}
+
+/// Whether every row of a group is held for the aggregate.
+fn holds_rows(aggregate: &Aggregate, append_only: bool) -> bool {
+    match &aggregate.function {
+        AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::AnyValue(_) => !append_only,
+        function => !aggregate.arguments.is_empty() && function.accumulable().is_none(),
+    }
+}
+
+fn advice(growth: &Growth) -> &'static str {
+    if growth.horizons.is_empty() { UNTIMED } else { WINDOW }
+}

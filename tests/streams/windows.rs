@@ -1,0 +1,131 @@
+//! Windows: results when they have ended, tables that change below them, and how long they stay.
+
+use super::world::{Content, Event, Views, World, add, moment, shown};
+use super::{check, check_worlds};
+use std::collections::BTreeMap;
+use tidegate::plan::Emit;
+use tidegate::value::{Datum, Time};
+
+const SIZE: Time = 100;
+
+const COUNTS: &str = "CREATE VIEW v AS SELECT window_end, key, count(*) AS n, sum(value)::bigint AS s
+    FROM a, tumble(at, interval '100 microseconds') GROUP BY window_end, key";
+
+fn end(event: &Event) -> Time {
+    (event.at / SIZE + 1) * SIZE
+}
+
+/// Every window's count and sum per key, of the events before a time.
+fn counts(world: &World, before: Time, is_shown: impl Fn(Time) -> bool) -> Content {
+    let mut groups: BTreeMap<(Time, i64), (i64, i64)> = BTreeMap::new();
+    for event in world.before(0, before).filter(|event| is_shown(end(event))) {
+        let (count, sum) = groups.entry((end(event), event.key)).or_default();
+        (*count, *sum) = (*count + 1, *sum + event.value);
+    }
+    let row = |((end, key), (count, sum)): ((Time, i64), (i64, i64))| {
+        (shown(&[moment(end), Datum::Int8(key), Datum::Int8(count), Datum::Int8(sum)]), 1)
+    };
+    groups.into_iter().map(row).collect()
+}
+
+#[test]
+fn windows_change_as_events_come() {
+    check(Views::new(COUNTS), |world, frontier| counts(world, frontier, |_| true));
+}
+
+#[test]
+fn final_windows_are_told_when_they_have_ended() {
+    let views = Views { emit: Emit::Final, ..Views::new(COUNTS) };
+    check(views, |world, frontier| counts(world, frontier, |end| world.takes_effect(end - 1) < frontier));
+}
+
+/// Of streams that accept nothing late each window is told once, and never taken back.
+#[test]
+fn a_final_window_is_told_once() {
+    use super::world::contents;
+    use crate::support::random::{Random, seed};
+    let mut random = Random::new(seed(5));
+    let views = Views { emit: Emit::Final, ..Views::new(COUNTS) };
+    let mut windows = 0;
+    for _ in 0..60 {
+        let world = World::random(&mut random, 60);
+        if world.disorder.accept_for > 0 || world.grid > 0 {
+            continue;
+        }
+        let steps = world.run(&mut random, 2, &views);
+        let changes: Vec<_> = steps["v"].iter().flat_map(|step| &step.changes).collect();
+        assert!(changes.iter().all(|(_, _, diff)| *diff == 1), "something was taken back");
+        windows += contents(&steps["v"]).last().map_or(0, |(_, content)| content.len());
+        for (row, time, _) in changes {
+            let Datum::Timestamptz(end) = row.column(0) else { panic!("a window's end") };
+            let end = end + tidegate::value::calendar::EPOCH_MICROS;
+            assert_eq!(*time as i64, end - 1, "it is told at another time");
+        }
+    }
+    assert!(windows > 100, "{windows} windows are too few");
+}
+
+/// A table's changes count until the window settles.
+#[test]
+fn a_table_counts_until_the_window_settles() {
+    let views = Views::new(
+        "CREATE VIEW v AS SELECT window_end, name, count(*) AS n
+         FROM a JOIN t USING (key), tumble(a.at, interval '100 microseconds') GROUP BY window_end, name",
+    );
+    check(views, |world, frontier| {
+        let mut content = Content::new();
+        let mut groups: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+        for (event, _) in &world.streams[0] {
+            let until = frontier.min(world.settles(end(event) - 1));
+            if !world.before(0, until).any(|other| other == event) {
+                continue;
+            }
+            for (name, count) in world.names(event.key, until) {
+                *groups.entry((end(event), name)).or_default() += count;
+            }
+        }
+        for ((end, name), count) in groups.into_iter().filter(|(_, count)| *count != 0) {
+            add(&mut content, shown(&[moment(end), Datum::Int8(name), Datum::Int8(count)]), 1);
+        }
+        content
+    });
+}
+
+#[test]
+fn rows_that_are_retained_go_when_their_time_is_over() {
+    const RETAIN: Time = 300;
+    let views = Views { retain: Some(RETAIN as i64), ..Views::new(COUNTS) };
+    // The last frontier before the end is not part of the data, and the clock stops there.
+    let expected = |world: &World, frontier: Time| {
+        let kept = |end: Time| end + world.disorder.accept_for + world.grid.max(1) - 1 + RETAIN > frontier - 1;
+        counts(world, frontier, kept)
+    };
+    let seed = crate::support::random::seed(3);
+    let mut random = crate::support::random::Random::new(seed);
+    for _ in 0..20 {
+        let world = World::random(&mut random, 60);
+        let steps = world.run(&mut random, 1, &views);
+        for (frontier, got) in super::world::contents(&steps["v"]) {
+            let Some(frontier) = frontier else { continue };
+            let expected = expected(&world, frontier);
+            assert!(got == expected, "at {frontier}\n{}\n{world:?}", super::difference(&expected, &got));
+        }
+    }
+}
+
+/// Unaligned windows on a coarse grid, where the end of one lies within a cell.
+#[test]
+fn windows_narrower_than_the_grid() {
+    let views = Views::new(
+        "CREATE VIEW v AS SELECT window_end, count(*) AS n FROM a, tumble(at, interval '50 microseconds') GROUP BY window_end",
+    );
+    check_worlds(
+        views,
+        |world| world.grid == 128,
+        |world, frontier| {
+            let mut groups: BTreeMap<Time, i64> = BTreeMap::new();
+            world.before(0, frontier).for_each(|event| *groups.entry((event.at / 50 + 1) * 50).or_default() += 1);
+            groups.into_iter().map(|(end, n)| (shown(&[moment(end), Datum::Int8(n)]), 1)).collect()
+        },
+    );
+}
