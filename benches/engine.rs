@@ -43,7 +43,7 @@ impl Engine {
         for (id, Table { name, columns, key, append_only }) in tables.into_iter().enumerate() {
             let columns = columns.into_iter().map(|(name, ty)| Column::new(name, ty, false)).collect();
             let kind = match append_only {
-                true => RelationKind::Stream { event_time: None, accept_for: 0 },
+                true => RelationKind::Stream { event_time: None, accept_for: 0, ends: false },
                 false => RelationKind::Table,
             };
             let (name, schema) = (RelationName::public(name), Arc::new(Schema { kind, columns, key: Some(key) }));

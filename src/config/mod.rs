@@ -12,8 +12,8 @@ mod views;
 
 pub use error::ConfigError;
 pub use settings::{OnError, Settings};
+pub use views::{Emit, ViewSettings};
 
-use crate::plan::Timing;
 use crate::{sink, source};
 use error::Locator;
 use section::Section;
@@ -33,7 +33,7 @@ pub struct Config {
     /// The sinks, as written.
     pub sinks: Vec<SinkEntry>,
     /// What is said of views, by their names as written.
-    pub views: Vec<(String, Timing)>,
+    pub views: Vec<(String, ViewSettings)>,
     /// Everything else.
     pub settings: Settings,
     /// The `*.sql` files, in the order of their names.
@@ -149,8 +149,8 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
                 Ok(())
             }),
             "views" => section::each(&locator, value, errors, |mut section| {
-                let timing = section.finish::<views::Written>(&[])?.timing();
-                config.views.push((section.name, timing));
+                let settings = section.finish(&[])?;
+                config.views.push((section.name, settings));
                 Ok(())
             }),
             "settings" => settings::read(&locator, value).map(|settings| config.settings = settings),

@@ -1,39 +1,34 @@
 //! `[views.NAME]`: what a view set says of a view's rows in time.
 
-use crate::plan::{Emit, Timing};
-use crate::quantity::deserialize_duration;
-use serde::Deserialize;
+use crate::quantity::duration;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
-/// As written.
-#[derive(Deserialize)]
+/// When a view's rows are told, and how long they stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+pub struct ViewSettings {
+    /// When the rows of windows are told.
     #[serde(default)]
-    emit: WrittenEmit,
-    retain: Option<Retain>,
+    pub emit: Emit,
+    /// How long after they have settled rows stay; for ever if not given.
+    #[serde(default, deserialize_with = "retain")]
+    pub retain: Option<Duration>,
 }
 
-#[derive(Default, Deserialize)]
+/// When the rows of windows are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum WrittenEmit {
+pub enum Emit {
+    /// As they change.
     #[default]
     Changes,
+    /// When the window has ended.
     Final,
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Retain(#[serde(deserialize_with = "deserialize_duration")] Duration);
-
-impl Written {
-    /// As meant.
-    pub(super) fn timing(self) -> Timing {
-        let emit = match self.emit {
-            WrittenEmit::Changes => Emit::Changes,
-            WrittenEmit::Final => Emit::Final,
-        };
-        let micros = |Retain(duration)| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Timing { emit, retain: self.retain.map(micros) }
-    }
+fn retain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    duration(&text).map(Some).map_err(D::Error::custom)
 }

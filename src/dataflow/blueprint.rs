@@ -17,6 +17,8 @@ pub struct Blueprint {
     pub relations: Vec<Relation>,
     /// The place of each relation.
     pub places: HashMap<RelationName, usize>,
+    /// Whether changes of the relation at that place keep their times on a refresh grid: lookups compare them with those of rows.
+    pub exact: Vec<bool>,
     /// Relations with enforced keys; each stands right behind the one whose rows it has.
     uniques: Vec<Unique>,
 }
@@ -62,6 +64,7 @@ impl Blueprint {
             sources: program.sources.clone(),
             relations: Vec::new(),
             places: HashMap::new(),
+            exact: Vec::new(),
             uniques: program.uniques.clone(),
         };
         for input in &program.inputs {
@@ -89,6 +92,7 @@ impl Blueprint {
             }
         }
         blueprint.check_readers(program)?;
+        blueprint.exact = blueprint.looked_up();
         Ok(blueprint)
     }
 
@@ -173,6 +177,28 @@ impl Blueprint {
     /// Whether no row of this relation is ever retracted.
     pub fn is_append_only(&self, relation: &RelationName) -> bool {
         self.places.get(relation).is_some_and(|place| self.relations[*place].append_only)
+    }
+
+    /// Which relations are below a lookup.
+    fn looked_up(&self) -> Vec<bool> {
+        let mut exact = vec![false; self.relations.len()];
+        // Each relation stands behind those it reads.
+        for place in (0..self.relations.len()).rev() {
+            let read: Vec<&RelationName> = match &self.relations[place].definition {
+                Definition::View(view) if exact[place] => view.rel.relations().into_iter().collect(),
+                Definition::View(view) => view.rel.looked_up().into_iter().collect(),
+                Definition::Native(view) if exact[place] => view.inputs.iter().collect(),
+                Definition::Unique(of, _) | Definition::ErrorsOf(of) if exact[place] => {
+                    exact[*of] = true;
+                    continue;
+                }
+                Definition::Native(_) | Definition::Unique(..) | Definition::ErrorsOf(_) | Definition::Input(_) => {
+                    continue;
+                }
+            };
+            read.into_iter().filter_map(|name| self.places.get(name)).for_each(|place| exact[*place] = true);
+        }
+        exact
     }
 
     fn missing(&self, definition: &Definition) -> Vec<RelationName> {

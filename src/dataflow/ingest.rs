@@ -2,7 +2,8 @@
 //! and handed to them, and the source waits while too much is on its way.
 //!
 //! With a grid g every change takes effect at the last instant of its cell, and waits here until the source's frontier leaves
-//! the cell; so the dataflow sees one advance per cell, and all its frontiers are multiples of g. Snapshots keep their times.
+//! the cell; so the dataflow sees one advance per cell, and all its frontiers are multiples of g. Snapshots keep their times, and so do
+//! relations that are looked up by time or look up others.
 
 use super::blueprint::Definition;
 use super::fault::error_row;
@@ -120,26 +121,29 @@ impl Sender {
     /// Puts the tick's changes to those that wait, at the times at which they take effect.
     fn take(&mut self, tick: Tick, grid: Time) -> Result<(), String> {
         let range = self.frontier..tick.frontier.unwrap_or(ENDED);
-        let effect = |time: Time| {
+        let effect = |time: Time, grid: Time| {
             let told = || format!("a change at {time} lies outside its tick, {} to {}", range.start, range.end);
             if range.contains(&time) { Ok(last_instant(time, grid)) } else { Err(told()) }
         };
         for (id, batch) in tick.batches {
             let place = self.place(id)?;
+            let grid = if self.shared.blueprint.exact[place] { 0 } else { grid };
             match batch {
                 Batch::Rows(mut rows) => {
-                    rows.iter_mut().try_for_each(|(_, time, _)| effect(*time).map(|effect| *time = effect))?;
+                    rows.iter_mut().try_for_each(|(_, time, _)| effect(*time, grid).map(|effect| *time = effect))?;
                     self.wait_rows(place, rows)?;
                 }
                 Batch::Upserts(mut writes) => {
-                    writes.iter_mut().try_for_each(|write| effect(write.time).map(|effect| write.time = effect))?;
+                    writes
+                        .iter_mut()
+                        .try_for_each(|write| effect(write.time, grid).map(|effect| write.time = effect))?;
                     self.wait_writes(place, writes)?;
                 }
             }
         }
         for (id, error, time) in tick.errors {
             let place = self.place(id)?;
-            let row = (error_row(&error), effect(time)?, 1);
+            let row = (error_row(&error), effect(time, grid)?, 1);
             self.wait_rows(place, vec![row])?;
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! A view set as the engine takes it, whoever wrote it: a directory read by `config`, or a program through `view_set`.
 
-use crate::config::{Config, Settings, SinkConfig, SinkEntry, SourceConfig};
+use crate::config::{self, Config, Settings, SinkConfig, SinkEntry, SourceConfig, ViewSettings};
 use crate::dataflow::NativeView;
-use crate::plan::Timing;
+use crate::plan::{Emit, Timing};
 use crate::sink::{self, Sink, SinkError, SinkView};
 use crate::source::{self, Source};
 use crate::sql::SqlFile;
 use crate::value::{Column, RelationName, Schema};
+use std::time::Duration;
 
 /// Everything a run is made of.
 #[derive(Default)]
@@ -56,13 +57,22 @@ impl From<Config> for Definition {
         Definition {
             sources: config.sources.into_iter().map(|(name, config)| named_source(name, config)).collect(),
             files: files.map(|file| SqlFile { path: file.path.display().to_string(), text: file.text }).collect(),
-            timings: config.views.iter().map(|(name, timing)| (relation_name(name), *timing)).collect(),
+            timings: config.views.iter().map(|(name, settings)| (relation_name(name), timing(*settings))).collect(),
             native: Vec::new(),
             sinks: config.sinks.into_iter().map(SinkDefinition::from).collect(),
             settings: config.settings,
             peekable: Vec::new(),
         }
     }
+}
+
+fn timing(ViewSettings { emit, retain }: ViewSettings) -> Timing {
+    let emit = match emit {
+        config::Emit::Changes => Emit::Changes,
+        config::Emit::Final => Emit::Final,
+    };
+    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    Timing { emit, retain: retain.map(micros) }
 }
 
 fn named_source(name: String, config: SourceConfig) -> (String, Box<dyn Source>) {

@@ -399,6 +399,14 @@ impl Rel {
         relations
     }
 
+    /// The relations below lookups.
+    pub fn looked_up(&self) -> BTreeSet<&RelId> {
+        match self {
+            Rel::AsOf { .. } => self.relations(),
+            rel => rel.inputs().into_iter().flat_map(Rel::looked_up).collect(),
+        }
+    }
+
     /// Every expression of this operator itself, for rewriting.
     pub fn scalars_mut(&mut self) -> Vec<&mut Scalar> {
         match self {

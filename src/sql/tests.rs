@@ -48,7 +48,7 @@ fn catalog() -> Catalog {
     let events = Schema {
         columns: columns(&[("id", Type::Int4, true), ("payload", Type::Jsonb, true)]),
         key: None,
-        kind: RelationKind::Stream { event_time: None, accept_for: 0 },
+        kind: RelationKind::Stream { event_time: None, accept_for: 0, ends: false },
     };
     catalog.insert(RelationName::public("events"), events);
     catalog.insert(

@@ -59,6 +59,8 @@ pub enum RelationKind {
         event_time: Option<usize>,
         /// How long after the watermark a late event is still accepted (K), microseconds.
         accept_for: u64,
+        /// Whether it ends by itself, as a file does that nobody adds to.
+        ends: bool,
     },
 }
 

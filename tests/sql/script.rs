@@ -377,7 +377,7 @@ fn as_streams(tables: &[Table], moments: &[Moment]) -> Option<Vec<Table>> {
     };
     let kind = |index| match loses(index) {
         true => RelationKind::Table,
-        false => RelationKind::Stream { event_time: None, accept_for: 0 },
+        false => RelationKind::Stream { event_time: None, accept_for: 0, ends: false },
     };
     let changed = tables.iter().enumerate().map(|(index, Table { name, schema })| Table {
         name: name.clone(),

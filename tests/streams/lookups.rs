@@ -1,6 +1,6 @@
 //! Lookups: a table as it was at the time of an event.
 
-use super::check_worlds;
+use super::check;
 use super::world::{Content, Event, Views, World, add, moment, shown};
 use std::collections::BTreeMap;
 use tidegate::value::{Datum, Time};
@@ -19,9 +19,14 @@ fn names(world: &World, event: &Event) -> BTreeMap<i64, i64> {
     names
 }
 
+/// What looks up others takes effect at its own time, whatever the grid.
+fn exactly_before(world: &World, frontier: Time) -> impl Iterator<Item = &Event> {
+    world.streams[0].iter().filter(move |(_, time)| *time < frontier).map(|(event, _)| event)
+}
+
 fn looked_up(world: &World, frontier: Time, alone: bool) -> Content {
     let mut content = Content::new();
-    for event in world.before(0, frontier) {
+    for event in exactly_before(world, frontier) {
         let names = names(world, event);
         for (name, count) in &names {
             add(&mut content, shown(&[Datum::Int8(event.id), Datum::Int8(*name)]), *count);
@@ -36,8 +41,7 @@ fn looked_up(world: &World, frontier: Time, alone: bool) -> Content {
 #[test]
 fn a_table_as_it_was_at_the_event() {
     for (kind, alone) in [("", false), ("LEFT", true)] {
-        let exact = |world: &World| world.grid == 0;
-        check_worlds(Views::new(&text(kind)), exact, |world, frontier| looked_up(world, frontier, alone));
+        check(Views::new(&text(kind)), |world, frontier| looked_up(world, frontier, alone));
     }
 }
 
@@ -49,10 +53,9 @@ fn windows_of_what_was_looked_up() {
          FROM a JOIN t FOR SYSTEM_TIME AS OF a.at ON t.key = a.key, tumble(a.at, interval '100 microseconds') AS w
          GROUP BY w.window_end, t.name",
     );
-    let exact = |world: &World| world.grid == 0;
-    check_worlds(views, exact, |world, frontier| {
+    check(views, |world, frontier| {
         let mut groups: BTreeMap<(Time, i64), i64> = BTreeMap::new();
-        for event in world.before(0, frontier) {
+        for event in exactly_before(world, frontier) {
             for (name, count) in names(world, event) {
                 *groups.entry(((event.at / 100 + 1) * 100, name)).or_default() += count;
             }

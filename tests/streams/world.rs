@@ -111,7 +111,7 @@ impl World {
 
     /// What the views' readers are told.
     pub fn run(&self, random: &mut Random, workers: usize, views: &Views) -> BTreeMap<String, Vec<Step>> {
-        let stream = RelationKind::Stream { event_time: Some(2), accept_for: self.disorder.accept_for };
+        let stream = RelationKind::Stream { event_time: Some(2), accept_for: self.disorder.accept_for, ends: false };
         let event = [("id", Type::Int8), ("key", Type::Int8), ("at", Type::Timestamptz), ("value", Type::Int8)];
         let column = |(name, ty): &(&str, Type)| Column::new(*name, ty.clone(), false);
         let of_stream = Schema { columns: event.iter().map(column).collect(), key: None, kind: stream };

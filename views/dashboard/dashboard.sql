@@ -12,16 +12,9 @@ GROUP BY window_start;
 
 -- A user's clicks with no more than half an hour between one and the next.
 CREATE VIEW sessions AS
-SELECT user_id, min(at) AS began, max(at) AS ended, count(*) AS views
-FROM (
-    SELECT user_id, at, sum(begins) OVER (PARTITION BY user_id ORDER BY at, id) AS session
-    FROM (
-        SELECT id, user_id, at,
-               CASE WHEN at - lag(at) OVER (PARTITION BY user_id ORDER BY at, id) <= interval '30 minutes' THEN 0 ELSE 1 END AS begins
-        FROM clicks
-    ) AS marked
-) AS numbered
-GROUP BY user_id, session;
+SELECT user_id, window_start AS began, max(at) AS ended, count(*) AS views
+FROM clicks, session(at, '30 minutes')
+GROUP BY user_id, window_start;
 
 -- The three pages seen most in the last ten minutes.
 CREATE VIEW top_pages AS

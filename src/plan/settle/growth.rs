@@ -12,7 +12,24 @@ pub struct Growth {
     pub horizons: Vec<Horizon>,
     /// The stream for which its rows keep coming, and nothing takes them back. (The groups of an aggregate without a horizon are as
     /// many as their keys: they do not grow.)
-    pub grows: Option<RelId>,
+    pub grows: Option<Stream>,
+}
+
+/// A stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stream {
+    /// Its name.
+    pub name: RelId,
+    /// Whether it ends by itself, so that all of it can be held.
+    pub ends: bool,
+}
+
+/// Of two streams the one that does not end.
+fn either(one: Option<Stream>, other: Option<Stream>) -> Option<Stream> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if one.ends { other } else { one }),
+        (one, other) => one.or(other),
+    }
 }
 
 impl Growth {
@@ -56,7 +73,7 @@ pub(super) fn growth(rel: &Rel, of: Known<'_>) -> Growth {
         Rel::Window { input, partition, .. } => grouped(kept(growth(input, of), partition)),
         Rel::SetOp { left, right, .. } => grouped(union([left, right].map(|side| growth(side, of)).into_iter())),
         Rel::Recursive { base, step, .. } => {
-            let grows = growth(base, of).grows.or_else(|| growth(step, of).grows);
+            let grows = either(growth(base, of).grows, growth(step, of).grows);
             Growth { horizons: Vec::new(), grows }
         }
         Rel::Settle { input, .. } => growth(input, of),
@@ -107,7 +124,7 @@ fn union(inputs: impl Iterator<Item = Growth>) -> Growth {
             let same = other.horizons.iter().find(|other| other.column == horizon.column)?;
             Some(horizon.either(*same))
         });
-        Growth { horizons: horizons.collect(), grows: one.grows.or(other.grows) }
+        Growth { horizons: horizons.collect(), grows: either(one.grows, other.grows) }
     };
     inputs.reduce(both).unwrap_or_default()
 }
@@ -119,7 +136,7 @@ fn joined(join: &Rel, kind: JoinKind, width: usize, (left, right): (Growth, Grow
     };
     if left.grows.is_some() && right.grows.is_some() {
         let Some(pairing) = Pairing::of(join, &left, &right) else {
-            return Growth { horizons: Vec::new(), grows: left.grows };
+            return Growth { horizons: Vec::new(), grows: either(left.grows, right.grows) };
         };
         let (mut horizons, of_right) = pairing.horizons();
         match kind {
@@ -127,15 +144,15 @@ fn joined(join: &Rel, kind: JoinKind, width: usize, (left, right): (Growth, Grow
             JoinKind::Left | JoinKind::Semi | JoinKind::Anti => {}
             JoinKind::Full => horizons.clear(),
         }
-        return Growth { horizons, grows: left.grows };
+        return Growth { horizons, grows: either(left.grows, right.grows) };
     }
     match kind {
         JoinKind::Inner => {
             let horizons = left.horizons.into_iter().chain(moved(right.horizons)).collect();
-            Growth { horizons, grows: left.grows.or(right.grows) }
+            Growth { horizons, grows: either(left.grows, right.grows) }
         }
-        JoinKind::Left => Growth { horizons: left.horizons, grows: left.grows.or(right.grows) },
-        JoinKind::Full => Growth { horizons: Vec::new(), grows: left.grows.or(right.grows) },
+        JoinKind::Left => Growth { horizons: left.horizons, grows: either(left.grows, right.grows) },
+        JoinKind::Full => Growth { horizons: Vec::new(), grows: either(left.grows, right.grows) },
         JoinKind::Semi | JoinKind::Anti => left,
     }
 }

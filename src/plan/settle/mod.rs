@@ -12,7 +12,7 @@ mod pair;
 mod place;
 mod refusal;
 
-pub use growth::Growth;
+pub use growth::{Growth, Stream};
 pub use horizon::Horizon;
 pub use refusal::Refusal;
 
@@ -117,10 +117,10 @@ pub fn settle(views: &mut [View], given: &Given<'_>) -> Result<(), Vec<Refusal>>
 
 /// How an input grows.
 fn of_input(name: &RelId, schema: &Schema) -> Growth {
-    let RelationKind::Stream { event_time, accept_for } = schema.kind else { return Growth::default() };
+    let RelationKind::Stream { event_time, accept_for, ends } = schema.kind else { return Growth::default() };
     let accept = i64::try_from(accept_for).unwrap_or(i64::MAX);
     let horizon = |column| Horizon { column, length: 1, accept, reach: 0 };
-    Growth { horizons: event_time.map(horizon).into_iter().collect(), grows: Some(name.clone()) }
+    Growth { horizons: event_time.map(horizon).into_iter().collect(), grows: Some(Stream { name: name.clone(), ends }) }
 }
 
 /// The rows until so many microseconds after a time of theirs.

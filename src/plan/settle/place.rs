@@ -83,8 +83,8 @@ impl Placing<'_> {
     /// What cannot be held, if its input grows like that.
     fn refused(&self, mut rel: Rel, what: &str, grows: impl Fn(&Growth) -> bool) -> Placed<Rel> {
         let growth = self.growth(&rel);
-        if let Some(stream) = growth.grows.as_ref().filter(|_| grows(&growth)) {
-            return Err(Box::new(Refusal::unbounded(stream, what, GROUP)));
+        if grows(&growth) {
+            holds(&growth, what, GROUP)?;
         }
         for input in rel.inputs_mut() {
             *input = self.place(take(input), Needed::Forever)?;
@@ -104,8 +104,8 @@ impl Placing<'_> {
         let own = self.growth_with_reach(&rel);
         let Some(horizon) = own.earliest().copied() else {
             let growth = rel.inputs().first().map(|input| self.growth(input)).unwrap_or_default();
-            if let Some((stream, holder)) = growth.grows.as_ref().zip(holder) {
-                return Err(Box::new(Refusal::unbounded(stream, holder, advice(&growth))));
+            if let Some(holder) = holder {
+                holds(&growth, holder, advice(&growth))?;
             }
             for input in rel.inputs_mut() {
                 *input = self.place(take(input), Needed::Forever)?;
@@ -150,9 +150,13 @@ impl Placing<'_> {
         let kind = *kind;
         match (&left_growth.grows, &right_growth.grows) {
             (None, None) => self.updating(rel, Needed::Forever),
-            (Some(stream), Some(_)) => match Pairing::of(&rel, &left_growth, &right_growth) {
+            (Some(_), Some(_)) => match Pairing::of(&rel, &left_growth, &right_growth) {
                 Some(pairing) => self.pair(rel, &pairing, &left_growth, &right_growth),
-                None => Err(Box::new(Refusal::unbounded(stream, "a join with another stream", PAIR))),
+                None => {
+                    holds(&left_growth, "a join with another stream", PAIR)?;
+                    holds(&right_growth, "a join with another stream", PAIR)?;
+                    self.updating(rel, Needed::Forever)
+                }
             },
             // Only which keys occur is held.
             (None, Some(_)) if !kind.shows_right() && residual.is_empty() && !on.is_empty() => {
@@ -162,8 +166,8 @@ impl Placing<'_> {
                 let is_left = left_growth.grows.is_some();
                 let growth = if is_left { &left_growth } else { &right_growth };
                 let bounded = matches!(kind, JoinKind::Inner) || (is_left && kind != JoinKind::Full);
-                match (needed, growth.earliest(), &growth.grows) {
-                    (Needed::For(span), Some(horizon), _) if bounded => {
+                match (needed, growth.earliest()) {
+                    (Needed::For(span), Some(horizon)) if bounded => {
                         let after = horizon.last().saturating_add(span).saturating_add(self.grid);
                         let column = horizon.column;
                         let mut joined = self.updating(rel, needed)?;
@@ -172,11 +176,11 @@ impl Placing<'_> {
                         }
                         Ok(joined)
                     }
-                    (_, _, Some(stream)) => {
+                    _ => {
                         let advice = if growth.horizons.is_empty() { advice(growth) } else { LOOKUP };
-                        Err(Box::new(Refusal::unbounded(stream, "a join with a table", advice)))
+                        holds(growth, "a join with a table", advice)?;
+                        self.updating(rel, Needed::Forever)
                     }
-                    (_, _, None) => self.updating(rel, Needed::Forever),
                 }
             }
         }
@@ -256,6 +260,14 @@ fn holds_rows(aggregate: &Aggregate, append_only: bool) -> bool {
     match &aggregate.function {
         AggregateFunction::Min(_) | AggregateFunction::Max(_) | AggregateFunction::AnyValue(_) => !append_only,
         function => !aggregate.arguments.is_empty() && function.accumulable().is_none(),
+    }
+}
+
+/// Refuses to hold all that comes from a stream that does not end.
+fn holds(growth: &Growth, holder: &str, advice: &'static str) -> Placed<()> {
+    match growth.grows.as_ref().filter(|stream| !stream.ends) {
+        Some(stream) => Err(Box::new(Refusal::unbounded(&stream.name, holder, advice))),
+        None => Ok(()),
     }
 }
 

@@ -34,6 +34,11 @@ impl<'de> Deserialize<'de> for Config {
 }
 
 impl Config {
+    /// Whether it ends by itself.
+    pub(super) fn ends(&self) -> bool {
+        !self.follow && self.path.as_os_str() != "-"
+    }
+
     /// The same with a relative path taken from this directory. `-` stays standard input.
     pub fn relative_to(self, directory: &Path) -> Config {
         if self.path.as_os_str() == "-" || self.path.is_absolute() {

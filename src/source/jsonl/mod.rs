@@ -26,7 +26,7 @@ pub struct Jsonl {
 impl Jsonl {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Jsonl {
-        let (name, schema) = (config.stream.name(name), Arc::new(config.stream.schema()));
+        let (name, schema) = (config.stream.name(name), Arc::new(config.stream.schema(config.ends())));
         Jsonl { stream: SourceRelation { name, schema, upserts: false }, config }
     }
 }

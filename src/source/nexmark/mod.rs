@@ -40,7 +40,8 @@ impl Nexmark {
 
 impl Source for Nexmark {
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError> {
-        Ok(Kind::ALL.map(relation).into())
+        let ends = self.config.events.is_some();
+        Ok(Kind::ALL.map(|kind| relation(kind, ends)).into())
     }
 
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
@@ -64,10 +65,11 @@ impl Source for Nexmark {
     }
 }
 
-fn relation(kind: Kind) -> SourceRelation {
+fn relation(kind: Kind, ends: bool) -> SourceRelation {
     let columns = kind.columns();
     let event_time = columns.iter().position(|column| column.name == "date_time");
-    let schema = Schema { columns, key: kind.key(), kind: RelationKind::Stream { event_time, accept_for: 0 } };
+    let stream = RelationKind::Stream { event_time, accept_for: 0, ends };
+    let schema = Schema { columns, key: kind.key(), kind: stream };
     SourceRelation { name: RelationName::public(kind.name()), schema: Arc::new(schema), upserts: false }
 }
 

@@ -27,7 +27,7 @@ pub struct Redis {
 impl Redis {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Redis {
-        let schema = Arc::new(config.stream.schema());
+        let schema = Arc::new(config.stream.schema(false));
         let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
         Redis { name: name.into(), stream, config }
     }

@@ -403,8 +403,9 @@ impl Stream {
         RelationName::public(self.relation.as_deref().unwrap_or(source))
     }
 
-    pub(in crate::source) fn schema(&self) -> Schema {
-        let kind = RelationKind::Stream { event_time: self.event_time, accept_for: self.disorder.accept_for };
+    /// Its shape; `ends`: whether it ends by itself.
+    pub(in crate::source) fn schema(&self, ends: bool) -> Schema {
+        let kind = RelationKind::Stream { event_time: self.event_time, accept_for: self.disorder.accept_for, ends };
         Schema { columns: self.columns.clone(), key: None, kind }
     }
 

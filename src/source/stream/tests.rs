@@ -38,7 +38,7 @@ fn open(settings: &str) -> (Intake, Receiver<Tick>) {
         "schema = {{ at = 'timestamptz', name = 'text not null' }}\nevent_time = 'at'\nevent_time_unit = 's'\n{settings}"
     ));
     let name = RelationName::public("s");
-    let relation = SourceRelation { name: name.clone(), schema: Arc::new(config.schema()), upserts: false };
+    let relation = SourceRelation { name: name.clone(), schema: Arc::new(config.schema(false)), upserts: false };
     let (sender, ticks) = channel();
     let start = Start {
         source: SourceId(0),
