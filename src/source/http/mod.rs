@@ -37,7 +37,7 @@ pub struct Http {
 impl Http {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Http {
-        let schema = Arc::new(config.stream.schema());
+        let schema = Arc::new(config.stream.schema(false));
         let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
         Http { name: name.into(), stream, config }
     }
