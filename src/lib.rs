@@ -16,7 +16,7 @@
 //!
 //! Rows flow one way. Reading order: [`value`] (what a row is) and [`timeline`] (what a tick and a step are); then along the
 //! river [`source`], [`dataflow`], [`sink`]; beside it [`expr`], [`plan`] and [`sql`] (what views mean); above it [`engine`]
-//! (who starts what), [`config`] and [`view_set`] (how a view set is written: as a directory, or in Rust) and [`cli`].
+//! (who starts what), [`serve`] (who may ask), [`config`] and [`view_set`] (how a view set is written: as a directory, or in Rust) and [`cli`].
 //!
 //! # A view set in Rust
 //!
@@ -61,6 +61,7 @@ pub mod pg;
 pub mod plan;
 pub mod quantity;
 pub mod secret;
+pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod sql;

@@ -20,8 +20,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("dataflow", &["value", "expr", "plan", "timeline"]),
     ("sink", &["value", "timeline", "pg", "secret", "quantity"]),
     ("config", &["source", "sink", "secret", "quantity"]),
+    ("serve", &[]),
     ("demo", &["pg", "sink", "secret", "value", "config", "engine"]),
-    ("cli", &["config", "engine", "view_set", "demo", "sql", "plan", "value"]),
+    ("cli", &["config", "engine", "serve", "view_set", "demo", "sql", "plan", "value"]),
     ("main", &["cli"]),
     ("engine", EVERY),
     ("view_set", EVERY),
@@ -30,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 const EVERY: &[&str] = &[
     "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "pg", "source", "dataflow", "sink", "config",
-    "engine", "view_set", "demo", "cli",
+    "engine", "serve", "view_set", "demo", "cli",
 ];
 
 /// A crate (or a path into one), and the places that alone may name it.

@@ -13,6 +13,7 @@ mod streams;
 mod support;
 mod value_roundtrip;
 mod views;
+mod why;
 
 #[global_allocator]
 static ALLOCATOR: support::allocation::Counting = support::allocation::Counting;

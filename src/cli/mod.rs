@@ -11,6 +11,7 @@ mod run;
 mod schema;
 mod setup;
 mod terminal;
+mod why;
 
 use crate::engine::{Failure, Planned};
 use crate::view_set::ViewSet;
@@ -30,6 +31,7 @@ Examples:
   tidegate run views/shop             keep the sinks in step until stopped
   tidegate run --once views/shop      bring the sinks up to now and exit
   tidegate explain views/shop sales   show what a view runs as
+  tidegate why views/shop sales       show what it waits for while it runs
 
 Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
 
@@ -74,6 +76,9 @@ enum Verb {
     /// Keep what the databases offer in files beside the views.
     #[command(after_help = "Example:\n  tidegate schema pull views/shop")]
     Schema(schema::Arguments),
+    /// Show what holds back a view of a view set that runs.
+    #[command(after_help = "Example:\n  tidegate why views/shop order_totals")]
+    Why(why::Arguments),
     /// Create what the sources need in their databases.
     #[command(after_help = "Example:\n  tidegate setup views/shop")]
     Setup(setup::Arguments),
@@ -147,6 +152,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Check(arguments) => check::run(arguments, &extend).map(success),
         Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
         Verb::Schema(arguments) => schema::run(arguments).map(success),
+        Verb::Why(arguments) => why::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),
     };

@@ -2,8 +2,8 @@
 
 use super::live::Live;
 use super::terminal::Terminal;
-use super::{Directory, Extend};
-use crate::engine::{Exit, Failure};
+use super::{Directory, Extend, why};
+use crate::engine::{Exit, Failure, Running};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +31,12 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>, terminal: &Termina
     let stop = stop_on_signals()?;
     let running = planned.start(arguments.once)?;
     let mut live = Live::new(terminal.lines.clone());
-    let result = running.wait(|| stop.load(Ordering::Relaxed), |running| live.show(|| running.status()));
+    let server = why::listen(&arguments.directory.directory);
+    let watch = |running: &Running| {
+        live.show(|| running.status());
+        server.iter().for_each(|server| why::answer(server, running));
+    };
+    let result = running.wait(|| stop.load(Ordering::Relaxed), watch);
     live.clear();
     if result.is_ok() {
         tracing::info!("stopped in order");

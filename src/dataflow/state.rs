@@ -2,6 +2,7 @@
 
 use super::blueprint::{Blueprint, Definition};
 use super::content::Content;
+use super::holding::Holdings;
 use super::operators::upsert::Shard;
 use super::program::Settings;
 use crate::value::Time;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub shards: Vec<Vec<Arc<Shard>>>,
     /// Whether anybody reads the relation at that place.
     pub read: Vec<bool>,
+    /// What operators hold.
+    pub holdings: Arc<Holdings>,
     stop: AtomicBool,
     failed: Mutex<Option<String>>,
     threads: Vec<OnceLock<Thread>>,
@@ -91,6 +94,7 @@ impl Shared {
             settings,
             blueprint,
             read,
+            holdings: Arc::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 use super::blueprint::{Blueprint, Definition};
 use super::content::Content;
 use super::fault::row_error;
+use super::holding::{self, Arrangements};
 use super::ingest::{Changes, Command, Sender};
 use super::native::NativeInputs;
 use super::operators::export::{Tell, export};
@@ -23,7 +24,7 @@ use crate::value::{Diff, RelationName, Row, Time};
 use crossbeam_channel as channel;
 use differential_dataflow::AsCollection;
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +52,19 @@ pub struct RelationStats {
     pub changes: u64,
     /// Its frontier; `None` when it has ended.
     pub frontier: Option<Time>,
+}
+
+/// What the operators of one name hold that were built for a relation, on all workers. What relations share belongs to the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorStats {
+    /// The relation.
+    pub relation: RelationName,
+    /// The operators' name; `Arrange` for arrangements.
+    pub operator: &'static str,
+    /// Updates held.
+    pub updates: i64,
+    /// Bytes held, of operators that hold updates outside of arrangements.
+    pub bytes: i64,
 }
 
 /// A frontier, and what a relation holds at it.
@@ -144,6 +158,24 @@ impl Dataflow {
                 changes: state.changes.load(Ordering::Relaxed),
                 frontier: (frontier != ENDED).then_some(frontier),
             }
+        });
+        stats.collect()
+    }
+
+    /// What operators hold, by relation and name.
+    pub fn held(&self) -> Vec<OperatorStats> {
+        let mut sums: BTreeMap<(usize, &'static str), (i64, i64)> = BTreeMap::new();
+        for holding in self.shared.holdings.all() {
+            let (updates, bytes) = holding.count();
+            let sum = sums.entry((holding.relation, holding.operator)).or_default();
+            *sum = (sum.0 + updates, sum.1 + bytes);
+        }
+        let name = |place: usize| self.shared.blueprint.relations[place].name.clone();
+        let stats = sums.into_iter().map(|((place, operator), (updates, bytes))| OperatorStats {
+            relation: name(place),
+            operator,
+            updates,
+            bytes,
         });
         stats.collect()
     }
@@ -244,7 +276,9 @@ fn work(
     built: &channel::Sender<Result<(), DataflowError>>,
 ) {
     let index = worker.next_dataflow_index();
-    let rendered = worker.dataflow(|scope| render(scope, shared, &mut readers));
+    let arrangements = Arrangements::count(worker, shared.holdings.clone());
+    let rendered = worker.dataflow(|scope| render(scope, shared, &mut readers, &arrangements));
+    arrangements.end();
     let (inputs, probes) = match rendered {
         Ok(rendered) => rendered,
         Err(error) => {
@@ -263,6 +297,7 @@ fn work(
         } else {
             worker.step_or_park(Some(Duration::from_millis(100)));
         }
+        holding::recount(worker);
         if worker.index() == 0 {
             publish(shared, &probes, &mut frontiers);
         }
@@ -305,7 +340,12 @@ fn publish(shared: &Shared, probes: &[probe::Handle<Time>], frontiers: &mut [Tim
 
 type Rendered = (Vec<Inputs>, Vec<probe::Handle<Time>>);
 
-fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Result<Rendered, DataflowError> {
+fn render(
+    scope: Scope<'_>,
+    shared: &Arc<Shared>,
+    readers: &mut Readers,
+    arrangements: &Arrangements,
+) -> Result<Rendered, DataflowError> {
     let blueprint = &shared.blueprint;
     let mut inputs: Vec<Inputs> = blueprint.sources.iter().map(|_| Inputs::new()).collect();
     let mut probes = Vec::new();
@@ -313,6 +353,7 @@ fn render(scope: Scope<'_>, shared: &Arc<Shared>, readers: &mut Readers) -> Resu
     let mut errors = empty(scope);
     let mut conflicts: Vec<(&RelationName, Rows<'_>)> = Vec::new();
     for (place, relation) in blueprint.relations.iter().enumerate() {
+        arrangements.begin(place, scope.worker().peek_identifier());
         let rows = match &relation.definition {
             Definition::Input(input) => {
                 let (handle, rows) = render_input(scope, shared, place, input.upserts);

@@ -15,6 +15,7 @@ mod setup;
 mod sinks;
 mod sources;
 mod status;
+mod why;
 
 pub use assemble::Assembly;
 pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
@@ -23,8 +24,10 @@ pub use recorded::{pull_schemas, schema_differences};
 pub use running::Running;
 pub use setup::set_up;
 pub use status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
+pub use why::{Link, Why};
 
 use crate::config::{OnError, Settings};
+pub use crate::dataflow::OperatorStats;
 use crate::dataflow::{Dataflow, Export, Program, errors_of};
 use crate::plan::Held;
 use crate::source::{Progress, Start, Stop, Wanted};
@@ -87,8 +90,10 @@ impl Planned {
         let Planned { assembly, sources, settings, peekable } = self;
         let policy = settings.on_error.unwrap_or(if once { OnError::Stop } else { OnError::Skip });
         let faults = Arc::new(Faults::new(policy));
-        let Assembly { inputs, views, native, sinks, needed, reads, schemas: _ } = assembly;
+        let Assembly { inputs, views, native, sinks, needed, reads, schemas } = assembly;
         let reach = assemble::Reach::new(&inputs, &views, &native);
+        let from = inputs.iter().map(|input| (input.relation.name.clone(), input.relation.source)).collect();
+        let waits = why::Waits::new(&views, &native, &schemas, from);
         let reads_clock = views.iter().any(|view| needed.contains(&view.name) && view.rel.reads_clock());
         let inputs = with_relations_beside(inputs, &needed);
 
@@ -137,7 +142,7 @@ impl Planned {
             dataflow,
             sources,
             running_sinks,
-            running::Plan { depends, view_names, refresh_us, once },
+            running::Plan { depends, view_names, refresh_us, once, waits },
             faults,
         ))
     }

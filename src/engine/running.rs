@@ -7,7 +7,8 @@ use super::failure::{Exit, Failure};
 use super::faults::Faults;
 use super::sinks::RunningSink;
 use super::sources::{RunningSource, SourceState};
-use super::status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
+use super::status::{Reached, SinkStatus, Status, ViewStatus, source_status};
+use super::why::{Waits, Why};
 use crate::dataflow::{Dataflow, Peeked, errors_of};
 use crate::timeline::SourceId;
 use crate::value::RelationName;
@@ -40,6 +41,8 @@ pub(super) struct Plan {
     pub(super) refresh_us: u64,
     /// Whether the run ends by itself.
     pub(super) once: bool,
+    /// Who waits for whom.
+    pub(super) waits: Waits,
 }
 
 impl Running {
@@ -149,7 +152,14 @@ impl Running {
             views: views.collect(),
             sources: self.sources.iter().map(source_status).collect(),
             sinks: self.sinks.iter().map(sink_status).collect(),
+            operators: self.dataflow.held(),
         }
+    }
+
+    /// Why a relation has come no further than it has.
+    pub fn why(&self, relation: &RelationName) -> Result<Why, String> {
+        let frontiers = self.dataflow.stats().into_iter().map(|stats| (stats.relation, stats.frontier)).collect();
+        self.plan.waits.why(relation, &frontiers, &self.dataflow.held(), &self.sources, self.plan.refresh_us)
     }
 
     /// Whether a part's failure ends the whole run: always under `--once`, and when no sink is left that could go on.
@@ -192,29 +202,6 @@ pub(super) fn until(limit: Duration, mut reached: impl FnMut() -> bool) -> bool 
         std::thread::sleep(POLL);
     }
     true
-}
-
-fn source_status(source: &RunningSource) -> SourceStatus {
-    let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let frontier = Reached::from_frontier(source.sent.frontier());
-    let phase = match &source.state {
-        SourceState::Running(_) if frontier == Reached::Nothing => Phase::Snapshot,
-        SourceState::Running(_) => Phase::Following,
-        SourceState::Ended => Phase::Ended,
-        SourceState::Failed(failure) => Phase::Failed(failure.to_string()),
-    };
-    let progress = &source.progress;
-    SourceStatus {
-        name: source.name.clone(),
-        phase,
-        snapshot_rows: read(&progress.snapshot_rows),
-        snapshot_estimate: read(&progress.snapshot_estimate),
-        changes: read(&progress.changes),
-        reconnects: read(&progress.reconnects),
-        late: read(&progress.late),
-        rejected: read(&progress.rejected),
-        frontier,
-    }
 }
 
 fn sink_status(sink: &RunningSink) -> SinkStatus {

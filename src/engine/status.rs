@@ -1,6 +1,10 @@
 //! What a running view set shows of itself: one line per source, view and sink.
 
+use super::sources::{RunningSource, SourceState};
+use crate::dataflow::OperatorStats;
 use crate::value::Time;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Everything at one moment.
@@ -12,6 +16,8 @@ pub struct Status {
     pub views: Vec<ViewStatus>,
     /// The sinks.
     pub sinks: Vec<SinkStatus>,
+    /// What operators hold.
+    pub operators: Vec<OperatorStats>,
 }
 
 /// Where a source stands.
@@ -28,7 +34,8 @@ pub enum Phase {
 }
 
 /// A frontier as shown: none yet, a time, or the end of all inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reached {
     /// Nothing yet.
     Nothing,
@@ -117,4 +124,28 @@ pub struct SinkStatus {
     pub p99: Option<Duration>,
     /// What went wrong last, if the target has not answered since.
     pub error: Option<String>,
+}
+
+/// A source's line.
+pub(super) fn source_status(source: &RunningSource) -> SourceStatus {
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let frontier = Reached::from_frontier(source.sent.frontier());
+    let phase = match &source.state {
+        SourceState::Running(_) if frontier == Reached::Nothing => Phase::Snapshot,
+        SourceState::Running(_) => Phase::Following,
+        SourceState::Ended => Phase::Ended,
+        SourceState::Failed(failure) => Phase::Failed(failure.to_string()),
+    };
+    let progress = &source.progress;
+    SourceStatus {
+        name: source.name.clone(),
+        phase,
+        snapshot_rows: read(&progress.snapshot_rows),
+        snapshot_estimate: read(&progress.snapshot_estimate),
+        changes: read(&progress.changes),
+        reconnects: read(&progress.reconnects),
+        late: read(&progress.late),
+        rejected: read(&progress.rejected),
+        frontier,
+    }
 }

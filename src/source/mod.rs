@@ -12,8 +12,8 @@ pub mod stream;
 
 use crate::timeline::{RelationId, SourceId, Tick};
 use crate::value::{RelationName, Schema};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A relation that a source offers.
 #[derive(Clone, Debug)]
@@ -86,6 +86,20 @@ pub struct Progress {
     pub late: AtomicU64,
     /// Records that could not be understood.
     pub rejected: AtomicU64,
+    /// What its frontier waits for, see `holds`.
+    held: Mutex<Option<String>>,
+}
+
+impl Progress {
+    /// Tells what the frontier waits for, in a sentence that names the slot or partition: for `tidegate why`.
+    pub fn holds(&self, sentence: String) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+    }
+
+    /// What was told last.
+    pub fn held(&self) -> Option<String> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What a source is started with.

@@ -39,7 +39,8 @@ fn the_queries_of_nexmark_are_what_postgres_says() {
 fn queries() -> String {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("views/nexmark");
     let query = |number| std::fs::read_to_string(directory.join(format!("q{number}.sql"))).expect("a query");
-    (0..=22).map(query).collect()
+    // Sessions are not among Postgres's functions: `views/nexmark/tests` has what it says of query 11 written out.
+    (0..=22).filter(|number| *number != 11).map(query).collect()
 }
 
 struct Collect(Sender<Tick>);

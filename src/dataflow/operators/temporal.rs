@@ -95,7 +95,7 @@ impl Pending {
 
     /// Gives the rest, which the clock meets standing still just before this time.
     fn end(&mut self, clock: Time, give: &mut impl FnMut(Row, Time, Diff)) {
-        self.later = Waiting::default();
+        self.later.take_below(None).for_each(drop);
         let now = clock.saturating_sub(1);
         for (row, time, diff) in changes(self.arrived.take_below(None)) {
             let span = row.with_bytes(|bytes| span(bytes, &self.tests));

@@ -170,6 +170,7 @@ impl Postgres {
                     if begun.elapsed() >= GOT_SOMEWHERE {
                         patience = Patience::new(RUN_PATIENCE);
                     }
+                    session.progress.holds(format!("its connection was lost, and is tried again: {reason}"));
                     patience.wait(&self.name, session.endpoint, &reason).await?;
                     session.progress.reconnects.fetch_add(1, Ordering::Relaxed);
                 }

@@ -12,6 +12,7 @@ use super::feed::{Event, Feed};
 use super::moment::Moments;
 use super::pending::Pending;
 use super::pipe::Pipe;
+use super::slot::show_position;
 use crate::source::Progress;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub(super) struct Streaming<'a> {
     pub(super) changed: Instant,
     /// The WAL position up to which everything was received.
     pub(super) position: u64,
+    /// The slot's name.
+    pub(super) slot: String,
     /// The server's clock.
     pub(super) moments: Moments,
     /// What a watch over the catalog finds.
@@ -107,6 +110,7 @@ impl Streaming<'_> {
             }
             if Instant::now() >= next_request {
                 self.moments.ask();
+                self.tell_held(&feed, &gathered);
                 let quiet = !self.awaited && self.changed.elapsed() > QUIET;
                 next_request = Instant::now() + if quiet { ASK_WHEN_QUIET } else { ASK };
             }
@@ -126,6 +130,19 @@ impl Streaming<'_> {
                 () = tokio::time::sleep_until(next_request.into()) => {}
             }
         }
+    }
+
+    /// What the frontier waits for.
+    fn tell_held(&self, feed: &Feed, gathered: &Gathered) {
+        let (slot, position) = (&self.slot, show_position(self.position));
+        self.progress.holds(match feed.in_transaction() {
+            true => format!(
+                "slot `{slot}`: a transaction behind {position} is being received, {} changes and {} bytes so far",
+                self.pending.changes(),
+                gathered.bytes
+            ),
+            false => format!("slot `{slot}`: everything up to {position} has been received"),
+        });
     }
 
     /// What the server need not keep. With nothing gathered and nothing on its way that is all that was received: a server that

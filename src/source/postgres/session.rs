@@ -63,6 +63,7 @@ impl Session<'_> {
         if self.wanted.is_empty() {
             return self.run_empty(pending).await;
         }
+        self.progress.holds("it connects, and looks at the tables".to_owned());
         let control = Arc::new(self.endpoint.connect().await?);
         let tables = self.prepare(&control).await?;
         let partitions = Partitions::read(&control, &tables).await?;
@@ -78,7 +79,12 @@ impl Session<'_> {
         let mut connection = ReplicationConnection::open(self.endpoint).await?;
         // Before the slot: whatever was committed until then is in the snapshot.
         let server_clock = Sample::ask(&control).await?.clock;
-        let slot = slot::create(&mut connection, &control, &self.slot).await?;
+        let slot = slot::create(&mut connection, &control, &self.slot, self.progress).await?;
+        self.progress.holds(format!(
+            "slot `{}`: the tables are read as they are at {}",
+            slot.name,
+            slot::show_position(slot.consistent_point)
+        ));
         self.progress.snapshot_rows.store(0, Ordering::Relaxed);
         let estimate = tables.iter().map(|table| table.entry.estimate).sum();
         self.progress.snapshot_estimate.store(estimate, Ordering::Relaxed);
@@ -100,6 +106,7 @@ impl Session<'_> {
             awaited,
             changed: Instant::now(),
             position,
+            slot: slot.name,
             moments,
             watch,
         };

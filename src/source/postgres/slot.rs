@@ -3,11 +3,14 @@
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
 use crate::pg::quote_identifier;
+use crate::source::Progress;
 use std::time::Duration;
 use tokio_postgres::Client;
 
-/// How long creation may take before it is explained.
-const EXPLAIN_AFTER: Duration = Duration::from_secs(3);
+/// How often it is looked what creation waits for.
+const LOOK: Duration = Duration::from_millis(500);
+/// After how many looks it is explained in the log, and again.
+const EXPLAIN_EVERY: u32 = 6;
 
 /// A slot, as long as its connection lives; the snapshot, as long as nothing else is asked of it.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(super) async fn create(
     connection: &mut ReplicationConnection,
     control: &Client,
     prefix: &str,
+    progress: &Progress,
 ) -> Result<Slot, Failure> {
     let command = format!(
         "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT",
@@ -32,10 +36,18 @@ pub(super) async fn create(
     );
     let create = connection.query(&command);
     let mut create = std::pin::pin!(create);
+    let mut looks = 0;
     let rows = loop {
         tokio::select! {
             created = &mut create => break created?,
-            () = tokio::time::sleep(EXPLAIN_AFTER) => explain_wait(control).await,
+            () = tokio::time::sleep(LOOK) => {
+                let Some(waits) = writers(control).await else { continue };
+                looks += 1;
+                if looks % EXPLAIN_EVERY == 0 {
+                    tracing::warn!("{waits}");
+                }
+                progress.holds(waits);
+            }
         }
     };
     let row = rows.into_iter().next().unwrap_or_default();
@@ -66,18 +78,19 @@ pub(super) fn show_position(position: u64) -> String {
     format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff)
 }
 
-async fn explain_wait(control: &Client) {
+/// Who keeps Postgres from giving a slot.
+async fn writers(control: &Client) -> Option<String> {
     let writers = "
         SELECT pid, coalesce(usename::text, ''), (extract(epoch FROM clock_timestamp() - xact_start))::int8, left(query, 60)
         FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start LIMIT 5";
-    let Ok(rows) = control.query(writers, &[]).await else { return };
+    let rows = control.query(writers, &[]).await.ok()?;
     let shown = rows.iter().filter_map(|row| {
         let (pid, user): (i32, String) = (row.try_get(0).ok()?, row.try_get(1).ok()?);
         let (age, query): (Option<i64>, Option<String>) = (row.try_get(2).ok()?, row.try_get(3).ok()?);
         Some(format!("pid {pid} ({user}, open for {} s): {}", age.unwrap_or(0), query.unwrap_or_default()))
     });
     let shown: Vec<String> = shown.collect();
-    tracing::warn!("Postgres waits for open write transactions before it gives a slot: {}", shown.join("; "));
+    Some(format!("Postgres waits for open write transactions before it gives a slot: {}", shown.join("; ")))
 }
 
 #[cfg(test)]

@@ -88,6 +88,8 @@ pub(in crate::source) struct Intake {
     waiting: Waiting,
     /// The frontier told last.
     told: Time,
+    /// For which frontier it was told what holds it, and whether all partitions were at their ends then.
+    explained: Option<(Time, bool)>,
     ticks: Box<dyn TickSender>,
     progress: Arc<Progress>,
     clock: fn() -> Time,
@@ -117,6 +119,7 @@ impl Intake {
             errors: beside(&start.errors),
             waiting: Waiting::default(),
             told: 0,
+            explained: None,
             ticks: start.ticks,
             progress: start.progress,
             clock: wall_clock,
@@ -291,6 +294,11 @@ impl Intake {
         (self.bytes, self.sealed) = (0, Instant::now());
         if watermark != self.told {
             self.send(Some(watermark))?;
+        }
+        let explained = Some((self.told, self.partitions.all_at_end()));
+        if self.explained != explained {
+            self.explained = explained;
+            self.progress.holds(self.partitions.holder());
         }
         if self.waiting.bytes <= self.buffer {
             return Ok(());

@@ -77,6 +77,17 @@ impl Partitions {
         active.or_else(|| self.each.iter().map(watermark).max()).unwrap_or(0).max(self.floor)
     }
 
+    /// Which partition holds the watermark, in words.
+    pub(super) fn holder(&self) -> String {
+        let count = self.each.len();
+        let active = self.each.iter().enumerate().filter(|(_, partition)| !partition.at_end);
+        match active.min_by_key(|(_, partition)| partition.judge.watermark()) {
+            Some((place, _)) if count > 1 => format!("partition {} of {count} has come least far", place + 1),
+            Some(_) => "it is read on".to_owned(),
+            None => "all there is has been read; a later event is awaited".to_owned(),
+        }
+    }
+
     /// Whether a partition has come further than the stream.
     pub(super) fn is_ahead(&self, partition: PartitionId) -> bool {
         self.each[partition.0].judge.watermark() > self.watermark()

@@ -1,0 +1,137 @@
+//! What operators hold, counted while they run.
+//!
+//! An operator that keeps rows outside of arrangements counts them through a [`Holding`], which it asks for while it is built.
+//! Arrangements are counted by what differential logs of their batches. Both belong to the relation that was being rendered.
+
+use differential_dataflow::logging::{DifferentialEvent, DifferentialEventBuilder};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use timely::worker::Worker;
+
+/// What an operator of a relation holds on one worker.
+#[derive(Debug)]
+pub struct Holding {
+    /// The place of the relation.
+    pub relation: usize,
+    /// The operator's name.
+    pub operator: &'static str,
+    updates: AtomicI64,
+    bytes: AtomicI64,
+}
+
+impl Holding {
+    fn new(relation: usize, operator: &'static str) -> Holding {
+        Holding { relation, operator, updates: AtomicI64::new(0), bytes: AtomicI64::new(0) }
+    }
+
+    /// Counts what comes, or with negative numbers what goes.
+    pub fn add(&self, updates: i64, bytes: i64) {
+        self.updates.fetch_add(updates, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Updates held now, and their bytes as far as they are counted.
+    pub fn count(&self) -> (i64, i64) {
+        (self.updates.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+/// Everything that is held, on all workers.
+#[derive(Default)]
+pub struct Holdings(Mutex<Vec<Arc<Holding>>>);
+
+impl Holdings {
+    fn add(&self, relation: usize, operator: &'static str) -> Arc<Holding> {
+        let holding = Arc::new(Holding::new(relation, operator));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(holding.clone());
+        holding
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Arc<Holding>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+thread_local! {
+    /// The relation that this thread is rendering.
+    static RENDERED: RefCell<Option<(Arc<Holdings>, usize)>> = const { RefCell::new(None) };
+}
+
+/// For the operator that is being built; counted nowhere if no relation is being rendered.
+pub fn holding(operator: &'static str) -> Arc<Holding> {
+    RENDERED.with_borrow(|rendered| match rendered {
+        Some((holdings, relation)) => holdings.add(*relation, operator),
+        None => Arc::new(Holding::new(0, operator)),
+    })
+}
+
+/// Counts what a worker's arrangements hold, and knows to which relation they belong.
+pub struct Arrangements {
+    holdings: Arc<Holdings>,
+    /// Each relation's place behind the first number its operators may have, ascending.
+    relations: Rc<RefCell<Vec<(usize, usize)>>>,
+}
+
+/// The name under which differential logs.
+const LOG: &str = "differential/arrange";
+
+impl Arrangements {
+    /// Counts from here on.
+    pub fn count(worker: &Worker, holdings: Arc<Holdings>) -> Arrangements {
+        let relations: Rc<RefCell<Vec<(usize, usize)>>> = Rc::default();
+        let (known, counted) = (relations.clone(), holdings.clone());
+        let mut of_operator: HashMap<usize, Arc<Holding>> = HashMap::new();
+        let count = move |_: &Duration, events: &mut Option<Vec<(Duration, DifferentialEvent)>>| {
+            for (_, event) in events.iter_mut().flat_map(|events| events.drain(..)) {
+                let Some((operator, updates)) = change(&event) else { continue };
+                let of_new = || {
+                    let known = known.borrow();
+                    let behind = known.partition_point(|(first, _)| *first <= operator);
+                    let relation = behind.checked_sub(1).map_or(0, |at| known[at].1);
+                    counted.add(relation, "Arrange")
+                };
+                of_operator.entry(operator).or_insert_with(of_new).add(updates, 0);
+            }
+        };
+        if let Some(mut logs) = worker.log_register() {
+            logs.insert::<DifferentialEventBuilder, _>(LOG, count);
+        }
+        Arrangements { holdings, relations }
+    }
+
+    /// The operators that come now, the first with this number, are those of that relation.
+    pub fn begin(&self, relation: usize, operator: usize) {
+        self.relations.borrow_mut().push((operator, relation));
+        RENDERED.set(Some((self.holdings.clone(), relation)));
+    }
+
+    /// No operators of relations come any more.
+    pub fn end(&self) {
+        RENDERED.set(None);
+    }
+}
+
+/// Brings the counts up to now.
+pub fn recount(worker: &Worker) {
+    if let Some(mut logs) = worker.log_register() {
+        logs.flush();
+    }
+}
+
+/// Whose updates became more or fewer.
+fn change(event: &DifferentialEvent) -> Option<(usize, i64)> {
+    match event {
+        DifferentialEvent::Batch(batch) => Some((batch.operator, batch.length as i64)),
+        DifferentialEvent::Merge(merge) => {
+            let merged = merge.complete? as i64;
+            Some((merge.operator, merged - (merge.length1 + merge.length2) as i64))
+        }
+        DifferentialEvent::Drop(batch) => Some((batch.operator, -(batch.length as i64))),
+        DifferentialEvent::MergeShortfall(_) | DifferentialEvent::TraceShare(_) | DifferentialEvent::Batcher(_) => None,
+    }
+}
