@@ -52,10 +52,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),
+    ("async_nats", &["source/nats"]),
     ("hyper", &["source/http"]),
     ("hyper_util", &["source/http"]),
     ("http_body_util", &["source/http"]),
-    ("tokio", &["pg", "source/postgres", "source/http", "engine", "view_set"]),
+    ("tokio", &["pg", "source/postgres", "source/http", "source/nats", "engine", "view_set"]),
 ];
 
 /// Module names that say nothing.

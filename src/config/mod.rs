@@ -62,6 +62,8 @@ pub enum SourceConfig {
     Redis(source::redis::Config),
     /// `type = "http"`
     Http(source::http::Config),
+    /// `type = "nats"`
+    Nats(source::nats::Config),
 }
 
 /// `[sinks.NAME]`.
@@ -162,7 +164,7 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
 }
 
 /// The types of sources.
-const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis", "http"];
+const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis", "http", "nats"];
 
 fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceConfig, ConfigError> {
     let (kind, span) = section.take_text("type")?;
@@ -184,6 +186,10 @@ fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceC
         "http" => {
             let config = section.finish::<source::http::Config>(&stream_keys())?.relative_to(directory);
             Ok(SourceConfig::Http(config))
+        }
+        "nats" => {
+            let config = section.finish::<source::nats::Config>(&stream_keys())?.relative_to(directory);
+            Ok(SourceConfig::Nats(config))
         }
         _ => Err(section.unknown_value("source type", &kind, span, SOURCES)),
     }

@@ -59,9 +59,11 @@ impl Judge {
     /// Notes what will have to be compared.
     pub fn new(config: &Config) -> Judge {
         let stream = |(name, source): &(String, SourceConfig)| match source {
-            SourceConfig::Postgres(_) | SourceConfig::Nexmark(_) | SourceConfig::Redis(_) | SourceConfig::Http(_) => {
-                None
-            }
+            SourceConfig::Postgres(_)
+            | SourceConfig::Nexmark(_)
+            | SourceConfig::Redis(_)
+            | SourceConfig::Http(_)
+            | SourceConfig::Nats(_) => None,
             SourceConfig::Jsonl(stream) => {
                 Some((RelationName::public(stream.stream.relation.as_deref().unwrap_or(name)), stream.path.clone()))
             }

@@ -88,6 +88,7 @@ pub fn make_source(name: &str, config: SourceConfig) -> Box<dyn Source> {
         SourceConfig::Nexmark(config) => Box::new(source::nexmark::Nexmark::new(config)),
         SourceConfig::Redis(config) => Box::new(source::redis::Redis::new(name, config)),
         SourceConfig::Http(config) => Box::new(source::http::Http::new(name, config)),
+        SourceConfig::Nats(config) => Box::new(source::nats::Nats::new(name, config)),
     }
 }
 

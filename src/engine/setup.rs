@@ -10,9 +10,11 @@ pub fn set_up(config: Config) -> Result<Vec<String>, Failure> {
     for (name, source) in config.sources {
         let made = match source {
             SourceConfig::Postgres(config) => Postgres::new(&name, config).setup(),
-            SourceConfig::Jsonl(_) | SourceConfig::Nexmark(_) | SourceConfig::Redis(_) | SourceConfig::Http(_) => {
-                Ok(Vec::new())
-            }
+            SourceConfig::Jsonl(_)
+            | SourceConfig::Nexmark(_)
+            | SourceConfig::Redis(_)
+            | SourceConfig::Http(_)
+            | SourceConfig::Nats(_) => Ok(Vec::new()),
         };
         let made = made.map_err(|error| Failure::of_source(&name, &error))?;
         if made.is_empty() {

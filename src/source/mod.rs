@@ -5,6 +5,7 @@
 
 pub mod http;
 pub mod jsonl;
+pub mod nats;
 pub mod nexmark;
 pub mod postgres;
 pub mod redis;

@@ -67,6 +67,11 @@ impl ViewSet {
         self.source(name, engine::make_source(name, SourceConfig::Http(config)))
     }
 
+    /// Adds a stream of NATS JetStream.
+    pub fn nats(self, name: &str, config: source::nats::Config) -> ViewSet {
+        self.source(name, engine::make_source(name, SourceConfig::Nats(config)))
+    }
+
     /// Adds a source of one's own.
     pub fn source(mut self, name: &str, source: Box<dyn Source>) -> ViewSet {
         if self.definition.sources.iter().any(|(known, _)| known == name) {

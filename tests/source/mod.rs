@@ -2,6 +2,7 @@
 
 mod http;
 mod jsonl;
+mod nats;
 mod nexmark;
 mod postgres;
 mod redis;

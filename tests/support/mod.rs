@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod feed;
+pub mod nats;
 pub mod postgres;
 pub mod program;
 pub mod random;

@@ -10,11 +10,11 @@ mod read;
 
 pub use config::Config;
 
-use super::stream::{Halt, Intake, Origin, PartitionId, Patience};
+use super::stream::{Failure, Halt, Intake, Origin, PartitionId, Patience};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
 use crate::value::ValueError;
 use position::{EntryId, Extent, Position, Surprise};
-use read::{Batch, Entry, Failure, Server};
+use read::{Batch, Entry, Server};
 use std::sync::Arc;
 
 /// The source.

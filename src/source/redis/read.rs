@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::position::{EntryId, Extent};
 use crate::source::SourceError;
-use crate::source::stream::Halt;
+use crate::source::stream::Failure;
 use redis::{
     Client, Connection, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
     ServerErrorKind, Value,
@@ -17,27 +17,6 @@ pub(super) const COUNT: usize = 500;
 const WAIT_MS: usize = 100;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Why reading stopped.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The server is out of reach for now: try again.
-    Lost(String),
-    /// Everything else.
-    Halt(Halt),
-}
-
-impl From<Halt> for Failure {
-    fn from(halt: Halt) -> Failure {
-        Failure::Halt(halt)
-    }
-}
-
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Failure {
-        Failure::Halt(error.into())
-    }
-}
 
 /// An entry of a stream.
 pub(super) struct Entry {

@@ -93,6 +93,8 @@ pub(in crate::source) struct Intake {
     ticks: Box<dyn TickSender>,
     progress: Arc<Progress>,
     clock: fn() -> Time,
+    /// No entry that waits has a greater time.
+    greatest: Time,
     /// Records taken, and bytes of them since the last tick.
     records: u64,
     bytes: usize,
@@ -123,6 +125,7 @@ impl Intake {
             ticks: start.ticks,
             progress: start.progress,
             clock: wall_clock,
+            greatest: 0,
             records: 0,
             bytes: 0,
             sealed: Instant::now(),
@@ -205,6 +208,7 @@ impl Intake {
         match self.partitions.judge(partition, event_time, (self.clock)()) {
             Verdict::Accepted(time) => {
                 self.progress.changes.fetch_add(1, Relaxed);
+                self.greatest = self.greatest.max(time);
                 self.waiting.bytes += row.memory() + ENTRY;
                 self.waiting.rows.push(time, row);
                 Outcome::Accepted
@@ -212,6 +216,7 @@ impl Intake {
             Verdict::Late(time) | Verdict::Ahead(time) => {
                 self.progress.late.fetch_add(1, Relaxed);
                 if self.late.is_some() {
+                    self.greatest = self.greatest.max(time);
                     self.waiting.bytes += row.memory() + ENTRY;
                     self.waiting.late.push(time, row);
                 }
@@ -232,7 +237,9 @@ impl Intake {
             (Rejected::Collect, Some(_)) => {
                 let error = DataError { code: error.code.into(), message: error.message, input };
                 self.waiting.bytes += held(&error);
-                self.waiting.errors.push(self.partitions.time_in(partition), error);
+                let time = self.partitions.time_in(partition);
+                self.greatest = self.greatest.max(time);
+                self.waiting.errors.push(time, error);
             }
         }
         Ok(Outcome::Rejected)
@@ -266,6 +273,16 @@ impl Intake {
         self.progress.reconnects.fetch_add(1, Relaxed);
     }
 
+    /// Nothing that was taken so far has a greater time.
+    pub(in crate::source) fn greatest(&self) -> Time {
+        self.greatest
+    }
+
+    /// The frontier told last: what lies below it has left. After the end that is everything.
+    pub(in crate::source) fn told(&self) -> Time {
+        self.told
+    }
+
     /// Whether more may be taken: not too much waits already.
     pub(in crate::source) fn has_room(&self) -> bool {
         self.waiting.bytes <= self.buffer / 2
@@ -277,7 +294,7 @@ impl Intake {
     }
 
     /// The input has ended. The watermark is where the clock stands still.
-    pub(in crate::source) fn finish(mut self) -> Result<(), Halt> {
+    pub(in crate::source) fn finish(&mut self) -> Result<(), Halt> {
         self.seal_to(self.partitions.watermark())?;
         self.send(None)
     }
@@ -330,7 +347,7 @@ impl Intake {
             waiting.errors.release(frontier, |time, error| errors.push((relation, error, time)));
             waiting.bytes -= errors.iter().map(|(_, error, _)| held(error)).sum::<usize>();
         }
-        self.told = frontier.unwrap_or(self.told);
+        self.told = frontier.unwrap_or(Time::MAX);
         let tick = Tick { source: self.source, batches, errors, frontier, snapshot: false };
         self.ticks.send(tick).map_err(|_| Halt::Closed)
     }

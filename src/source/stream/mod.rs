@@ -3,7 +3,8 @@
 //!
 //! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `epoch` make a row of a record;
 //! `partitions` judges it; `intake` lets it wait for the watermark and seals ticks;
-//! `patience` waits for servers.
+//! `patience` waits for servers, `unacknowledged` knows
+//! what they may forget.
 
 mod config;
 mod csv;
@@ -16,6 +17,7 @@ mod patience;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unacknowledged;
 
 pub use config::{Format, KEYS, Origin, Stream};
 
@@ -23,7 +25,8 @@ pub(super) use config::deserialize;
 pub(super) use csv::is_open;
 pub(super) use intake::{Halt, Intake, Outcome, TICK};
 pub(super) use partitions::PartitionId;
-pub(super) use patience::Patience;
+pub(super) use patience::{Failure, Patience};
+pub(super) use unacknowledged::Unacknowledged;
 
 use crate::value::Row;
 use decode::Decoder;

@@ -11,6 +11,27 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Why reading stopped.
+#[derive(Debug)]
+pub(in crate::source) enum Failure {
+    /// The server is out of reach for now: try again.
+    Lost(String),
+    /// Everything else.
+    Halt(Halt),
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Failure {
+        Failure::Halt(halt)
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Failure {
+        Failure::Halt(error.into())
+    }
+}
+
 /// How long a server that is out of reach is waited for.
 pub(in crate::source) struct Patience {
     /// Source and server, for messages.

@@ -89,7 +89,7 @@ fn run(settings: &str, script: &str) {
         let mut act = || -> Result<(), Halt> {
             let Some(running) = &mut intake else { panic!("the input has ended") };
             match words.as_slice() {
-                ["close"] => return intake.take().into_iter().try_for_each(Intake::finish),
+                ["close"] => return intake.take().into_iter().try_for_each(|mut intake| intake.finish()),
                 ["pause"] => return running.pause(),
                 ["clock", second] => CLOCK.set(second.parse().expect("a number")),
                 ["partitions", names @ ..] => partitions.extend(names.iter().map(|name| (*name, running.partition()))),
