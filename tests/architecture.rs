@@ -53,6 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),
     ("async_nats", &["source/nats"]),
+    ("rdkafka", &["source/kafka"]),
     ("hyper", &["source/http"]),
     ("hyper_util", &["source/http"]),
     ("http_body_util", &["source/http"]),

@@ -64,6 +64,9 @@ pub enum SourceConfig {
     Http(source::http::Config),
     /// `type = "nats"`
     Nats(source::nats::Config),
+    /// `type = "kafka"`
+    #[cfg(feature = "kafka")]
+    Kafka(source::kafka::Config),
 }
 
 /// `[sinks.NAME]`.
@@ -164,7 +167,7 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
 }
 
 /// The types of sources.
-const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis", "http", "nats"];
+const SOURCES: &[&str] = &["postgres", "jsonl", "nexmark", "redis", "http", "nats", "kafka"];
 
 fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceConfig, ConfigError> {
     let (kind, span) = section.take_text("type")?;
@@ -190,6 +193,16 @@ fn read_source(mut section: Section<'_, '_>, directory: &Path) -> Result<SourceC
         "nats" => {
             let config = section.finish::<source::nats::Config>(&stream_keys())?.relative_to(directory);
             Ok(SourceConfig::Nats(config))
+        }
+        #[cfg(feature = "kafka")]
+        "kafka" => {
+            let config = section.finish::<source::kafka::Config>(&stream_keys())?.relative_to(directory);
+            Ok(SourceConfig::Kafka(config))
+        }
+        #[cfg(not(feature = "kafka"))]
+        "kafka" => {
+            let hint = "build it with `cargo build --features kafka`";
+            Err(section.refused_value(span, "this program was built without Kafka").with_hint(hint))
         }
         _ => Err(section.unknown_value("source type", &kind, span, SOURCES)),
     }

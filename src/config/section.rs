@@ -56,6 +56,12 @@ impl<'i> Section<'_, 'i> {
         T::deserialize(ValueDeserializer::from(value)).map_err(|error| self.locator.from_toml(&error, taken))
     }
 
+    /// A value that cannot be had.
+    #[cfg(not(feature = "kafka"))]
+    pub(super) fn refused_value(&self, span: Range<usize>, message: &str) -> ConfigError {
+        self.locator.at(span, message)
+    }
+
     /// A value outside a closed list.
     pub(super) fn unknown_value(&self, what: &str, value: &str, span: Range<usize>, known: &[&str]) -> ConfigError {
         self.locator.at(span, format!("unknown {what} `{value}`")).with_hint(suggestion(value, known))

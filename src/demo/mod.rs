@@ -56,7 +56,7 @@ impl Stage {
                 SourceConfig::Postgres(postgres) => postgres.url = url.into(),
                 SourceConfig::Jsonl(stream) => fs::write(&stream.path, "")
                     .map_err(|error| Failure::config(format!("cannot write {}: {error}", stream.path.display())))?,
-                SourceConfig::Nexmark(_) | SourceConfig::Redis(_) | SourceConfig::Http(_) | SourceConfig::Nats(_) => {}
+                _ => {}
             }
         }
         Ok(config)

@@ -58,15 +58,9 @@ pub struct Verdict {
 impl Judge {
     /// Notes what will have to be compared.
     pub fn new(config: &Config) -> Judge {
-        let stream = |(name, source): &(String, SourceConfig)| match source {
-            SourceConfig::Postgres(_)
-            | SourceConfig::Nexmark(_)
-            | SourceConfig::Redis(_)
-            | SourceConfig::Http(_)
-            | SourceConfig::Nats(_) => None,
-            SourceConfig::Jsonl(stream) => {
-                Some((RelationName::public(stream.stream.relation.as_deref().unwrap_or(name)), stream.path.clone()))
-            }
+        let stream = |(name, source): &(String, SourceConfig)| {
+            let SourceConfig::Jsonl(stream) = source else { return None };
+            Some((RelationName::public(stream.stream.relation.as_deref().unwrap_or(name)), stream.path.clone()))
         };
         let target = |entry: &crate::config::SinkEntry| {
             let target = match &entry.config {

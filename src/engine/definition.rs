@@ -89,6 +89,8 @@ pub fn make_source(name: &str, config: SourceConfig) -> Box<dyn Source> {
         SourceConfig::Redis(config) => Box::new(source::redis::Redis::new(name, config)),
         SourceConfig::Http(config) => Box::new(source::http::Http::new(name, config)),
         SourceConfig::Nats(config) => Box::new(source::nats::Nats::new(name, config)),
+        #[cfg(feature = "kafka")]
+        SourceConfig::Kafka(config) => Box::new(source::kafka::Kafka::new(name, config)),
     }
 }
 

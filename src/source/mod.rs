@@ -5,6 +5,8 @@
 
 pub mod http;
 pub mod jsonl;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod nats;
 pub mod nexmark;
 pub mod postgres;

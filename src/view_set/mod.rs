@@ -72,6 +72,12 @@ impl ViewSet {
         self.source(name, engine::make_source(name, SourceConfig::Nats(config)))
     }
 
+    /// Adds a Kafka topic.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(self, name: &str, config: source::kafka::Config) -> ViewSet {
+        self.source(name, engine::make_source(name, SourceConfig::Kafka(config)))
+    }
+
     /// Adds a source of one's own.
     pub fn source(mut self, name: &str, source: Box<dyn Source>) -> ViewSet {
         if self.definition.sources.iter().any(|(known, _)| known == name) {

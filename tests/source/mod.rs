@@ -2,6 +2,8 @@
 
 mod http;
 mod jsonl;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nats;
 mod nexmark;
 mod postgres;

@@ -27,7 +27,7 @@ pub struct Nats {
 impl Nats {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Nats {
-        let schema = Arc::new(config.stream.schema());
+        let schema = Arc::new(config.stream.schema(false));
         let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
         Nats { name: name.into(), stream, config }
     }
@@ -35,7 +35,11 @@ impl Nats {
 
 impl Source for Nats {
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError> {
-        Server::new(&self.config)?;
+        // A check without the database does without the secrets, too.
+        let Config { url, token, .. } = &self.config;
+        if url.resolve().is_ok() && token.as_ref().is_none_or(|token| token.resolve().is_ok()) {
+            Server::new(&self.config)?;
+        }
         Ok(vec![self.stream.clone()])
     }
 
@@ -176,7 +180,7 @@ impl Reading<'_> {
 
     fn take(&mut self, messages: &[Message], connection: &mut Connection) -> Result<(), Failure> {
         // What was missed in this batch had been deleted when the batch was there: one look is enough for all of it.
-        let (mut extent, mut reply) = (None, None);
+        let mut extent = None;
         for message in messages {
             let sequence = message.info().map_err(|error| Failure::Lost(error.to_string()))?.stream_sequence;
             let read = self.read.unwrap_or(0);
@@ -198,10 +202,9 @@ impl Reading<'_> {
             let place = format_args!("{} {sequence} {}", self.config.jetstream, message.subject);
             self.intake.take(self.partition, &message.payload, &place)?;
             self.read = Some(sequence);
-            reply = message.reply.clone();
-        }
-        if let Some(reply) = reply {
-            self.unacknowledged.push(self.intake.greatest(), reply);
+            if let Some(reply) = message.reply.clone().filter(|_| self.config.durable.is_some()) {
+                self.unacknowledged.push(self.intake.greatest(), reply);
+            }
         }
         Ok(())
     }
@@ -209,8 +212,8 @@ impl Reading<'_> {
     /// Acknowledges what has left for the engine.
     fn acknowledge(&mut self, connection: &Connection) -> Result<(), Failure> {
         match self.unacknowledged.release(self.intake.told()) {
-            Some(reply) if self.config.durable.is_some() => connection.acknowledge(reply),
-            _ => Ok(()),
+            Some(reply) => connection.acknowledge(reply),
+            None => Ok(()),
         }
     }
 }

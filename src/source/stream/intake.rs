@@ -265,6 +265,7 @@ impl Intake {
     /// The source is out of reach: what it may hold makes nothing idle.
     pub(in crate::source) fn interrupted(&mut self) -> Result<(), Halt> {
         self.arrived = Instant::now();
+        self.partitions.none_at_end();
         self.seal()
     }
 

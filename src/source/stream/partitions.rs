@@ -57,6 +57,13 @@ impl Partitions {
         self.each[partition.0].at_end = true;
     }
 
+    /// The source is out of reach: what is left to read is not known of any partition.
+    pub(super) fn none_at_end(&mut self) {
+        for partition in 0..self.each.len() {
+            self.wake(PartitionId(partition));
+        }
+    }
+
     /// Whether that is so of all of them.
     pub(super) fn all_at_end(&self) -> bool {
         self.each.iter().all(|partition| partition.at_end)
@@ -114,6 +121,7 @@ mod tests {
         Event(usize, Time),
         AtEnd(usize),
         Add,
+        Lost,
         Raise(Time),
     }
 
@@ -122,6 +130,7 @@ mod tests {
             8 => (0..4usize, 0..300u64).prop_map(|(p, t)| Step::Event(p, t)),
             4 => (0..4usize).prop_map(Step::AtEnd),
             1 => Just(Step::Add),
+            1 => Just(Step::Lost),
             1 => (0..300u64).prop_map(Step::Raise),
         ];
         prop::collection::vec(step, 0..200)
@@ -156,6 +165,10 @@ mod tests {
                     Step::Add => {
                         ids.push(watched.add());
                         unwatched.add();
+                    }
+                    Step::Lost => {
+                        watched.none_at_end();
+                        unwatched.none_at_end();
                     }
                     Step::Raise(to) => {
                         watched.raise(to);
