@@ -25,9 +25,9 @@ const PARTS: usize = 3;
 /// `TIDEGATE_TEST_NEXMARK_EVENTS` sets how many events there are.
 #[test]
 fn the_queries_of_nexmark_are_what_postgres_says() {
-    let events = setting("TIDEGATE_TEST_NEXMARK_EVENTS", 6000);
-    // A minute and more, so that there are windows and sessions.
-    let (relations, ticks) = made(&format!("events = {events}\nrate = 100"));
+    let events = setting("TIDEGATE_TEST_NEXMARK_EVENTS", 3000);
+    // A minute, so that there are windows, and auctions open for longer than the queries look for.
+    let (relations, ticks) = made(&format!("events = {events}\nrate = 50"));
     let tables: Vec<String> = relations.iter().map(table).collect();
     let inserts: Vec<String> = ticks.into_iter().flat_map(|tick| inserts(&relations, tick)).collect();
     let parts = inserts.chunks(inserts.len().div_ceil(PARTS)).map(|part| part.join("\n")).collect();
@@ -40,7 +40,9 @@ fn queries() -> String {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("views/nexmark");
     let query = |number| std::fs::read_to_string(directory.join(format!("q{number}.sql"))).expect("a query");
     // Sessions are not among Postgres's functions: `views/nexmark/tests` has what it says of query 11 written out.
-    (0..=22).filter(|number| *number != 11).map(query).collect()
+    let all: String = (0..=22).filter(|number| *number != 11).map(query).collect();
+    // Nor does it look up what was; a table that never changes is the same now.
+    all.replace("FOR SYSTEM_TIME AS OF b.date_time AS s", "s")
 }
 
 struct Collect(Sender<Tick>);

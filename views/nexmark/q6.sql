@@ -7,7 +7,7 @@ FROM (
     FROM (
         SELECT DISTINCT ON (a.id) a.id, a.seller, b.price, b.date_time
         FROM auction a JOIN bid b ON a.id = b.auction
-        WHERE b.date_time BETWEEN a.date_time AND a.expires
+        WHERE b.date_time BETWEEN a.date_time AND a.expires AND b.date_time <= a.date_time + interval '1 minute'
         ORDER BY a.id, b.price DESC, b.date_time
     ) AS won
 ) AS numbered

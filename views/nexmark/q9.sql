@@ -6,6 +6,6 @@ FROM (
     SELECT a.*, b.auction, b.bidder, b.price, b.date_time AS bid_date_time, b.extra AS bid_extra,
            row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.date_time, b.bidder) AS place
     FROM auction a JOIN bid b ON a.id = b.auction
-    WHERE b.date_time BETWEEN a.date_time AND a.expires
+    WHERE b.date_time BETWEEN a.date_time AND a.expires AND b.date_time <= a.date_time + interval '1 minute'
 ) AS bids
 WHERE place <= 1;
