@@ -125,11 +125,24 @@ struct Pairing {
     /// What stands in the place of an absent left or right row.
     nulls: [Row; 2],
     waiting: Waiting<(Row, Time, Change)>,
-    /// Left rows and right rows.
-    keys: Entries<[Side; 2]>,
+    keys: Entries<Sides>,
     /// The rows to be shown alone if they still are.
     due: Waiting<(Row, bool, i64, Row)>,
-    settling: Waiting<(Row, bool, i64, Row)>,
+    /// The keys by when a row may settle.
+    settling: Waiting<Row>,
+}
+
+/// What is held of a key: left rows and right rows.
+struct Sides {
+    rows: [Side; 2],
+    /// When the first of them may settle.
+    settles: Time,
+}
+
+impl Default for Sides {
+    fn default() -> Sides {
+        Sides { rows: Default::default(), settles: Time::MAX }
+    }
 }
 
 const LEFT: usize = 0;
@@ -151,21 +164,13 @@ impl Advance for Pairing {
             }
             for (key, is_left, value, row) in self.due.take_at(time) {
                 let Some(sides) = self.keys.get(&key) else { continue };
-                let Some(held) = sides[usize::from(!is_left)].get(&(value, row.clone())) else { continue };
+                let Some(held) = sides.rows[usize::from(!is_left)].get(&(value, row.clone())) else { continue };
                 if held.partners == 0 && held.count != 0 {
                     give(Ok(self.alone(is_left, &row)), time, held.count);
                 }
             }
         }
-        let settled = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
-        for (key, is_left, value, row) in settled.flat_map(|(_, rows)| rows) {
-            let Some(sides) = self.keys.get_mut(&key) else { continue };
-            sides[usize::from(!is_left)].remove(&(value, row));
-            if sides.iter().all(BTreeMap::is_empty) {
-                self.keys.remove(&key);
-            }
-        }
-        shrink(&mut self.keys);
+        self.settle(frontier);
     }
 
     fn is_pending(&self) -> bool {
@@ -203,7 +208,8 @@ impl Pairing {
         if settles <= time {
             return;
         }
-        let mut sides = self.keys.remove(&key).unwrap_or_default();
+        let mut held_of_key = self.keys.remove(&key).unwrap_or_default();
+        let sides = &mut held_of_key.rows;
         let mine = usize::from(!is_left);
         let known = sides[mine].get(&(value, row.clone())).cloned();
         let fresh = known.is_none();
@@ -213,13 +219,41 @@ impl Pairing {
         held.count += diff;
         self.told(time, (is_left, &row), &before, &held, give);
         if fresh {
-            self.settling.push(settles, (key.clone(), is_left, value, row.clone()));
+            if settles < held_of_key.settles {
+                held_of_key.settles = settles;
+                self.settling.push(settles, key.clone());
+            }
             if self.kind.emit == Emit::Final && self.shows_alone(is_left) {
                 self.due.push(settles.saturating_sub(1), (key.clone(), is_left, value, row.clone()));
             }
         }
-        sides[mine].insert((value, row), held);
-        self.keys.insert(key, sides);
+        held_of_key.rows[mine].insert((value, row), held);
+        self.keys.insert(key, held_of_key);
+    }
+
+    /// Gives up the rows that find no partner any more: of a side those with the least values.
+    fn settle(&mut self, frontier: Option<Time>) {
+        let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
+        for key in due.flat_map(|(_, keys)| keys) {
+            let Some(Sides { rows, settles }) = self.keys.get_mut(&key) else { continue };
+            for side in rows.iter_mut() {
+                while let Some(first) = side.first_entry()
+                    && frontier.is_none_or(|frontier| first.get().settles <= frontier)
+                {
+                    first.remove();
+                }
+            }
+            let first = rows.iter().filter_map(|side| side.first_key_value().map(|(_, held)| held.settles));
+            match first.min() {
+                None => _ = self.keys.remove(&key),
+                Some(next) if next != *settles => {
+                    *settles = next;
+                    self.settling.push(next, key);
+                }
+                Some(_) => {}
+            }
+        }
+        shrink(&mut self.keys);
     }
 
     /// Gives the pairs of a row that comes or goes, and counts for both that they met.

@@ -59,6 +59,10 @@ struct Session<G> {
 /// The sessions of a key by their beginnings.
 struct OfKey<G> {
     sessions: BTreeMap<Time, Session<G>>,
+    /// When the next of them is shown for the first time, if one waits for that.
+    shows: Option<Time>,
+    /// When one of them may settle.
+    settles: Time,
     /// Whether they were changed at the time being.
     touched: bool,
 }
@@ -68,9 +72,9 @@ struct Sessions<G: Groups> {
     runs: Runs,
     waiting: Waiting<(Row, Time, G::Change)>,
     keys: Entries<OfKey<G::Group>>,
-    /// The keys of which a session may have to be shown.
+    /// The keys by when a session is shown for the first time.
     due: Waiting<Row>,
-    /// The keys of which a session may settle.
+    /// The keys by when one may settle.
     settling: Waiting<Row>,
 }
 
@@ -92,6 +96,7 @@ impl<G: Groups> Advance for Sessions<G> {
             }
             for key in self.due.take_at(time) {
                 self.touch(time, &key, &mut touched);
+                self.wait_to_show(time, &key);
             }
             for (key, mut rows) in touched {
                 rows.iter_mut().for_each(|(_, diff)| *diff = -*diff);
@@ -113,7 +118,7 @@ impl<G: Groups> Advance for Sessions<G> {
 impl<G: Groups> Sessions<G> {
     /// Remembers what was shown of a key before this time.
     fn touch(&mut self, time: Time, key: &Row, touched: &mut Vec<(Row, Vec<(Outcome, Diff)>)>) {
-        let fresh = || OfKey { sessions: BTreeMap::new(), touched: false };
+        let fresh = || OfKey { sessions: BTreeMap::new(), shows: None, settles: Time::MAX, touched: false };
         if !self.keys.contains_key(key) {
             self.keys.insert(key.clone(), fresh());
         }
@@ -128,7 +133,7 @@ impl<G: Groups> Sessions<G> {
     /// Adds an event, which joins the sessions near it.
     fn add(&mut self, time: Time, key: &Row, at: Time, change: G::Change) {
         let Runs { gap, terms, .. } = self.runs;
-        let Some(OfKey { sessions, .. }) = self.keys.get_mut(key) else { return };
+        let Some(OfKey { sessions, shows, settles, .. }) = self.keys.get_mut(key) else { return };
         let mut joined = self.groups.empty();
         self.groups.add(&mut joined, change);
         let (mut first, mut last) = (at, at);
@@ -143,10 +148,27 @@ impl<G: Groups> Sessions<G> {
         }
         sessions.insert(first, Session { last, group: joined });
         let end = last.saturating_add(gap);
-        if terms.shows(end) >= time {
-            self.due.push(terms.shows(end), key.clone());
+        let (first_shown, first_settles) = (terms.shows(end), terms.settles(end));
+        if first_shown >= time && shows.is_none_or(|shows| first_shown < shows) {
+            *shows = Some(first_shown);
+            self.due.push(first_shown, key.clone());
         }
-        self.settling.push(terms.settles(end), key.clone());
+        if first_settles < *settles {
+            *settles = first_settles;
+            self.settling.push(first_settles, key.clone());
+        }
+    }
+
+    /// Lets a key wait until the next of its sessions is shown.
+    fn wait_to_show(&mut self, time: Time, key: &Row) {
+        let Runs { gap, terms, .. } = self.runs;
+        let Some(OfKey { sessions, shows, .. }) = self.keys.get_mut(key) else { return };
+        if *shows != Some(time) {
+            return;
+        }
+        let later = sessions.values().map(|session| terms.shows(session.last.saturating_add(gap)));
+        *shows = later.filter(|shows| *shows > time).min();
+        shows.iter().for_each(|shows| self.due.push(*shows, key.clone()));
     }
 
     /// Gives up what no event can join any more.
@@ -154,11 +176,16 @@ impl<G: Groups> Sessions<G> {
         let Runs { gap, terms, .. } = self.runs;
         let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
         for key in due.flat_map(|(_, keys)| keys) {
-            let Some(OfKey { sessions, .. }) = self.keys.get_mut(&key) else { continue };
-            let settles = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
-            sessions.retain(|_, session| frontier.is_some_and(|frontier| settles(session) > frontier));
-            if sessions.is_empty() {
-                self.keys.remove(&key);
+            let Some(OfKey { sessions, settles, .. }) = self.keys.get_mut(&key) else { continue };
+            let end = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
+            sessions.retain(|_, session| frontier.is_some_and(|frontier| end(session) > frontier));
+            match sessions.values().map(end).min() {
+                None => _ = self.keys.remove(&key),
+                Some(next) if next != *settles => {
+                    *settles = next;
+                    self.settling.push(next, key);
+                }
+                Some(_) => {}
             }
         }
         shrink(&mut self.keys);
