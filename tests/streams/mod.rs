@@ -3,6 +3,8 @@
 mod equal;
 mod lookups;
 mod pairs;
+mod refused;
+mod script;
 mod sessions;
 mod windows;
 mod world;

@@ -38,7 +38,18 @@ pub struct World {
     pub streams: [Vec<(Event, Time)>; 2],
     pub table: Vec<Change>,
     /// What each source tells: `a`, `b`, `t`.
-    ticks: [Vec<(Vec<(Row, Time, Diff)>, Option<Time>)>; 3],
+    ticks: [Told; 3],
+    /// What has not been told yet.
+    arriving: [Arriving; 2],
+    untold: Vec<Change>,
+}
+
+/// A stream's events on their way.
+#[derive(Clone, Debug)]
+struct Arriving {
+    judge: Judge,
+    buffer: Reorder<Event>,
+    frontier: Time,
 }
 
 /// The history. Before it everybody is told that there is nothing yet.
@@ -67,21 +78,78 @@ impl World {
         arrivals: [Vec<Event>; 2],
         table: Vec<Change>,
     ) -> World {
-        let mut streams = [Vec::new(), Vec::new()];
-        let mut ticks = [Vec::new(), Vec::new(), Vec::new()];
+        let mut world = World::empty(disorder, grid);
         for (stream, arrivals) in arrivals.into_iter().enumerate() {
-            (streams[stream], ticks[stream]) = judged(random, disorder, arrivals);
+            let every = 1 + random.below(12);
+            for event in arrivals {
+                world.arrive(stream, event);
+                if random.below(every) == 0 {
+                    world.seal(stream, Some(0));
+                }
+            }
+            world.seal(stream, None);
         }
-        let mut left = table.clone();
+        table.into_iter().for_each(|change| world.change(change));
         let mut cuts: Vec<Time> = (0..random.below(30)).map(|_| BEGIN + random.below(END + 300)).collect();
         cuts.sort_unstable();
-        for cut in cuts.into_iter().map(Some).chain([None]) {
-            let (now, later) = left.into_iter().partition(|change| cut.is_none_or(|cut| change.time < cut));
-            left = later;
-            let now: Vec<Change> = now;
-            ticks[2].push((now.iter().map(|c| (row(&[c.key, c.name]), c.time, c.diff)).collect(), cut));
+        cuts.into_iter().map(Some).chain([None]).for_each(|cut| world.seal_table(cut));
+        world
+    }
+
+    /// A world in which nothing has happened.
+    pub fn empty(disorder: Disorder, grid: Time) -> World {
+        let arriving = || Arriving { judge: Judge::new(disorder), buffer: Reorder::default(), frontier: BEGIN };
+        World {
+            disorder,
+            grid,
+            streams: Default::default(),
+            table: Vec::new(),
+            ticks: Default::default(),
+            arriving: [arriving(), arriving()],
+            untold: Vec::new(),
         }
-        World { disorder, grid, streams, table, ticks }
+    }
+
+    /// An event arrives; whether it is taken.
+    pub fn arrive(&mut self, stream: usize, event: Event) {
+        let Arriving { judge, buffer, .. } = &mut self.arriving[stream];
+        if let Verdict::Accepted(time) = judge.judge(event.at, Time::MAX) {
+            self.streams[stream].push((event, time));
+            buffer.push(time, event);
+        }
+    }
+
+    /// The table changes.
+    pub fn change(&mut self, change: Change) {
+        self.table.push(change);
+        self.untold.push(change);
+    }
+
+    /// Every source says that nothing below this time will come; if there is none, that it has ended.
+    pub fn until(&mut self, time: Option<Time>) {
+        for stream in [0, 1] {
+            time.iter().for_each(|time| self.arriving[stream].judge.idle_until(*time));
+            self.seal(stream, time);
+        }
+        self.seal_table(time);
+    }
+
+    /// A stream tells what its watermark has passed, or its end.
+    fn seal(&mut self, stream: usize, end: Option<Time>) {
+        let Arriving { judge, buffer, frontier } = &mut self.arriving[stream];
+        *frontier = judge.watermark().max(*frontier);
+        let frontier = end.map(|_| *frontier);
+        let mut rows = Vec::new();
+        buffer.release(frontier, |time, event| rows.push((event_row(&event), time, 1)));
+        self.ticks[stream].push((rows, frontier));
+    }
+
+    fn seal_table(&mut self, frontier: Option<Time>) {
+        let (now, later) =
+            self.untold.drain(..).partition(|change| frontier.is_none_or(|frontier| change.time < frontier));
+        self.untold = later;
+        let now: Vec<Change> = now;
+        self.ticks[2].push((now.iter().map(|c| (row(&[c.key, c.name]), c.time, c.diff)).collect(), frontier));
     }
 
     /// When a change of this time takes effect.
@@ -230,33 +298,6 @@ fn table(random: &mut Random) -> Vec<Change> {
 }
 
 type Told = Vec<(Vec<(Row, Time, Diff)>, Option<Time>)>;
-
-/// The accepted events with their times, and what a source tells that cuts the arrivals somewhere.
-fn judged(random: &mut Random, disorder: Disorder, arrivals: Vec<Event>) -> (Vec<(Event, Time)>, Told) {
-    let (mut judge, mut buffer) = (Judge::new(disorder), Reorder::default());
-    let (mut accepted, mut told) = (Vec::new(), Vec::new());
-    let every = 1 + random.below(12);
-    let mut frontier = BEGIN;
-    let mut seal = |buffer: &mut Reorder<Event>, frontier| {
-        let mut rows = Vec::new();
-        buffer.release(frontier, |time, e: Event| {
-            rows.push((event_row(&e), time, 1));
-        });
-        told.push((rows, frontier));
-    };
-    for event in arrivals {
-        if let Verdict::Accepted(time) = judge.judge(event.at, Time::MAX) {
-            accepted.push((event, time));
-            buffer.push(time, event);
-        }
-        if random.below(every) == 0 {
-            frontier = frontier.max(judge.watermark());
-            seal(&mut buffer, Some(frontier));
-        }
-    }
-    seal(&mut buffer, None);
-    (accepted, told)
-}
 
 /// A moment as SQL has it.
 pub fn moment(time: Time) -> Datum {

@@ -22,6 +22,8 @@ pub struct Stream {
     pub name: RelId,
     /// Whether it ends by itself, so that all of it can be held.
     pub ends: bool,
+    /// Whether it has an event time.
+    pub timed: bool,
 }
 
 /// Of two streams the one that does not end.

@@ -120,7 +120,10 @@ fn of_input(name: &RelId, schema: &Schema) -> Growth {
     let RelationKind::Stream { event_time, accept_for, ends } = schema.kind else { return Growth::default() };
     let accept = i64::try_from(accept_for).unwrap_or(i64::MAX);
     let horizon = |column| Horizon { column, length: 1, accept, reach: 0 };
-    Growth { horizons: event_time.map(horizon).into_iter().collect(), grows: Some(Stream { name: name.clone(), ends }) }
+    Growth {
+        horizons: event_time.map(horizon).into_iter().collect(),
+        grows: Some(Stream { name: name.clone(), ends, timed: event_time.is_some() }),
+    }
 }
 
 /// The rows until so many microseconds after a time of theirs.

@@ -105,7 +105,7 @@ impl Placing<'_> {
         let Some(horizon) = own.earliest().copied() else {
             let growth = rel.inputs().first().map(|input| self.growth(input)).unwrap_or_default();
             if let Some(holder) = holder {
-                holds(&growth, holder, advice(&growth))?;
+                holds(&growth, holder, WINDOW)?;
             }
             for input in rel.inputs_mut() {
                 *input = self.place(take(input), Needed::Forever)?;
@@ -177,8 +177,7 @@ impl Placing<'_> {
                         Ok(joined)
                     }
                     _ => {
-                        let advice = if growth.horizons.is_empty() { advice(growth) } else { LOOKUP };
-                        holds(growth, "a join with a table", advice)?;
+                        holds(growth, "a join with a table", LOOKUP)?;
                         self.updating(rel, Needed::Forever)
                     }
                 }
@@ -266,11 +265,10 @@ fn holds_rows(aggregate: &Aggregate, append_only: bool) -> bool {
 /// Refuses to hold all that comes from a stream that does not end.
 fn holds(growth: &Growth, holder: &str, advice: &'static str) -> Placed<()> {
     match growth.grows.as_ref().filter(|stream| !stream.ends) {
-        Some(stream) => Err(Box::new(Refusal::unbounded(&stream.name, holder, advice))),
+        Some(stream) => {
+            let advice = if stream.timed { advice } else { UNTIMED };
+            Err(Box::new(Refusal::unbounded(&stream.name, holder, advice)))
+        }
         None => Ok(()),
     }
-}
-
-fn advice(growth: &Growth) -> &'static str {
-    if growth.horizons.is_empty() { UNTIMED } else { WINDOW }
 }

@@ -39,9 +39,9 @@ impl fmt::Display for Refusal {
 pub(super) const GROUP: &str =
     "Keep its rows for a while only: WHERE at > now() - interval '1 hour', at being the event time.";
 
-/// For streams without an event time, or of which it was projected away.
-pub(super) const UNTIMED: &str = "No column of its rows here is made of the stream's `event_time`: declare one, and group by a \
-     window of it; or keep rows for a while only: WHERE at > now() - interval '1 hour'.";
+/// For streams without an event time.
+pub(super) const UNTIMED: &str = "Declare an `event_time` for the stream, and group by a window of it; or keep rows for a while \
+     only: WHERE at > now() - interval '1 hour'.";
 
 /// For groups.
 pub(super) const WINDOW: &str = "Add the window to the group: FROM …, tumble(at, interval '1 minute') GROUP BY window_end, …; or \

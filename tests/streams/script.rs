@@ -1,0 +1,130 @@
+//! Scripts: what comes, and what is told of it.
+//!
+//! A script has a line of settings, views, and steps. In a step `a 1 7 150 3` is the arrival of an event of stream `a` with its id, key, time
+//! and value, `t 130 + 7 4` a change of table `t` at a time: its key and name come or go. A time is a number of microseconds or a
+//! timestamp. `until 300` lets every source say that nothing below that time will come; what is then told of view `v` follows, each row
+//! behind its time and how often it comes. `end` lets all sources end. `TIDEGATE_TEST_UPDATE=1` writes what is told into the scripts.
+
+use super::world::{Change, Event, Views, World, shown};
+use crate::support::random::Random;
+use std::path::Path;
+use tidegate::plan::Emit;
+use tidegate::timeline::Disorder;
+use tidegate::value::calendar::EPOCH_MICROS;
+use tidegate::value::{Datum, Time, Type, text};
+
+#[test]
+fn what_is_told_of_scripts() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/streams/scripts");
+    let chosen = std::env::var("TIDEGATE_TEST_SCRIPT").unwrap_or_default();
+    let files = std::fs::read_dir(directory).expect("the scripts").flatten().map(|file| file.path());
+    let mut files: Vec<_> = files.filter(|path| path.to_string_lossy().contains(&chosen)).collect();
+    files.sort();
+    assert!(!files.is_empty() || !chosen.is_empty());
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("a script");
+        let told = told(&text);
+        if std::env::var_os("TIDEGATE_TEST_UPDATE").is_some() {
+            std::fs::write(&path, told).expect("a script");
+        } else {
+            assert_eq!(told, text, "{}", path.display());
+        }
+    }
+}
+
+/// The script with what is told of it.
+fn told(script: &str) -> String {
+    let mut out = String::new();
+    for case in script.split("\n\n=== ").map(|case| case.trim_start_matches("=== ")) {
+        let separator = if out.is_empty() { "=== " } else { "\n=== " };
+        out.push_str(&format!("{separator}{}\n", told_of_case(case)));
+    }
+    out
+}
+
+fn told_of_case(case: &str) -> String {
+    let (settings, rest) = case.split_once('\n').expect("a line of settings");
+    let (sql, steps) = rest.split_once("\n---\n").expect("views, a line of three hyphens, and steps");
+    let setting = |name: &str| {
+        let value = settings.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        value.map(str::to_owned)
+    };
+    let number = |name: &str| setting(name).map_or(0, |value| value.parse().expect("a number"));
+    let disorder = Disorder { lateness: number("lateness"), accept_for: number("accept_for"), max_ahead: Time::MAX };
+    let emit = if setting("emit").as_deref() == Some("final") { Emit::Final } else { Emit::Changes };
+    let retain = setting("retain").map(|value| value.parse().expect("a number"));
+    let views = Views { emit, retain, ..Views::new(sql) };
+
+    let mut world = World::empty(disorder, number("grid"));
+    let mut kept = Vec::new();
+    for line in steps.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = |word: &str| word.parse::<i64>().expect("a number");
+        match words.as_slice() {
+            [stream @ ("a" | "b"), id, key, at, value] => {
+                let event = Event { id: number(id), key: number(key), at: time(at), value: number(value) };
+                world.arrive(usize::from(*stream == "b"), event);
+            }
+            ["t", at, sign, key, name] => {
+                let diff = if *sign == "+" { 1 } else { -1 };
+                world.change(Change { key: number(key), name: number(name), time: time(at), diff });
+            }
+            ["until", at] => world.until(Some(time(at))),
+            ["end"] => world.until(None),
+            // What was told before.
+            [first, ..] if first.starts_with('@') => continue,
+            _ => {}
+        }
+        kept.push(line);
+    }
+    let told: Vec<String> = [1, 2].map(|workers| steps_told(&world, workers, &views, &kept)).into();
+    assert_eq!(told[0], told[1], "one worker and two");
+    format!("{settings}\n{sql}\n---\n{}", told[0])
+}
+
+/// The steps with what is told at each `until`.
+fn steps_told(world: &World, workers: usize, views: &Views<'_>, lines: &[&str]) -> String {
+    let steps = world.run(&mut Random::new(1), workers, views);
+    let mut changes: Vec<_> = steps["v"].iter().flat_map(|step| &step.changes).collect();
+    changes.sort_by_key(|(row, time, diff)| (*time, *diff, row.clone()));
+    let mut out: Vec<String> = Vec::new();
+    for line in lines {
+        out.push((*line).to_owned());
+        let until = match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["until", at] => time(at),
+            ["end"] => Time::MAX,
+            _ => continue,
+        };
+        let later = changes.split_off(changes.partition_point(|(_, time, _)| *time < until));
+        for (row, time, diff) in std::mem::replace(&mut changes, later) {
+            out.push(format!("  @{} {diff:+} {}", instant(*time), shown_row(&row.unpack())));
+        }
+    }
+    out.join("\n").trim_end().to_owned()
+}
+
+fn shown_row(values: &[Datum]) -> String {
+    let value = |value: &Datum| match value {
+        Datum::Timestamptz(at) => instant(u64::try_from(at + EPOCH_MICROS).expect("after 1970")),
+        value => shown(std::slice::from_ref(value)).concat(),
+    };
+    values.iter().map(value).collect::<Vec<_>>().join(" ")
+}
+
+/// A time as scripts write it: small ones as numbers.
+fn instant(time: Time) -> String {
+    if time < 1_000_000_000 {
+        return time.to_string();
+    }
+    let mut out = String::new();
+    text::write(&Datum::Timestamptz(time as i64 - EPOCH_MICROS), &mut out);
+    out.replace(' ', "T").replace("+00", "Z")
+}
+
+fn time(text: &str) -> Time {
+    if let Ok(number) = text.parse() {
+        return number;
+    }
+    let Ok(Datum::Timestamptz(at)) = text::parse(&Type::Timestamptz, -1, text) else { panic!("{text} is no time") };
+    u64::try_from(at + EPOCH_MICROS).expect("after 1970")
+}
