@@ -1,5 +1,6 @@
 //! Streams in time: windows, sessions, joins of streams and lookups, against recomputation from scratch at every frontier told.
 
+mod bounded;
 mod equal;
 mod lookups;
 mod pairs;

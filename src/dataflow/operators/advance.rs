@@ -2,12 +2,14 @@
 
 use super::hold::keep_least;
 use crate::dataflow::hash::RowHasher;
+use crate::dataflow::holding::{Holding, holding};
 use crate::dataflow::key::Key;
 use crate::dataflow::types::{Collection, Outcome};
 use crate::value::{Diff, Row, Time};
 use differential_dataflow::{AsCollection, ExchangeData};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::{Capability, Operator};
@@ -67,11 +69,51 @@ pub fn advancing<'s, A: Advance>(changes: Changes<'s, A::Change>, name: &str, mu
 }
 
 /// A table by keys.
-pub type Entries<V> = HashMap<Row, V, BuildHasherDefault<RowHasher>>;
+pub struct Entries<V> {
+    table: HashMap<Row, V, BuildHasherDefault<RowHasher>>,
+    /// Counts the keys; what is kept under a key beside its value is counted by those who do.
+    pub holding: Arc<Holding>,
+}
 
-/// Gives back what a table that has become much smaller does not need.
-pub fn shrink<V>(entries: &mut Entries<V>) {
-    if entries.capacity() > 1024 && entries.len() < entries.capacity() / 8 {
-        entries.shrink_to(entries.len() * 2);
+impl<V> Entries<V> {
+    /// For the operator of that name. To be made while the operator is.
+    pub fn new(operator: &'static str) -> Entries<V> {
+        Entries { table: HashMap::default(), holding: holding(operator) }
+    }
+
+    /// What is kept under a key.
+    pub fn get(&self, key: &Row) -> Option<&V> {
+        self.table.get(key)
+    }
+
+    /// As `get`, to be changed.
+    pub fn get_mut(&mut self, key: &Row) -> Option<&mut V> {
+        self.table.get_mut(key)
+    }
+
+    /// What is kept under a key, or this from now on.
+    pub fn get_or_insert(&mut self, key: &Row, fresh: impl FnOnce() -> V) -> &mut V {
+        self.table.entry(key.clone()).or_insert_with(|| {
+            self.holding.add(1, Self::bytes(key));
+            fresh()
+        })
+    }
+
+    /// Forgets a key.
+    pub fn remove(&mut self, key: &Row) {
+        if self.table.remove(key).is_some() {
+            self.holding.add(-1, -Self::bytes(key));
+        }
+    }
+
+    /// Gives back what a table that has become much smaller does not need.
+    pub fn shrink(&mut self) {
+        if self.table.capacity() > 1024 && self.table.len() < self.table.capacity() / 8 {
+            self.table.shrink_to(self.table.len() * 2);
+        }
+    }
+
+    fn bytes(key: &Row) -> i64 {
+        (key.memory() + size_of::<V>()) as i64
     }
 }

@@ -3,7 +3,7 @@
 //! A row waits until the table's frontier has passed it. Changes of the table at a time come before rows of that time, which see them.
 //! The table's history is kept as far back as a row that comes late may look; further back there is only what is left of it.
 
-use super::advance::{Advance, Changes, Entries, advancing, shrink};
+use super::advance::{Advance, Changes, Entries, advancing};
 use super::linear::linear;
 use super::settle::moment;
 use super::waiting::Waiting;
@@ -47,10 +47,10 @@ pub fn as_of<'s>(
         fault: Fault::new(&both),
         nulls: (lookup.kind == JoinKind::Left).then(|| Row::pack(right.1.iter().map(|_| &Datum::Null))),
         keep: Time::try_from(lookup.keep).unwrap_or(0),
-        changes: Waiting::default(),
-        rows: Waiting::default(),
-        table: Entries::default(),
-        stale: Waiting::default(),
+        changes: Waiting::new("AsOf", |(key, row, _)| key.memory() + row.memory() + size_of::<Diff>()),
+        rows: Waiting::new("AsOf", |(key, _, row, _)| key.memory() + row.memory() + size_of::<(Time, Diff)>()),
+        table: Entries::new("AsOf"),
+        stale: Waiting::new("AsOf", Row::memory),
     };
     let sides = |of: fn(&Equality) -> &Scalar| lookup.on.iter().map(of).cloned().collect::<Vec<Scalar>>();
     let null_safe: Vec<bool> = lookup.on.iter().map(|key| key.null_safe).collect();
@@ -112,6 +112,10 @@ struct AsOf {
     stale: Waiting<Row>,
 }
 
+fn history_bytes(row: &Row) -> i64 {
+    (row.memory() + size_of::<(Time, Diff)>()) as i64
+}
+
 impl Advance for AsOf {
     type Change = Change;
 
@@ -128,7 +132,8 @@ impl Advance for AsOf {
         {
             for (key, row, diff) in self.changes.take_at(time) {
                 self.stale.push(time.saturating_add(self.keep), key.clone());
-                self.table.entry(key).or_default().push((time, row, diff));
+                self.table.holding.add(1, history_bytes(&row));
+                self.table.get_or_insert(&key, Vec::new).push((time, row, diff));
             }
             for (key, at, row, diff) in self.rows.take_at(time) {
                 self.look_up(&key, at, &row, |outcome, count| give(outcome, time, count * diff));
@@ -139,7 +144,7 @@ impl Advance for AsOf {
         for key in self.stale.take_below(frontier).flat_map(|(_, keys)| keys) {
             self.forget(&key, since);
         }
-        shrink(&mut self.table);
+        self.table.shrink();
     }
 
     fn is_pending(&self) -> bool {
@@ -175,10 +180,13 @@ impl AsOf {
 
     /// Puts together what nobody tells apart any more.
     fn forget(&mut self, key: &Row, since: Option<Time>) {
+        let holding = self.table.holding.clone();
         let Some(history) = self.table.get_mut(key) else { return };
         let old = history.partition_point(|(time, ..)| since.is_none_or(|since| *time <= since));
         let mut past: Vec<(Row, Diff)> = history.drain(..old).map(|(_, row, diff)| (row, diff)).collect();
+        past.iter().for_each(|(row, _)| holding.add(-1, -history_bytes(row)));
         consolidate(&mut past);
+        past.iter().for_each(|(row, _)| holding.add(1, history_bytes(row)));
         history.splice(0..0, past.into_iter().map(|(row, diff)| (Time::MIN, row, diff)));
         if history.is_empty() {
             self.table.remove(key);

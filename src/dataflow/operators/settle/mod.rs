@@ -14,7 +14,7 @@ mod terms;
 
 pub use terms::{Terms, moment};
 
-use super::advance::{Advance, Changes, Entries, advancing, shrink};
+use super::advance::{Advance, Changes, Entries, advancing};
 use super::waiting::Waiting;
 use crate::dataflow::types::{Collection, Outcome};
 use crate::value::{Diff, Row, Time};
@@ -47,10 +47,10 @@ pub fn groups<'s, G: Groups>(changes: Changes<'s, G::Change>, groups: G, terms: 
     let settling = Settling {
         groups,
         terms,
-        waiting: Waiting::default(),
-        entries: Entries::default(),
-        due: Waiting::default(),
-        settling: Waiting::default(),
+        waiting: Waiting::new("Settle", |(key, ..)| key.memory() + size_of::<(Time, G::Change)>()),
+        entries: Entries::new("Settle"),
+        due: Waiting::new("Settle", Row::memory),
+        settling: Waiting::new("Settle", Row::memory),
     };
     advancing(changes, "Settle", settling)
 }
@@ -103,7 +103,7 @@ impl<G: Groups> Advance for Settling<G> {
         for key in settled.flat_map(|(_, keys)| keys) {
             self.entries.remove(&key);
         }
-        shrink(&mut self.entries);
+        self.entries.shrink();
     }
 
     fn is_pending(&self) -> bool {
@@ -116,10 +116,15 @@ impl<G: Groups> Settling<G> {
         if self.terms.settles(last) <= time {
             return;
         }
-        if !self.entries.contains_key(&key) {
-            self.begin(time, &key, last);
-        }
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Settling { groups, terms, entries, due, settling, .. } = self;
+        let fresh = || {
+            if terms.shows(last) >= time {
+                due.push(terms.shows(last), key.clone());
+            }
+            settling.push(terms.settles(last), key.clone());
+            Entry { group: groups.empty(), last, touched: false }
+        };
+        let entry = entries.get_or_insert(&key, fresh);
         if !std::mem::replace(&mut entry.touched, true) {
             let mut before = Vec::new();
             if self.terms.shows(last) < time {
@@ -128,15 +133,6 @@ impl<G: Groups> Settling<G> {
             touched.push((key, before));
         }
         self.groups.add(&mut entry.group, change);
-    }
-
-    fn begin(&mut self, time: Time, key: &Row, last: Time) {
-        let shows = self.terms.shows(last);
-        if shows >= time {
-            self.due.push(shows, key.clone());
-        }
-        self.settling.push(self.terms.settles(last), key.clone());
-        self.entries.insert(key.clone(), Entry { group: self.groups.empty(), last, touched: false });
     }
 
     /// Gives what has become of a group that was changed.

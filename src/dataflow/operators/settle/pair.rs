@@ -7,7 +7,7 @@ use super::terms::takes_effect;
 use crate::dataflow::fault::{self, Fault};
 use crate::dataflow::key::{Key, KeyPlan};
 use crate::dataflow::linear::{Evaluator, Linear};
-use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing, shrink};
+use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing};
 use crate::dataflow::operators::linear::linear;
 use crate::dataflow::operators::waiting::Waiting;
 use crate::dataflow::shape::mapped;
@@ -60,10 +60,12 @@ pub fn pairs<'s>(
         program: program.compile(),
         fault: Fault::new(&both),
         nulls: [nulls(left.columns), nulls(right.columns)],
-        waiting: Waiting::default(),
-        keys: Entries::default(),
-        due: Waiting::default(),
-        settling: Waiting::default(),
+        waiting: Waiting::new("Pair", |(key, _, (_, _, row, _))| {
+            key.memory() + row.memory() + size_of::<(Time, i64)>()
+        }),
+        keys: Entries::new("Pair"),
+        due: Waiting::new("Pair", |(key, _, _, row)| key.memory() + row.memory()),
+        settling: Waiting::new("Pair", Row::memory),
     };
     let (left_changes, left_errors) = side(left, true, kind.grid);
     let (right_changes, right_errors) = side(right, false, kind.grid);
@@ -113,6 +115,10 @@ struct Held {
     /// How many partners it has found.
     partners: Diff,
     settles: Time,
+}
+
+fn held_bytes(row: &Row) -> i64 {
+    (row.memory() + size_of::<(i64, Held)>()) as i64
 }
 
 /// The rows of a side by the value they are held by.
@@ -208,7 +214,7 @@ impl Pairing {
         if settles <= time {
             return;
         }
-        let mut held_of_key = self.keys.remove(&key).unwrap_or_default();
+        let mut held_of_key = std::mem::take(self.keys.get_or_insert(&key, Sides::default));
         let sides = &mut held_of_key.rows;
         let mine = usize::from(!is_left);
         let known = sides[mine].get(&(value, row.clone())).cloned();
@@ -219,6 +225,7 @@ impl Pairing {
         held.count += diff;
         self.told(time, (is_left, &row), &before, &held, give);
         if fresh {
+            self.keys.holding.add(1, held_bytes(&row));
             if settles < held_of_key.settles {
                 held_of_key.settles = settles;
                 self.settling.push(settles, key.clone());
@@ -228,11 +235,12 @@ impl Pairing {
             }
         }
         held_of_key.rows[mine].insert((value, row), held);
-        self.keys.insert(key, held_of_key);
+        *self.keys.get_or_insert(&key, Sides::default) = held_of_key;
     }
 
     /// Gives up the rows that find no partner any more: of a side those with the least values.
     fn settle(&mut self, frontier: Option<Time>) {
+        let holding = self.keys.holding.clone();
         let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
         for key in due.flat_map(|(_, keys)| keys) {
             let Some(Sides { rows, settles }) = self.keys.get_mut(&key) else { continue };
@@ -240,12 +248,13 @@ impl Pairing {
                 while let Some(first) = side.first_entry()
                     && frontier.is_none_or(|frontier| first.get().settles <= frontier)
                 {
+                    holding.add(-1, -held_bytes(&first.key().1));
                     first.remove();
                 }
             }
             let first = rows.iter().filter_map(|side| side.first_key_value().map(|(_, held)| held.settles));
             match first.min() {
-                None => _ = self.keys.remove(&key),
+                None => self.keys.remove(&key),
                 Some(next) if next != *settles => {
                     *settles = next;
                     self.settling.push(next, key);
@@ -253,7 +262,7 @@ impl Pairing {
                 Some(_) => {}
             }
         }
-        shrink(&mut self.keys);
+        self.keys.shrink();
     }
 
     /// Gives the pairs of a row that comes or goes, and counts for both that they met.

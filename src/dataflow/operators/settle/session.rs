@@ -6,7 +6,7 @@
 use super::reduce::{At, Run, aggregated};
 use super::{Groups, Terms};
 use crate::dataflow::fault::{self, Fault};
-use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing, shrink};
+use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing};
 use crate::dataflow::operators::linear::linear;
 use crate::dataflow::operators::reduce::Grouping;
 use crate::dataflow::operators::waiting::Waiting;
@@ -45,8 +45,14 @@ struct Runs {
 
 impl Run for Runs {
     fn run<'s, G: Groups>(self, changes: Changes<'s, G::Change>, groups: G) -> Collection<'s, Outcome> {
-        let (waiting, due, settling) = (Waiting::default(), Waiting::default(), Waiting::default());
-        let state = Sessions { groups, runs: self, waiting, keys: Entries::default(), due, settling };
+        let state = Sessions {
+            groups,
+            runs: self,
+            waiting: Waiting::new("Sessions", |(key, ..)| key.memory() + size_of::<(Time, G::Change)>()),
+            keys: Entries::new("Sessions"),
+            due: Waiting::new("Sessions", Row::memory),
+            settling: Waiting::new("Sessions", Row::memory),
+        };
         advancing(changes, "Sessions", state)
     }
 }
@@ -119,10 +125,7 @@ impl<G: Groups> Sessions<G> {
     /// Remembers what was shown of a key before this time.
     fn touch(&mut self, time: Time, key: &Row, touched: &mut Vec<(Row, Vec<(Outcome, Diff)>)>) {
         let fresh = || OfKey { sessions: BTreeMap::new(), shows: None, settles: Time::MAX, touched: false };
-        if !self.keys.contains_key(key) {
-            self.keys.insert(key.clone(), fresh());
-        }
-        let Some(of_key) = self.keys.get_mut(key) else { return };
+        let of_key = self.keys.get_or_insert(key, fresh);
         if !std::mem::replace(&mut of_key.touched, true) {
             let mut before = Vec::new();
             show(&mut self.groups, self.runs, key, of_key, |shows| shows < time, &mut before);
@@ -180,7 +183,7 @@ impl<G: Groups> Sessions<G> {
             let end = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
             sessions.retain(|_, session| frontier.is_some_and(|frontier| end(session) > frontier));
             match sessions.values().map(end).min() {
-                None => _ = self.keys.remove(&key),
+                None => self.keys.remove(&key),
                 Some(next) if next != *settles => {
                     *settles = next;
                     self.settling.push(next, key);
@@ -188,7 +191,7 @@ impl<G: Groups> Sessions<G> {
                 Some(_) => {}
             }
         }
-        shrink(&mut self.keys);
+        self.keys.shrink();
     }
 }
 
