@@ -1,5 +1,6 @@
 //! Sources against real files and servers.
 
+mod debezium;
 mod http;
 mod jsonl;
 #[cfg(feature = "kafka")]

@@ -67,7 +67,7 @@ impl Config {
                 self.listen
             ));
         }
-        if self.stream.format() != Format::Json {
+        if matches!(self.stream.format(), Format::Csv { .. }) {
             return Err("an http source takes JSON only".into());
         }
         if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {

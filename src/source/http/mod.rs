@@ -37,8 +37,7 @@ pub struct Http {
 impl Http {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Http {
-        let schema = Arc::new(config.stream.schema(false));
-        let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
+        let stream = config.stream.offer(name, false);
         Http { name: name.into(), stream, config }
     }
 
@@ -93,7 +92,7 @@ impl Source for Http {
             return intake.finish().or_else(Halt::result);
         }
         let listening = self.listen()?;
-        let partition = intake.partition();
+        let partition = intake.partition("what is posted");
         Reading { intake, partition, replays: Replays::default(), requests: 0 }
             .run(&listening.arrivals, &stop)
             .or_else(Halt::result)

@@ -15,7 +15,6 @@ use super::{Source, SourceError, SourceRelation, Start, Stop};
 use crate::value::ValueError;
 use files::Files;
 use lines::{LINE_MAX, Next};
-use std::sync::Arc;
 
 /// The source.
 pub struct Jsonl {
@@ -26,8 +25,7 @@ pub struct Jsonl {
 impl Jsonl {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Jsonl {
-        let (name, schema) = (config.stream.name(name), Arc::new(config.stream.schema(config.ends())));
-        Jsonl { stream: SourceRelation { name, schema, upserts: false }, config }
+        Jsonl { stream: config.stream.offer(name, config.ends()), config }
     }
 }
 
@@ -41,11 +39,11 @@ impl Source for Jsonl {
         let (once, stop) = (start.once, start.stop.clone());
         let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
         let (is_csv, has_header) = match self.config.stream.format() {
-            Format::Json => (false, false),
+            Format::Json | Format::Debezium => (false, false),
             Format::Csv { header, .. } => (true, header.unwrap_or(true)),
         };
         let files = Files::open(&self.config, is_csv, once)?;
-        let partition = intake.partition();
+        let partition = intake.partition(&self.config.path.to_string_lossy());
         Reading { files, has_header, intake, partition }.run(&stop).or_else(Halt::result)
     }
 }

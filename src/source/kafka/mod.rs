@@ -15,7 +15,6 @@ use crate::value::ValueError;
 use cluster::{Cluster, Extent, failure};
 use rdkafka::Message;
 use rdkafka::error::KafkaError;
-use std::sync::Arc;
 
 /// How many messages are taken before the partitions are compared again.
 const COMPARE_EVERY: u64 = 1024;
@@ -30,8 +29,7 @@ pub struct Kafka {
 impl Kafka {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Kafka {
-        let schema = Arc::new(config.stream.schema(false));
-        let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
+        let stream = config.stream.offer(name, false);
         Kafka { name: name.into(), stream, config }
     }
 }
@@ -132,7 +130,7 @@ impl Reading<'_> {
                         Origin::End if is_start => extent.high,
                         Origin::End | Origin::Beginning => extent.low,
                     };
-                    let partition = self.intake.partition();
+                    let partition = self.intake.partition(&format!("{}/{}", self.config.topic, extent.number));
                     let (number, until) = (extent.number, extent.high);
                     let done = next >= until;
                     self.partitions.push(PartitionState { number, partition, next, until, done, held: false });

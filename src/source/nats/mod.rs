@@ -15,7 +15,6 @@ use crate::value::ValueError;
 use async_nats::Subject;
 use async_nats::jetstream::Message;
 use server::{Connection, Extent, Pull, Server};
-use std::sync::Arc;
 
 /// The source.
 pub struct Nats {
@@ -27,8 +26,7 @@ pub struct Nats {
 impl Nats {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Nats {
-        let schema = Arc::new(config.stream.schema(false));
-        let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
+        let stream = config.stream.offer(name, false);
         Nats { name: name.into(), stream, config }
     }
 }
@@ -48,7 +46,7 @@ impl Source for Nats {
         let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
         let server = Server::new(&self.config)?;
         let patience = Patience::new(format!("source {}: {}", self.name, server.label()));
-        let partition = intake.partition();
+        let partition = intake.partition(&self.config.jetstream);
         let config = &self.config;
         let reading = Reading {
             config,

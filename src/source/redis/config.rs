@@ -54,11 +54,11 @@ fn check(stream: &Stream, keys: &[String], field: Option<&str>) -> Result<(), St
         Format::Csv { header: Some(true), .. } => {
             Err("`header = true` is for files: here the columns are those of `schema`, in their order".into())
         }
-        Format::Csv { .. } if field.is_none() => Err(
+        Format::Csv { .. } | Format::Debezium if field.is_none() => Err(
             "`format` is how the field that `field` names is written; without it, an entry's fields are the columns"
                 .into(),
         ),
-        Format::Csv { .. } | Format::Json => Ok(()),
+        Format::Csv { .. } | Format::Json | Format::Debezium => Ok(()),
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
             ("keys = ['a']\nfrom = 'middle'", "unknown variant `middle`"),
             ("keys = ['a']\nformat = 'csv'", "an entry's fields are the columns"),
             ("keys = ['a']\nfield = 'f'\nformat = 'csv'\nheader = true", "is for files"),
-            ("key = 'a'", "unknown field `key`"),
+            ("keys = ['a']\nstreams = 'a'", "unknown field `streams`"),
             ("", "missing field `keys`"),
         ];
         for (text, message) in cases {

@@ -15,7 +15,6 @@ use super::{Source, SourceError, SourceRelation, Start, Stop};
 use crate::value::ValueError;
 use position::{EntryId, Extent, Position, Surprise};
 use read::{Batch, Entry, Server};
-use std::sync::Arc;
 
 /// The source.
 pub struct Redis {
@@ -27,8 +26,7 @@ pub struct Redis {
 impl Redis {
     /// A source of this name.
     pub fn new(name: &str, config: Config) -> Redis {
-        let schema = Arc::new(config.stream.schema(false));
-        let stream = SourceRelation { name: config.stream.name(name), schema, upserts: false };
+        let stream = config.stream.offer(name, false);
         Redis { name: name.into(), stream, config }
     }
 }
@@ -116,12 +114,12 @@ impl Reading<'_> {
     }
 
     fn begin(&mut self, extents: Vec<Extent>) {
-        for extent in extents {
+        for (key, extent) in self.config.keys.iter().zip(extents) {
             let read = match self.config.from {
                 Origin::Beginning => EntryId::default(),
                 Origin::End => extent.last,
             };
-            let partition = self.intake.partition();
+            let partition = self.intake.partition(key);
             let done = self.once && read >= extent.last;
             if done {
                 self.intake.at_end(partition);

@@ -3,8 +3,9 @@
 //! A source's section holds these keys and its own side by side. [`deserialize`] reads both in one pass, so that a mistake in
 //! either keeps its place in the file: what is not a key of streams goes to the source's own type.
 
-use super::types;
+use super::{debezium, types};
 use crate::quantity::{bytes, duration};
+use crate::source::SourceRelation;
 use crate::timeline::Disorder;
 use crate::value::{Column, RelationKind, RelationName, Schema, Type};
 use serde::de::value::MapAccessDeserializer;
@@ -12,6 +13,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapA
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What every stream is told, whatever it is read from.
@@ -20,6 +22,8 @@ pub struct Stream {
     /// The stream's name; none: the source's.
     pub relation: Option<String>,
     pub(super) columns: Vec<Column>,
+    /// The columns that identify a row, if records are changes of a table.
+    pub(super) key: Option<Vec<usize>>,
     pub(super) format: Format,
     /// The position of the event time; none: the time of arrival.
     pub(super) event_time: Option<usize>,
@@ -46,6 +50,8 @@ pub enum Format {
         /// What stands between two values.
         delimiter: u8,
     },
+    /// An envelope of Debezium's: a change of a table.
+    Debezium,
 }
 
 /// Where reading begins in what a broker keeps.
@@ -100,6 +106,7 @@ pub(super) enum Unit {
 pub const KEYS: &[&str] = &[
     "relation",
     "schema",
+    "key",
     "format",
     "header",
     "delimiter",
@@ -119,6 +126,7 @@ pub const KEYS: &[&str] = &[
 struct Written {
     relation: Option<String>,
     schema: Option<Columns>,
+    key: Option<Vec<String>>,
     format: Option<FormatName>,
     header: Option<bool>,
     delimiter: Option<Delimiter>,
@@ -139,6 +147,7 @@ impl Written {
         match key {
             "relation" => self.relation = Some(map.next_value()?),
             "schema" => self.schema = Some(map.next_value()?),
+            "key" => self.key = Some(map.next_value()?),
             "format" => self.format = Some(map.next_value()?),
             "header" => self.header = Some(map.next_value()?),
             "delimiter" => self.delimiter = Some(map.next_value()?),
@@ -163,6 +172,7 @@ enum FormatName {
     #[default]
     Json,
     Csv,
+    Debezium,
 }
 
 #[derive(Deserialize)]
@@ -326,6 +336,12 @@ impl TryFrom<Written> for Stream {
 
     fn try_from(written: Written) -> Result<Stream, String> {
         let mut columns = written.schema.ok_or("`schema` is missing: the columns and their types")?.0;
+        let format = format(written.format.unwrap_or_default(), written.header, written.delimiter)?;
+        let is_table = format == Format::Debezium;
+        let key = key(&mut columns, written.key, is_table)?;
+        if is_table && (written.event_time.is_some() || written.idle_after.is_some()) {
+            return Err("a table has no event time, and is never idle: its changes happen when they arrive".into());
+        }
         let (lateness, late) = (written.lateness.unwrap_or_default().0, written.late.unwrap_or_default());
         let unit = written.event_time_unit;
         let event_time = match written.event_time {
@@ -342,7 +358,8 @@ impl TryFrom<Written> for Stream {
         Ok(Stream {
             relation: written.relation,
             columns,
-            format: format(written.format.unwrap_or_default(), written.header, written.delimiter)?,
+            key,
+            format,
             event_time,
             unit,
             disorder: Disorder {
@@ -361,11 +378,35 @@ impl TryFrom<Written> for Stream {
 fn format(name: FormatName, header: Option<bool>, delimiter: Option<Delimiter>) -> Result<Format, String> {
     match name {
         FormatName::Csv => Ok(Format::Csv { header, delimiter: delimiter.map_or(b',', |d| d.0) }),
-        FormatName::Json if header.is_some() || delimiter.is_some() => {
+        FormatName::Json | FormatName::Debezium if header.is_some() || delimiter.is_some() => {
             Err("`header` and `delimiter` need `format = \"csv\"`".into())
         }
         FormatName::Json => Ok(Format::Json),
+        FormatName::Debezium => Ok(Format::Debezium),
     }
+}
+
+/// The key's positions. Its columns hold no null.
+fn key(columns: &mut [Column], names: Option<Vec<String>>, is_table: bool) -> Result<Option<Vec<usize>>, String> {
+    let names = match names {
+        Some(names) if is_table && !names.is_empty() => names,
+        Some(_) if is_table => return Err("`key` names no column".into()),
+        None if is_table => return Err("`format = \"debezium\"` needs a `key`: the columns that identify a row".into()),
+        Some(_) => return Err("`key` needs `format = \"debezium\"`: the events of a stream have none".into()),
+        None => return Ok(None),
+    };
+    debezium::check(columns)?;
+    let mut positions = Vec::new();
+    for name in names {
+        let position = columns.iter().position(|column| column.name == name);
+        let position = position.ok_or_else(|| format!("`key` names \"{name}\", which is no column"))?;
+        if positions.contains(&position) {
+            return Err(format!("`key` names \"{name}\" twice"));
+        }
+        columns[position].nullable = false;
+        positions.push(position);
+    }
+    Ok(Some(positions))
 }
 
 /// The event time's position. An event without one cannot be placed, so the column holds no null.
@@ -398,15 +439,15 @@ fn micros(duration: Duration) -> u64 {
 }
 
 impl Stream {
-    /// The stream's name, for a source of this name.
-    pub(in crate::source) fn name(&self, source: &str) -> RelationName {
-        RelationName::public(self.relation.as_deref().unwrap_or(source))
-    }
-
-    /// Its shape; `ends`: whether it ends by itself.
-    pub(in crate::source) fn schema(&self, ends: bool) -> Schema {
+    /// What a source of this name offers; `ends`: whether the stream ends by itself.
+    pub(in crate::source) fn offer(&self, source: &str, ends: bool) -> SourceRelation {
+        let name = RelationName::public(self.relation.as_deref().unwrap_or(source));
         let kind = RelationKind::Stream { event_time: self.event_time, accept_for: self.disorder.accept_for, ends };
-        Schema { columns: self.columns.clone(), key: None, kind }
+        let schema = match &self.key {
+            Some(key) => Schema::table(self.columns.clone(), Some(key.clone())),
+            None => Schema { columns: self.columns.clone(), key: None, kind },
+        };
+        SourceRelation { name, schema: Arc::new(schema), upserts: self.key.is_some() }
     }
 
     /// How its records are written.
@@ -448,7 +489,7 @@ pub(super) mod tests {
         assert_eq!(names, [("zebra", false), ("ant", true), ("at", false)]);
         assert_eq!((stream.event_time, stream.disorder.lateness), (Some(2), 5_000_000));
         assert_eq!(stream.idle_after, Some(Duration::from_secs(10)));
-        assert_eq!(stream.name("web").name, "web");
+        assert_eq!(stream.offer("web", true).name, RelationName::public("web"));
         assert_eq!((own.path.as_str(), own.follow), ("clicks.jsonl", true));
     }
 
@@ -473,6 +514,13 @@ pub(super) mod tests {
             ("schema = { a = 'text' }\nheader = true", "need `format = \"csv\"`"),
             ("schema = { a = 'text' }\nformat = 'csv'\ndelimiter = '\"'", "is not a delimiter"),
             ("schema = { a = 'text' }\nformat = 'xml'", "unknown variant `xml`"),
+            ("schema = { a = 'text' }\nkey = ['a']", "the events of a stream have none"),
+            ("schema = { a = 'text' }\nformat = 'debezium'", "needs a `key`"),
+            ("schema = { a = 'text' }\nformat = 'debezium'\nkey = []", "names no column"),
+            ("schema = { a = 'text' }\nformat = 'debezium'\nkey = ['b']", "\"b\", which is no column"),
+            ("schema = { a = 'text' }\nformat = 'debezium'\nkey = ['a', 'a']", "\"a\" twice"),
+            ("schema = { a = 'bytea' }\nformat = 'debezium'\nkey = ['a']", "bytea is not read"),
+            ("schema = { a = 'timestamptz' }\nformat = 'debezium'\nkey = ['a']\nevent_time = 'a'", "has no event time"),
             ("schema = { a = 'text' }\nrejected = 'ignore'", "unknown variant `ignore`"),
             ("schema = { a = 'text' }\nfollows = true", "unknown field `follows`"),
         ];

@@ -1,7 +1,9 @@
 //! A record to a row: the values of the stream's columns, and the event time.
 
 use super::config::{Format, Stream, Unit};
+use super::debezium::{self, Change};
 use super::{csv, epoch, json};
+use crate::timeline::UpsertKind;
 use crate::value::{Column, Datum, Row, RowBuilder, Time, ValueError, text};
 
 /// From 1970, where times begin, to 2000, where Postgres's timestamps do, in microseconds.
@@ -9,6 +11,13 @@ pub(super) const POSTGRES_EPOCH: i128 = 946_684_800_000_000;
 
 /// A row, and its event time if the stream has one.
 pub(super) type Decoded = Result<(Row, Option<Time>), ValueError>;
+
+/// A write to a table.
+pub(super) struct Write {
+    /// The key columns' values, in key order.
+    pub(super) key: Row,
+    pub(super) kind: UpsertKind,
+}
 
 /// Reads records into rows of fixed columns.
 pub(super) struct Decoder {
@@ -18,19 +27,30 @@ pub(super) struct Decoder {
     format: Format,
     /// For values that come in an order: whose value each one is.
     order: Vec<Option<usize>>,
+    /// The columns that identify a row of a table.
+    key: Vec<usize>,
     builder: RowBuilder,
 }
 
 impl Decoder {
     pub(super) fn new(stream: &Stream) -> Decoder {
         let decoder = Decoder::of_columns(stream.columns.clone(), stream.format);
-        Decoder { event_time: stream.event_time, unit: stream.unit, ..decoder }
+        let key = stream.key.clone().unwrap_or_default();
+        Decoder { event_time: stream.event_time, unit: stream.unit, key, ..decoder }
     }
 
     /// Without an event time.
     pub(super) fn of_columns(columns: Vec<Column>, format: Format) -> Decoder {
         let order = (0..columns.len()).map(Some).collect();
-        Decoder { columns, event_time: None, unit: None, format, order, builder: RowBuilder::default() }
+        Decoder {
+            columns,
+            event_time: None,
+            unit: None,
+            format,
+            order,
+            key: Vec::new(),
+            builder: RowBuilder::default(),
+        }
     }
 
     /// A record that names the columns of those that follow. A column that may not be null must be named.
@@ -53,7 +73,8 @@ impl Decoder {
     pub(super) fn decode(&mut self, record: &[u8]) -> Decoded {
         let record = utf8(record)?;
         match self.format {
-            Format::Json => {
+            // Changes are read by `decode_change`.
+            Format::Json | Format::Debezium => {
                 let fields = json::fields(&self.columns, record)?;
                 self.build(fields, json::value)
             }
@@ -69,6 +90,40 @@ impl Decoder {
                 self.build(fields, plain)
             }
         }
+    }
+
+    /// Whether records are changes of a table rather than events.
+    pub(super) fn reads_changes(&self) -> bool {
+        self.format == Format::Debezium
+    }
+
+    /// Reads a record that is a change of a table.
+    pub(super) fn decode_change(&mut self, record: &[u8]) -> Result<Option<Write>, ValueError> {
+        match debezium::change(utf8(record)?)? {
+            Change::Nothing => Ok(None),
+            Change::Truncate => Ok(Some(Write { key: Row::default(), kind: UpsertKind::Truncate })),
+            Change::Put(row) => {
+                let fields = json::fields(&self.columns, row)?;
+                let values: Vec<Datum> =
+                    (0..fields.len()).map(|position| self.known(&fields, position)).collect::<Result<_, _>>()?;
+                let key = Row::pack(self.key.iter().map(|position| &values[*position]));
+                Ok(Some(Write { key, kind: UpsertKind::Put(Row::pack(&values)) }))
+            }
+            Change::Delete(row) => {
+                let fields = json::fields(&self.columns, row)?;
+                let key: Vec<Datum> =
+                    self.key.iter().map(|position| self.known(&fields, *position)).collect::<Result<_, _>>()?;
+                Ok(Some(Write { key: Row::pack(&key), kind: UpsertKind::Delete }))
+            }
+        }
+    }
+
+    /// A value of an envelope's row, not null where it may not be.
+    fn known(&self, fields: &[Option<&str>], position: usize) -> Result<Datum, ValueError> {
+        let column = &self.columns[position];
+        let value = fields[position].map_or(Ok(Datum::Null), |raw| debezium::value(column, raw));
+        let value = value.map_err(|error| located(column, error))?;
+        if value.is_null() && !column.nullable { Err(not_null(column)) } else { Ok(value) }
     }
 
     /// Reads a record that is names and texts already.
@@ -99,8 +154,7 @@ impl Decoder {
             };
             let value = value.map_err(|error| located(column, error))?;
             if value.is_null() && !column.nullable {
-                let message = format!("null value in column \"{}\", which is not null", column.name);
-                return Err(ValueError::new("23502", message));
+                return Err(not_null(column));
             }
             if is_event_time {
                 event_time = Some(time(&value).map_err(|error| located(column, error))?);
@@ -121,6 +175,10 @@ fn plain(column: &Column, raw: &str) -> Result<Datum, ValueError> {
 
 fn utf8(record: &[u8]) -> Result<&str, ValueError> {
     std::str::from_utf8(record).map_err(|error| ValueError::new("22021", format!("invalid UTF-8: {error}")))
+}
+
+fn not_null(column: &Column) -> ValueError {
+    ValueError::new("23502", format!("null value in column \"{}\", which is not null", column.name))
 }
 
 fn located(column: &Column, error: ValueError) -> ValueError {

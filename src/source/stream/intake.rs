@@ -6,10 +6,10 @@
 //! records and their order in each partition, never on when ticks are sealed; what waits is bounded.
 
 use super::config::{Late, Rejected, Stream};
-use super::decode::{Decoded, Decoder};
+use super::decode::{Decoder, Write};
 use super::partitions::{PartitionId, Partitions};
 use crate::source::{Progress, SourceError, Start, TickSender};
-use crate::timeline::{Batch, DataError, RelationId, Reorder, SourceId, Tick, Verdict};
+use crate::timeline::{Batch, DataError, RelationId, Reorder, SourceId, Tick, Upsert, UpsertKind, Verdict};
 use crate::value::{RelationName, Row, Time, ValueError};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -63,10 +63,23 @@ impl Halt {
     }
 }
 
+/// What a record says.
+enum Entry {
+    Event(Row, Option<Time>),
+    Change(Option<Write>),
+}
+
+impl From<(Row, Option<Time>)> for Entry {
+    fn from((row, event_time): (Row, Option<Time>)) -> Entry {
+        Entry::Event(row, event_time)
+    }
+}
+
 /// What has been read and must wait for the watermark.
 #[derive(Default)]
 struct Waiting {
     rows: Reorder<Row>,
+    writes: Reorder<Upsert>,
     late: Reorder<Row>,
     errors: Reorder<DataError>,
     bytes: usize,
@@ -95,6 +108,8 @@ pub(in crate::source) struct Intake {
     clock: fn() -> Time,
     /// No entry that waits has a greater time.
     greatest: Time,
+    /// Writes so far: their order.
+    writes: u64,
     /// Records taken, and bytes of them since the last tick.
     records: u64,
     bytes: usize,
@@ -126,6 +141,7 @@ impl Intake {
             progress: start.progress,
             clock: wall_clock,
             greatest: 0,
+            writes: 0,
             records: 0,
             bytes: 0,
             sealed: Instant::now(),
@@ -138,9 +154,9 @@ impl Intake {
         Intake { clock, ..self }
     }
 
-    /// One more partition of the stream. All that are known at the start are added before the first record.
-    pub(in crate::source) fn partition(&mut self) -> PartitionId {
-        self.partitions.add()
+    /// One more partition of the stream, by a name for people. All that are known at the start are added before the first record.
+    pub(in crate::source) fn partition(&mut self, name: &str) -> PartitionId {
+        self.partitions.add(name)
     }
 
     /// The names of the columns in the records that follow.
@@ -155,7 +171,10 @@ impl Intake {
         record: &[u8],
         place: &dyn Display,
     ) -> Result<Outcome, Halt> {
-        let decoded = self.decoder.decode(record);
+        let decoded = match self.decoder.reads_changes() {
+            true => self.decoder.decode_change(record).map(Entry::Change),
+            false => self.decoder.decode(record).map(Entry::from),
+        };
         self.enter(partition, decoded, record.len(), place, || String::from_utf8_lossy(cut(record)).into_owned())
     }
 
@@ -166,7 +185,7 @@ impl Intake {
         fields: &[(&[u8], &[u8])],
         place: &dyn Display,
     ) -> Result<Outcome, Halt> {
-        let decoded = self.decoder.decode_fields(fields);
+        let decoded = self.decoder.decode_fields(fields).map(Entry::from);
         let length = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.enter(partition, decoded, length, place, || shown_fields(fields))
     }
@@ -185,13 +204,14 @@ impl Intake {
     fn enter(
         &mut self,
         partition: PartitionId,
-        decoded: Decoded,
+        decoded: Result<Entry, ValueError>,
         length: usize,
         place: &dyn Display,
         shown: impl FnOnce() -> String,
     ) -> Result<Outcome, Halt> {
         let outcome = match decoded {
-            Ok((row, event_time)) => self.place(partition, row, event_time),
+            Ok(Entry::Event(row, event_time)) => self.place(partition, row, event_time),
+            Ok(Entry::Change(write)) => self.write(partition, write),
             Err(error) => self.refuse(partition, error, format!("{place}: {}", shown()))?,
         };
         self.records += 1;
@@ -223,6 +243,21 @@ impl Intake {
                 Outcome::Late
             }
         }
+    }
+
+    /// A change of a table happens when it arrives.
+    fn write(&mut self, partition: PartitionId, write: Option<Write>) -> Outcome {
+        // The time of arrival never runs backwards, even if the clock does.
+        let time = (self.clock)().max(self.partitions.time_in(partition)).max(self.greatest);
+        if let Some(Write { key, kind }) = write {
+            self.progress.changes.fetch_add(1, Relaxed);
+            self.greatest = time;
+            self.writes += 1;
+            let upsert = Upsert { key, time, sequence: self.writes, kind };
+            self.waiting.bytes += memory(&upsert);
+            self.waiting.writes.push(time, upsert);
+        }
+        Outcome::Accepted
     }
 
     fn refuse(&mut self, partition: PartitionId, error: ValueError, input: String) -> Result<Outcome, Halt> {
@@ -343,6 +378,12 @@ impl Intake {
                 batches.push((relation, Batch::Rows(rows)));
             }
         }
+        let mut writes = Vec::new();
+        waiting.writes.release(frontier, |_, write| writes.push(write));
+        if !writes.is_empty() {
+            waiting.bytes -= writes.iter().map(memory).sum::<usize>();
+            batches.push((self.stream, Batch::Upserts(writes)));
+        }
         let mut errors = Vec::new();
         if let Some(relation) = self.errors {
             waiting.errors.release(frontier, |time, error| errors.push((relation, error, time)));
@@ -352,6 +393,16 @@ impl Intake {
         let tick = Tick { source: self.source, batches, errors, frontier, snapshot: false };
         self.ticks.send(tick).map_err(|_| Halt::Closed)
     }
+}
+
+/// What a write takes while it waits.
+fn memory(write: &Upsert) -> usize {
+    let row = match &write.kind {
+        UpsertKind::Put(row) => row.memory(),
+        UpsertKind::PutPartial(partial) => partial.row.memory(),
+        UpsertKind::Delete | UpsertKind::Truncate => 0,
+    };
+    size_of::<Upsert>() + write.key.memory() + row + ENTRY
 }
 
 /// What an error takes while it waits.

@@ -94,7 +94,7 @@ pub(super) fn value(column: &Column, raw: &str) -> Result<Datum, ValueError> {
 }
 
 /// A JSON string's content.
-fn string(raw: &str) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn string(raw: &str) -> Result<Cow<'_, str>, ValueError> {
     let inside = raw.strip_prefix('"').and_then(|r| r.strip_suffix('"'));
     let content = match inside {
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),

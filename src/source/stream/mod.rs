@@ -1,13 +1,14 @@
 //! What all sources of event streams share: schema, format, event time, lateness, and what becomes of records that are late or
 //! cannot be understood. A source only reads: it gives each record to an [`Intake`], and says when nothing is left to read.
 //!
-//! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `epoch` make a row of a record;
+//! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `debezium`, `epoch` make a row of a record;
 //! `partitions` judges it; `intake` lets it wait for the watermark and seals ticks;
 //! `patience` waits for servers, `unacknowledged` knows
 //! what they may forget.
 
 mod config;
 mod csv;
+mod debezium;
 mod decode;
 mod epoch;
 mod intake;

@@ -21,6 +21,8 @@ pub(super) struct Partitions {
 }
 
 struct Partition {
+    /// For people.
+    name: String,
     judge: Judge,
     /// Whether nothing was left to read when it was last looked at.
     at_end: bool,
@@ -32,10 +34,10 @@ impl Partitions {
     }
 
     /// One more, which starts where the stream is.
-    pub(super) fn add(&mut self) -> PartitionId {
+    pub(super) fn add(&mut self, name: &str) -> PartitionId {
         let mut judge = Judge::new(self.disorder);
         judge.idle_until(self.watermark());
-        self.each.push(Partition { judge, at_end: false });
+        self.each.push(Partition { name: name.into(), judge, at_end: false });
         PartitionId(self.each.len() - 1)
     }
 
@@ -87,9 +89,9 @@ impl Partitions {
     /// Which partition holds the watermark, in words.
     pub(super) fn holder(&self) -> String {
         let count = self.each.len();
-        let active = self.each.iter().enumerate().filter(|(_, partition)| !partition.at_end);
-        match active.min_by_key(|(_, partition)| partition.judge.watermark()) {
-            Some((place, _)) if count > 1 => format!("partition {} of {count} has come least far", place + 1),
+        let active = self.each.iter().filter(|partition| !partition.at_end);
+        match active.min_by_key(|partition| partition.judge.watermark()) {
+            Some(last) if count > 1 => format!("{}, one of {count} partitions, has come least far", last.name),
             Some(_) => "it is read on".to_owned(),
             None => "all there is has been read; a later event is awaited".to_owned(),
         }
@@ -136,6 +138,19 @@ mod tests {
         prop::collection::vec(step, 0..200)
     }
 
+    #[test]
+    fn the_partition_that_holds_the_stream_is_named() {
+        let mut partitions = Partitions::new(Disorder { lateness: 0, accept_for: 0, max_ahead: u64::MAX });
+        let (a, b) = (partitions.add("topic/0"), partitions.add("topic/1"));
+        partitions.judge(a, Some(10), 10);
+        partitions.judge(b, Some(9), 10);
+        assert_eq!(partitions.holder(), "topic/1, one of 2 partitions, has come least far");
+        partitions.at_end(b);
+        assert!(partitions.holder().starts_with("topic/0"));
+        partitions.at_end(a);
+        assert!(partitions.holder().starts_with("all there is has been read"));
+    }
+
     proptest! {
         /// Whatever happens, and whether or not anybody looks at the watermark in between.
         #[test]
@@ -146,8 +161,8 @@ mod tests {
         ) {
             let disorder = Disorder { lateness, accept_for, max_ahead: u64::MAX };
             let (mut watched, mut unwatched) = (Partitions::new(disorder), Partitions::new(disorder));
-            let (mut ids, mut told) = (vec![watched.add()], 0);
-            unwatched.add();
+            let (mut ids, mut told) = (vec![watched.add("p")], 0);
+            unwatched.add("p");
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Event(p, time) => {
@@ -163,8 +178,8 @@ mod tests {
                         unwatched.at_end(ids[p % ids.len()]);
                     }
                     Step::Add => {
-                        ids.push(watched.add());
-                        unwatched.add();
+                        ids.push(watched.add("p"));
+                        unwatched.add("p");
                     }
                     Step::Lost => {
                         watched.none_at_end();
@@ -190,7 +205,7 @@ mod tests {
         ) {
             let disorder = Disorder { lateness, accept_for, max_ahead: u64::MAX };
             let mut together = Partitions::new(disorder);
-            let ids = [together.add(), together.add(), together.add()];
+            let ids = [together.add("a"), together.add("b"), together.add("c")];
             let mut alone = [0; 3].map(|_| Judge::new(disorder));
             for (p, time) in events {
                 prop_assert_eq!(together.judge(ids[p], Some(time), 300), alone[p].judge(time, 300));

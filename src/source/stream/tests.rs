@@ -7,9 +7,9 @@
 use super::config::tests::stream;
 use super::intake::{Halt, Intake};
 use super::partitions::PartitionId;
-use crate::source::{Closed, Progress, SourceRelation, Start, Stop, TickSender, Wanted};
+use crate::source::{Closed, Progress, Start, Stop, TickSender, Wanted};
 use crate::timeline::{Batch, RelationId, SourceId, Tick};
-use crate::value::{Datum, RelationName, Row, Time};
+use crate::value::{Datum, Row, Time};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,8 +37,8 @@ fn open(settings: &str) -> (Intake, Receiver<Tick>) {
     let config = stream(&format!(
         "schema = {{ at = 'timestamptz', name = 'text not null' }}\nevent_time = 'at'\nevent_time_unit = 's'\n{settings}"
     ));
-    let name = RelationName::public("s");
-    let relation = SourceRelation { name: name.clone(), schema: Arc::new(config.schema(false)), upserts: false };
+    let relation = config.offer("s", false);
+    let name = relation.name.clone();
     let (sender, ticks) = channel();
     let start = Start {
         source: SourceId(0),
@@ -92,7 +92,9 @@ fn run(settings: &str, script: &str) {
                 ["close"] => return intake.take().into_iter().try_for_each(|mut intake| intake.finish()),
                 ["pause"] => return running.pause(),
                 ["clock", second] => CLOCK.set(second.parse().expect("a number")),
-                ["partitions", names @ ..] => partitions.extend(names.iter().map(|name| (*name, running.partition()))),
+                ["partitions", names @ ..] => {
+                    partitions.extend(names.iter().map(|name| (*name, running.partition(name))))
+                }
                 [partition, "end"] => running.at_end(partitions[partition]),
                 [partition, "bad"] => drop(running.take(partitions[partition], b"{", &"here")?),
                 [partition, second, event] => {
@@ -205,7 +207,7 @@ fn an_empty_partition_holds_nobody() {
 #[test]
 fn what_waits_is_bounded() {
     let (mut intake, _ticks) = open("lateness = '1h'\nbuffer = '64KiB'");
-    let partition = intake.partition();
+    let partition = intake.partition("p");
     let taken = (0..10_000).find_map(|second| {
         let record = format!("{{\"at\": {second}, \"name\": \"a name that is longer than a row without a box\"}}");
         intake.take(partition, record.as_bytes(), &"here").err()
@@ -217,7 +219,7 @@ fn what_waits_is_bounded() {
 #[test]
 fn the_first_record_that_is_none_may_stop_the_source() {
     let (mut intake, _ticks) = open("rejected = 'stop'");
-    let partition = intake.partition();
+    let partition = intake.partition("p");
     let Err(Halt::Failed(error)) = intake.take(partition, b"{\"at\": true}", &"clicks:3") else { panic!("it went on") };
     assert!(error.to_string().contains("clicks:3: {\"at\": true}"), "{error}");
 }
