@@ -43,7 +43,7 @@ struct Arguments {
     #[arg(long, global = true, value_enum, default_value = "text", env = "TIDEGATE_LOG_FORMAT")]
     log_format: LogFormat,
     /// What is logged: a level, or filters such as `info,tidegate::source=debug`.
-    #[arg(long, global = true, default_value = "info", env = "TIDEGATE_LOG")]
+    #[arg(long, global = true, default_value = "info,async_nats=warn", env = "TIDEGATE_LOG")]
     log: String,
     #[command(subcommand)]
     verb: Verb,

@@ -1,7 +1,7 @@
 //! Streams as scripts: records, ends and passing time go in, ticks come out.
 //!
 //! A script is one line per step. `p 10 a`: partition `p` tells event `a` of second 10; `p bad`: it tells what is no record; `p end`:
-//! nothing is left to read in it; `pause`: nothing has arrived anywhere; `clock 50`: the wall clock shows second 50; `close`: the
+//! nothing is left to read in it; `pause`: nothing has arrived anywhere; `lost`: the source is out of reach; `clock 50`: the wall clock shows second 50; `close`: the
 //! input ends. After `=>` stands what the step sends: `10:a` an event at second 10, `late 10:a`, `error 10`, then `|` and the frontier.
 
 use super::config::tests::stream;
@@ -91,6 +91,7 @@ fn run(settings: &str, script: &str) {
             match words.as_slice() {
                 ["close"] => return intake.take().into_iter().try_for_each(|mut intake| intake.finish()),
                 ["pause"] => return running.pause(),
+                ["lost"] => return running.interrupted(),
                 ["clock", second] => CLOCK.set(second.parse().expect("a number")),
                 ["partitions", names @ ..] => {
                     partitions.extend(names.iter().map(|name| (*name, running.partition(name))))
@@ -196,6 +197,25 @@ fn the_least_partition_holds_the_stream_until_it_is_at_its_end() {
          p end   => 21:g | 25
          pause
          close   => 25:h | end",
+    );
+}
+
+#[test]
+fn after_an_interruption_no_partition_is_known_to_be_at_its_end() {
+    run(
+        "idle_after = '0'",
+        "partitions p q
+         p 10 a
+         q 10 b  => | 10
+         p end
+         q end
+         lost
+         pause
+         q 50 c
+         p 20 d  => 10:a 10:b | 20
+         q end
+         p end   => 20:d | 50
+         close   => 50:c | end",
     );
 }
 
