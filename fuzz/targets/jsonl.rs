@@ -1,4 +1,4 @@
-//! One record for a stream with columns of every kind, as JSON and as CSV: a row, or an error.
+//! One record for a stream with columns of every kind, as JSON, CSV and an envelope of Debezium's: a row, nothing, or an error.
 
 #![no_main]
 
@@ -23,8 +23,8 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 fuzz_target!(|line: &[u8]| {
-    for format in [Format::Json, Format::Csv { header: None, delimiter: b',' }] {
-        if let Ok(row) = decode(COLUMNS, format, line) {
+    for format in [Format::Json, Format::Csv { header: None, delimiter: b',' }, Format::Debezium] {
+        if let Ok(Some(row)) = decode(COLUMNS, format, line) {
             assert!(row.check(COLUMNS.len()), "{row:?}");
             row.unpack();
         }

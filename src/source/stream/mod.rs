@@ -29,12 +29,21 @@ pub(super) use partitions::PartitionId;
 pub(super) use patience::{Failure, Patience};
 pub(super) use unacknowledged::Unacknowledged;
 
+use crate::timeline::UpsertKind;
 use crate::value::Row;
 use decode::Decoder;
 
-/// For fuzzing: reads a record against columns declared as in a configuration, `Ok` with the row or the error's text.
-pub fn decode(columns: &[(&str, &str)], format: Format, record: &[u8]) -> Result<Row, String> {
+/// For fuzzing: reads a record against columns declared as in a configuration, `Ok` with the row, if it tells one, or the error's
+/// text.
+pub fn decode(columns: &[(&str, &str)], format: Format, record: &[u8]) -> Result<Option<Row>, String> {
     let columns = columns.iter().map(|(name, ty)| types::column(name, ty)).collect::<Result<Vec<_>, _>>()?;
     let mut decoder = Decoder::of_columns(columns, format);
-    decoder.decode(record).map(|(row, _)| row).map_err(|e| e.to_string())
+    let row = match format {
+        Format::Debezium => decoder.decode_change(record).map(|change| match change?.kind {
+            UpsertKind::Put(row) => Some(row),
+            UpsertKind::PutPartial(_) | UpsertKind::Delete | UpsertKind::Truncate => None,
+        }),
+        Format::Json | Format::Csv { .. } => decoder.decode(record).map(|(row, _)| Some(row)),
+    };
+    row.map_err(|error| error.to_string())
 }
