@@ -13,6 +13,7 @@ mod feed;
 mod footprint;
 mod latency;
 mod measure;
+mod nexmark;
 mod recursion;
 mod region;
 mod report;
@@ -67,6 +68,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("extremes", extremes::run),
     ("returned", returned::run),
     ("tpch", tpch::run),
+    ("nexmark", nexmark::run),
 ];
 
 fn main() -> ExitCode {
@@ -104,6 +106,7 @@ fn child(subject: &[String]) -> ExitCode {
         Some(("extremes", subject)) => measure::print_figures(&extremes::measure(subject)),
         Some(("returned", subject)) => measure::print_figures(&returned::measure(subject)),
         Some(("tpch", subject)) => measure::print_figures(&tpch::measure(subject)),
+        Some(("nexmark", subject)) => measure::print_figures(&nexmark::measure(subject)),
         Some(("feed", subject)) => feed::read(subject),
         _ => return ExitCode::from(64),
     }

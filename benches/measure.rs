@@ -76,8 +76,17 @@ pub fn resident_bytes() -> f64 {
 
 /// A process's resident memory in bytes.
 pub fn resident_bytes_of(process: &str) -> f64 {
+    memory(process, "VmRSS:")
+}
+
+/// The most this process had resident so far, in bytes.
+pub fn peak_bytes() -> f64 {
+    memory("self", "VmHWM:")
+}
+
+fn memory(process: &str, name: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("");
     line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) * 1024.0
 }
 

@@ -32,8 +32,9 @@ fn run(set: &Path, case: &Path) {
     let sources = set.join("tests/sources.toml");
     if sources.exists() {
         let written = text(&set.join("tidegate.toml"));
-        let (_, rest) = written.split_once("\n[sinks.").expect("sinks behind the sources");
-        copy.write("tidegate.toml", &format!("{}\n[sinks.{rest}", text(&sources)));
+        let rest = ["\n[views.", "\n[sinks."].iter().filter_map(|section| written.find(section)).min();
+        let rest = &written[rest.expect("sinks behind the sources")..];
+        copy.write("tidegate.toml", &format!("{}{rest}", text(&sources)));
     }
     let (code, _, errors) = copy.run(&["run", "--once"], &database.url);
     assert_eq!(code, 0, "{}:\n{errors}", case.display());
