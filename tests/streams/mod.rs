@@ -1,6 +1,7 @@
 //! Streams in time: windows, sessions, joins of streams and lookups, against recomputation from scratch at every frontier told.
 
 mod bounded;
+mod determinism;
 mod equal;
 mod lookups;
 mod pairs;

@@ -41,6 +41,8 @@ pub struct World {
     ticks: [Told; 3],
     /// What has not been told yet.
     arriving: [Arriving; 2],
+    /// Everything that came, in its order, late events too.
+    arrivals: [Vec<Event>; 2],
     untold: Vec<Change>,
 }
 
@@ -96,6 +98,24 @@ impl World {
         world
     }
 
+    /// The same, told in other pieces.
+    pub fn in_other_pieces(&self, random: &mut Random) -> World {
+        World::of(random, self.disorder, self.grid, self.arrivals.clone(), self.table.clone())
+    }
+
+    /// The same events, coming otherwise, and none of them late by more than `lateness`.
+    pub fn with_arrivals(
+        &self,
+        random: &mut Random,
+        lateness: Time,
+        mut arrange: impl FnMut(&mut Random, &mut Vec<Event>),
+    ) -> World {
+        let mut arrivals = self.arrivals.clone();
+        arrivals.iter_mut().for_each(|events| arrange(random, events));
+        let disorder = Disorder { lateness, accept_for: 0, ..self.disorder };
+        World::of(random, disorder, self.grid, arrivals, self.table.clone())
+    }
+
     /// A world in which nothing has happened.
     pub fn empty(disorder: Disorder, grid: Time) -> World {
         let arriving = || Arriving { judge: Judge::new(disorder), buffer: Reorder::default(), frontier: BEGIN };
@@ -106,12 +126,14 @@ impl World {
             table: Vec::new(),
             ticks: Default::default(),
             arriving: [arriving(), arriving()],
+            arrivals: Default::default(),
             untold: Vec::new(),
         }
     }
 
     /// An event arrives; whether it is taken.
     pub fn arrive(&mut self, stream: usize, event: Event) {
+        self.arrivals[stream].push(event);
         let Arriving { judge, buffer, .. } = &mut self.arriving[stream];
         if let Verdict::Accepted(time) = judge.judge(event.at, Time::MAX) {
             self.streams[stream].push((event, time));

@@ -1,0 +1,1 @@
+UPDATE card_holders SET limit_cents = 100000 WHERE card = '4000-0002';
