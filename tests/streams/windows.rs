@@ -91,6 +91,34 @@ fn a_table_counts_until_the_window_settles() {
     });
 }
 
+/// Two tables below one window, the events of which go from both joins when it settles.
+#[test]
+fn two_tables_count_until_the_window_settles() {
+    let views = Views::new(
+        "CREATE VIEW v AS SELECT window_end, t.name, u.name AS other, count(*) AS n
+         FROM a JOIN t ON t.key = a.key JOIN t AS u ON u.key = a.value / 2, tumble(a.at, interval '100 microseconds')
+         GROUP BY window_end, t.name, u.name",
+    );
+    check(views, |world, frontier| {
+        let mut groups: BTreeMap<(Time, i64, i64), i64> = BTreeMap::new();
+        for (event, _) in &world.streams[0] {
+            let until = frontier.min(world.settles(end(event) - 1));
+            if !world.before(0, until).any(|other| other == event) {
+                continue;
+            }
+            for (name, count) in world.names(event.key, until) {
+                for (other, others) in world.names(event.value / 2, until) {
+                    *groups.entry((end(event), name, other)).or_default() += count * others;
+                }
+            }
+        }
+        let row = |((end, name, other), count)| {
+            (shown(&[moment(end), Datum::Int8(name), Datum::Int8(other), Datum::Int8(count)]), 1)
+        };
+        groups.into_iter().filter(|(_, count)| *count != 0).map(row).collect()
+    });
+}
+
 #[test]
 fn rows_that_are_retained_go_when_their_time_is_over() {
     const RETAIN: Time = 300;

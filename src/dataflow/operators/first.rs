@@ -38,7 +38,8 @@ pub fn first<'s, K: Key>(rows: Collection<'s, (K, Row)>, keep: impl Keep) -> Col
     let exchange = Exchange::new(|update: &Update<K>| update.0.0.spread());
     let changes = rows.inner.unary_frontier::<Builder<K>, _, _, _>(exchange, "First", move |_, _| {
         let mut groups = Groups { kept: HashMap::default(), keep };
-        let mut waiting: Waiting<((K, Row), Diff)> = Waiting::default();
+        let mut waiting: Waiting<((K, Row), Diff)> =
+            Waiting::new("First", |((_, row), _)| row.memory() + size_of::<(K, Diff)>());
         let mut capability: Option<Capability<Time>> = None;
         move |(input, frontier), output| {
             input.for_each(|message, updates| {

@@ -15,7 +15,7 @@ use timely::dataflow::operators::{Capability, Operator};
 pub fn hold<'s, D: Data, R: Clone + 'static>(collection: Collection<'s, D, R>) -> Collection<'s, D, R> {
     let held =
         collection.inner.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Hold", |_, _| {
-            let mut waiting: Waiting<(D, R)> = Waiting::default();
+            let mut waiting: Waiting<(D, R)> = Waiting::new("Hold", |_| size_of::<(D, R)>());
             let mut capability: Option<Capability<Time>> = None;
             move |(input, frontier), output| {
                 input.for_each(|message, changes| {

@@ -69,7 +69,7 @@ pub fn leave<D: Data + Ord>(rows: Collection<'_, D>) -> Collection<'_, D> {
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(output);
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop();
-        let mut waiting: Waiting<(D, Time, Diff)> = Waiting::default();
+        let mut waiting: Waiting<(D, Time, Diff)> = Waiting::new("Leave", |_| size_of::<(D, Time, Diff)>());
         move |frontiers| {
             let Some(held) = capability.as_mut() else { return };
             input.for_each(|_, changes| {

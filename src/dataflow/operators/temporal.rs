@@ -7,12 +7,13 @@
 
 use super::hold::keep_least;
 use super::linear::linear;
+use super::settle::moment;
 use super::waiting::Waiting;
 use crate::dataflow::fault::Fault;
 use crate::dataflow::linear::Linear;
 use crate::dataflow::types::{Errors, Rows};
 use crate::plan::{ClockOrder, ClockTest};
-use crate::value::{Column, Datum, Diff, Row, Time, calendar, encoding};
+use crate::value::{Column, Diff, Row, Time, calendar, encoding};
 use differential_dataflow::AsCollection;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
@@ -33,7 +34,8 @@ pub fn temporal<'s>(
 
     type Builder = CapacityContainerBuilder<Vec<(Row, Time, Diff)>>;
     let changes = rows.inner.unary_frontier::<Builder, _, _, _>(Pipeline, "Temporal", |_, _| {
-        let mut pending = Pending { tests, arrived: Waiting::default(), later: Waiting::default() };
+        let waiting = || Waiting::new("Temporal", |(row, _): &(Row, Diff)| row.memory() + size_of::<Diff>());
+        let mut pending = Pending { tests, arrived: waiting(), later: waiting() };
         let mut capability: Option<Capability<Time>> = None;
         move |(input, frontier), output| {
             input.for_each(|message, changes| {
@@ -115,10 +117,9 @@ fn changes(due: impl Iterator<Item = (Time, Vec<(Row, Diff)>)>) -> impl Iterator
 fn span(mut bytes: &[u8], tests: &[(ClockOrder, i64)]) -> Option<(Row, Time, Time)> {
     let (mut begin, mut end) = (Time::MIN, Time::MAX);
     for (order, after) in tests {
-        let (at, length) = encoding::decode(bytes);
-        bytes = &bytes[length..];
-        let Datum::Timestamptz(at) = at else { return None };
-        let at = instant(at, *after);
+        let (at, rest) = bytes.split_at(encoding::skip(bytes));
+        bytes = rest;
+        let at = instant(moment(at)?, *after);
         // No two instants are closer than a microsecond.
         let next = at.saturating_add(1);
         match order {
@@ -131,21 +132,19 @@ fn span(mut bytes: &[u8], tests: &[(ClockOrder, i64)]) -> Option<(Row, Time, Tim
     Some((Row::from_bytes(bytes), begin, end))
 }
 
-/// A timestamp and so many microseconds as a time of the dataflow; infinity is after all of them.
-fn instant(timestamp: i64, after: i64) -> Time {
-    match timestamp {
+/// A moment and so many microseconds as a time of the dataflow; infinity is after all of them.
+fn instant(moment: i64, after: i64) -> Time {
+    match moment {
         calendar::TIMESTAMP_INFINITY => Time::MAX,
         calendar::TIMESTAMP_MINUS_INFINITY => Time::MIN,
-        timestamp => {
-            let micros = timestamp.saturating_add(after).saturating_add(calendar::EPOCH_MICROS);
-            Time::try_from(micros).unwrap_or(Time::MIN)
-        }
+        moment => Time::try_from(moment.saturating_add(after)).unwrap_or(Time::MIN),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Datum;
 
     fn check(tests: &[(ClockOrder, i64)], times: &[Option<i64>], expected: Option<(Time, Time)>) {
         let time = |time: &Option<i64>| {

@@ -12,12 +12,6 @@ pub struct Waiting<X> {
     weigh: fn(&X) -> usize,
 }
 
-impl<X> Default for Waiting<X> {
-    fn default() -> Self {
-        Waiting::new("Waiting", |_| size_of::<X>())
-    }
-}
-
 impl<X> Waiting<X> {
     /// For the operator of that name, where each thing takes so many bytes. To be made while the operator is.
     pub fn new(operator: &'static str, weigh: fn(&X) -> usize) -> Self {

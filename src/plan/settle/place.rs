@@ -92,6 +92,7 @@ impl Placing<'_> {
         Ok(rel)
     }
 
+    /// An aggregate by groups.
     fn reduce(&self, input: Rel, group: Vec<Scalar>, aggregates: Vec<Aggregate>) -> Placed<Rel> {
         let append_only = self.is_append_only(&input);
         let holder = aggregates.iter().find(|aggregate| holds_rows(aggregate, append_only));
@@ -133,7 +134,8 @@ impl Placing<'_> {
     /// A lookup: its events wait for the table, and the table's history for events that come late.
     fn as_of(&self, rel: Rel) -> Placed<Rel> {
         let mut rel = self.updating(rel, Needed::Forever)?;
-        let Rel::AsOf { left, at, keep, .. } = &mut rel else { return Ok(rel) };
+        let Rel::AsOf { left, right, at, keep, .. } = &mut rel else { return Ok(rel) };
+        holds(&self.growth(right), "a lookup", GROUP)?;
         let horizons = self.growth(left).horizons;
         // A window's end has not come yet when the table would have to be looked up.
         let column = if let Scalar::Column(column, _) = at { Some(*column) } else { None };
@@ -144,6 +146,7 @@ impl Placing<'_> {
         Ok(rel)
     }
 
+    /// A join: of tables it holds both; of streams, until partners have come; of a stream with a table, until a group above settles.
     fn join(&self, rel: Rel, needed: Needed) -> Placed<Rel> {
         let Rel::Join { kind, left, right, on, residual } = &rel else { return Ok(rel) };
         let (left_growth, right_growth) = (self.growth(left), self.growth(right));
@@ -171,7 +174,8 @@ impl Placing<'_> {
                         let after = horizon.last().saturating_add(span).saturating_add(self.grid);
                         let column = horizon.column;
                         let mut joined = self.updating(rel, needed)?;
-                        if let Some(side) = joined.inputs_mut().into_iter().nth(usize::from(!is_left)) {
+                        let side = joined.inputs_mut().into_iter().nth(usize::from(!is_left));
+                        if let Some(side) = side.filter(|side| !expires(side)) {
                             *side = until(take(side), column, after);
                         }
                         Ok(joined)
@@ -185,6 +189,7 @@ impl Placing<'_> {
         }
     }
 
+    /// The operator as it is, over inputs of which rows are needed so long.
     fn updating(&self, mut rel: Rel, needed: Needed) -> Placed<Rel> {
         for input in rel.inputs_mut() {
             *input = self.place(take(input), needed)?;
@@ -230,6 +235,16 @@ impl Placing<'_> {
 
     fn is_append_only(&self, rel: &Rel) -> bool {
         append_only(rel, self.append_only)
+    }
+}
+
+/// Whether rows of a plan go because a join below has no more need of them.
+fn expires(rel: &Rel) -> bool {
+    match rel {
+        Rel::Temporal { tests, .. } => tests.iter().any(|test| test.order.ends()),
+        Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Expand { input, .. } => expires(input),
+        Rel::Join { .. } => rel.inputs().into_iter().any(expires),
+        _ => false,
     }
 }
 
