@@ -53,7 +53,11 @@ impl<'i> Section<'_, 'i> {
     pub(super) fn finish<T: DeserializeOwned>(&mut self, taken: &[&str]) -> Result<T, ConfigError> {
         let table = DeValue::Table(std::mem::take(&mut self.table));
         let value = Spanned::new(self.span.clone(), table);
-        T::deserialize(ValueDeserializer::from(value)).map_err(|error| self.locator.from_toml(&error, taken))
+        // What is wrong with keys taken together has no place of its own.
+        T::deserialize(ValueDeserializer::from(value)).map_err(|error| match error.span() {
+            Some(_) => self.locator.from_toml(&error, taken),
+            None => self.locator.at(self.span.clone(), error.message()),
+        })
     }
 
     /// A value that cannot be had.

@@ -72,6 +72,10 @@ fn values_are_checked_where_they_stand() {
         ("[settings]\nin_flight_bytes = \"much\"\n", "2:19: `much` is not a number of bytes"),
         ("[sources]\na = 1\n", "2:1: `a` is expected to be a table"),
         ("[sources.a]\ntype = 1\n", "2:8: `type` is expected to be a string"),
+        (
+            "[settings]\n[sources.a]\ntype = \"http\"\nlisten = \"0.0.0.0:80\"\nschema = { a = \"text\" }\n",
+            "2:10: 0.0.0.0:80 can be reached from elsewhere",
+        ),
         ("[sources.a\n", "1:"),
     ];
     for (written, expected) in cases {
