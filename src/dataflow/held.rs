@@ -4,7 +4,7 @@ use super::operators::reduce;
 use super::sides::{Demand, Join, Side, linear_steps};
 use crate::expr::Scalar;
 use crate::plan::unnest::columns;
-use crate::plan::{Held, JoinKind, Rel, RelId, Settling, View, append_only, append_only_views};
+use crate::plan::{Held, JoinKind, Rel, RelId, View, append_only, append_only_views};
 
 /// What each view's operators hold, the views in their order, given of which of the relations they read no row is ever retracted.
 pub fn held(views: &[View], is_append_only: &dyn Fn(&RelId) -> bool) -> Vec<Vec<Held>> {
@@ -61,12 +61,8 @@ fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<
         [join.left.rel, join.right.rel].into_iter().for_each(|side| add(side, given, working, entries));
         return;
     }
-    if let Rel::Settle { input: settled, settling } = base {
-        let form = match settling {
-            Settling::Group { .. } => "groups until they settle",
-            Settling::Pair { .. } => "rows until their last partner can have come",
-        };
-        push(of(vec![form], settled, Vec::new()));
+    if let Rel::Settle { input: settled, .. } = base {
+        of_settled(settled).into_iter().for_each(push);
         return settled.inputs().into_iter().for_each(|input| add(input, given, working, entries));
     }
     match base {
@@ -96,6 +92,22 @@ fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<
     }
     let working = if let Rel::Recursive { working, .. } = base { Some(working) } else { working };
     base.inputs().into_iter().for_each(|input| add(input, given, working, entries));
+}
+
+/// What is held of an operator whose rows settle.
+fn of_settled(rel: &Rel) -> Vec<Held> {
+    let groups = |input: &Rel, by: Vec<Scalar>| vec![of(vec!["groups until they settle"], input, by)];
+    match rel {
+        Rel::Reduce { input, group, .. } | Rel::Sessions { input, group, .. } => groups(input, group.clone()),
+        Rel::TopK { input, group, .. } => groups(input, group.clone()),
+        Rel::Window { input, partition, .. } => groups(input, partition.clone()),
+        Rel::Join { left, right, on, .. } => {
+            let side = |rel: &Rel, by| of(vec!["rows until their last partner can have come"], rel, by);
+            let (lefts, rights) = on.iter().map(|key| (key.left.clone(), key.right.clone())).unzip();
+            vec![side(left, lefts), side(right, rights)]
+        }
+        rel => groups(rel, columns(&rel.columns(), 0)),
+    }
 }
 
 fn of(forms: Vec<&'static str>, rel: &Rel, by: Vec<Scalar>) -> Held {
