@@ -137,7 +137,7 @@ fn way(node: &Value, relation: &str) -> Option<Vec<String>> {
 /// What holds a relation of this source that has come so far.
 fn held_by_source(source: &RunningSource, frontier: Option<Time>, grid: Time) -> Vec<String> {
     let told = source.sent.frontier();
-    let reached = |time: Time| if grid == 0 { time } else { time / grid * grid };
+    let reached = |time: Time| time.checked_div(grid).map_or(time, |cell| cell * grid);
     let is_taken = frontier.is_none_or(|frontier| told.is_some_and(|told| reached(told) <= frontier));
     let status = source_status(source);
     let first = match (status.phase, frontier) {

@@ -41,9 +41,9 @@ impl Kind {
     }
 }
 
-/// The last person who has registered when the event with this number happens, from 0.
+/// The last person who has registered when the event with this number happens, from 0: a round begins with its only one.
 fn last_person(number: u64) -> u64 {
-    number / ROUND * PERSONS + (number % ROUND).min(PERSONS - 1)
+    number / ROUND * PERSONS
 }
 
 /// How many auctions have opened, the event itself included.

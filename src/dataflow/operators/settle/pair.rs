@@ -284,7 +284,7 @@ impl Pairing {
             if theirs.settles <= time {
                 continue;
             }
-            let (left, right) = if is_left { (row, &*other) } else { (other, row) };
+            let (left, right) = if is_left { (row, other) } else { (other, row) };
             let pair = left.with_bytes(|left| {
                 right.with_bytes(|right| match self.program.row(left, right) {
                     Ok(pair) => Ok(pair),
