@@ -39,6 +39,40 @@ fn final_windows_are_told_when_they_have_ended() {
     check(views, |world, frontier| counts(world, frontier, |end| world.takes_effect(end - 1) < frontier));
 }
 
+/// What is made of windows below is told when both have ended, and is the same as if those had been told as they changed.
+#[test]
+fn final_windows_over_windows() {
+    let views = Views {
+        emit: Emit::Final,
+        ..Views::new(
+            "CREATE VIEW v AS SELECT window_end, value, count(*) AS n FROM (
+                 SELECT w.window_end, key, max(n) AS value FROM (
+                     SELECT window_start, key, count(*) AS n FROM a, tumble(at, interval '50 microseconds') GROUP BY 1, 2
+                 ) s, tumble(s.window_start, interval '100 microseconds') AS w GROUP BY 1, 2
+             ) s GROUP BY window_end, value",
+        )
+    };
+    check(views, |world, frontier| {
+        let mut halves: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+        let shown_yet = |event: &&Event| world.takes_effect(end(event) - 1) < frontier;
+        for event in world.before(0, frontier).filter(shown_yet) {
+            *halves.entry((event.at / 50 * 50, event.key)).or_default() += 1;
+        }
+        let mut most: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+        for ((start, key), n) in halves {
+            let of_window = most.entry((start / SIZE * SIZE + SIZE, key)).or_default();
+            *of_window = n.max(*of_window);
+        }
+        let mut content = Content::new();
+        let mut counts: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+        most.into_iter().for_each(|((end, _), most)| *counts.entry((end, most)).or_default() += 1);
+        for ((end, most), n) in counts {
+            add(&mut content, shown(&[moment(end), Datum::Int8(most), Datum::Int8(n)]), 1);
+        }
+        content
+    });
+}
+
 /// Of streams that accept nothing late each window is told once, and never taken back.
 #[test]
 fn a_final_window_is_told_once() {

@@ -67,7 +67,7 @@ pub(super) fn growth(rel: &Rel, of: Known<'_>) -> Growth {
         Rel::Sessions { input, group, at, .. } => {
             let (of_input, end) = (growth(input, of), group.len() + 1);
             // An event at the very end of a session still joins it.
-            let end = Horizon::of(at, &of_input.horizons, end).map(|horizon| Horizon { reach: 0, ..horizon });
+            let end = Horizon::of(at, &of_input.horizons, end).map(|horizon| Horizon { reach: 0, step: 1, ..horizon });
             grouped(Growth { horizons: end.into_iter().collect(), ..of_input })
         }
         Rel::Distinct { input } => grouped(growth(input, of)),
@@ -107,12 +107,15 @@ fn grouped(mut growth: Growth) -> Growth {
 
 fn expanded(mut input: Growth, width: usize, expansion: &Expansion) -> Growth {
     let ([call], None, None) = (expansion.calls.as_slice(), &expansion.outer, &expansion.fold) else { return input };
-    let size = match (call.function.name(), call.arguments.as_slice()) {
-        ("tumble", [_, size, ..]) | ("hop", [_, _, size, ..]) => horizon::length(size),
+    // With an origin of their own windows begin anywhere.
+    let window = match (call.function.name(), call.arguments.as_slice()) {
+        ("tumble", [_, size]) => horizon::length(size).map(|size| (size, size)),
+        ("hop", [_, slide, size]) => horizon::length(size).zip(horizon::length(slide)),
+        ("tumble", [_, size, _]) | ("hop", [_, _, size, _]) => horizon::length(size).map(|size| (size, 1)),
         _ => None,
     };
-    if let Some((size, at)) = size.zip(call.arguments.first())
-        && let Some(start) = Horizon::of(at, &input.horizons, width).map(|horizon| horizon.bucket(size))
+    if let Some(((size, step), at)) = window.zip(call.arguments.first())
+        && let Some(start) = Horizon::of(at, &input.horizons, width).map(|horizon| horizon.bucket(size, step))
     {
         let end = Horizon { column: width + 1, ..start.shifted(size) };
         input.horizons.extend([start, end]);

@@ -17,6 +17,8 @@ pub struct Horizon {
     pub accept: i64,
     /// By how much at most the events end later than the row's own event does.
     pub reach: i64,
+    /// All values are multiples of this, counted from 1970.
+    pub step: i64,
 }
 
 impl Horizon {
@@ -36,15 +38,20 @@ impl Horizon {
         }
     }
 
-    /// That of the start of the buckets of this width in which the value lies.
-    pub fn bucket(self, width: i64) -> Horizon {
-        let more = width.saturating_sub(1);
-        Horizon { length: self.length.saturating_add(more), reach: self.reach.saturating_add(more), ..self }
+    /// That of the start of the buckets of this width in which the value lies. They begin at multiples of `step` from 1970; 1 if that
+    /// is not known.
+    pub fn bucket(self, width: i64, step: i64) -> Horizon {
+        // The last value that lies in a bucket lies before its end by as much as values lie apart.
+        let aligned = self.step > 0 && width % self.step == 0 && step % self.step == 0;
+        let more = width.saturating_sub(if aligned { self.step } else { 1 });
+        let (length, reach) = (self.length.saturating_add(more), self.reach.saturating_add(more));
+        Horizon { length, reach, step, ..self }
     }
 
     /// That of the value and so much more.
     pub fn shifted(self, by: i64) -> Horizon {
-        Horizon { length: self.length.saturating_sub(by), ..self }
+        let step = if self.step > 0 && by % self.step == 0 { self.step } else { 1 };
+        Horizon { length: self.length.saturating_sub(by), step, ..self }
     }
 
     /// That of rows of which some have one and some the other.
@@ -54,6 +61,7 @@ impl Horizon {
             length: self.length.max(other.length),
             accept: self.accept.max(other.accept),
             reach: self.reach.max(other.reach),
+            step: if self.step == other.step { self.step } else { 1 },
         }
     }
 }
@@ -61,10 +69,14 @@ impl Horizon {
 fn call(name: &str, arguments: &[Scalar], known: &[Horizon], column: usize) -> Option<Horizon> {
     let of = |scalar: &Scalar| Horizon::of(scalar, known, column);
     match (name, arguments) {
-        ("date_trunc", [unit, at]) => Some(of(at)?.bucket(longest(unit, false)?)),
-        ("date_trunc", [unit, at, _]) => Some(of(at)?.bucket(longest(unit, true)?)),
-        ("date_bin", [width, at, _]) => Some(of(at)?.bucket(length(width)?)),
-        ("date", [at]) => Some(of(at)?.bucket(DAY)),
+        ("date_trunc", [unit, at]) => {
+            let longest = longest(unit, false)?;
+            // Weeks begin on Mondays, which 1970 did not, and other units have no constant length.
+            Some(of(at)?.bucket(longest, longest.min(DAY)))
+        }
+        ("date_trunc", [unit, at, _]) => Some(of(at)?.bucket(longest(unit, true)?, 1)),
+        ("date_bin", [width, at, _]) => Some(of(at)?.bucket(length(width)?, 1)),
+        ("date", [at]) => Some(of(at)?.bucket(DAY, DAY)),
         ("+", [at, by]) => of(at).zip(length(by)).or_else(|| of(by).zip(length(at))).map(|(h, by)| h.shifted(by)),
         ("-", [at, by]) => Some(of(at)?.shifted(length(by)?.checked_neg()?)),
         _ => None,

@@ -119,7 +119,7 @@ pub fn settle(views: &mut [View], given: &Given<'_>) -> Result<(), Vec<Refusal>>
 fn of_input(name: &RelId, schema: &Schema) -> Growth {
     let RelationKind::Stream { event_time, accept_for, ends } = schema.kind else { return Growth::default() };
     let accept = i64::try_from(accept_for).unwrap_or(i64::MAX);
-    let horizon = |column| Horizon { column, length: 1, accept, reach: 0 };
+    let horizon = |column| Horizon { column, length: 1, accept, reach: 0, step: 1 };
     Growth {
         horizons: event_time.map(horizon).into_iter().collect(),
         grows: Some(Stream { name: name.clone(), ends, timed: event_time.is_some() }),

@@ -141,7 +141,7 @@ fn term(scalar: &Scalar) -> Option<Term> {
 fn bucket(scalar: &Scalar) -> Option<Term> {
     let mut column = None;
     scalar.columns(&mut |of| column = Some(of));
-    let at = Horizon { column: column?, length: 1, accept: 0, reach: 0 };
+    let at = Horizon { column: column?, length: 1, accept: 0, reach: 0, step: 1 };
     let of = Horizon::of(scalar, &[at], at.column)?;
     Some(Term { column: at.column, least: -of.reach, most: 0 })
 }

@@ -248,17 +248,33 @@ fn expires(rel: &Rel) -> bool {
     }
 }
 
-/// Tells the rows of the topmost windows when these have ended; whether there are any.
+/// Tells the rows of the topmost windows when these have ended, and of those of a join's sides; whether there are any.
 fn postpone(rel: &mut Rel) -> bool {
     match rel {
-        Rel::Settle { settling: Settling::Group { emit, .. } | Settling::Pair { emit, .. }, .. } => {
+        Rel::Settle { input, settling: Settling::Group { emit, .. } } => {
             *emit = Emit::Final;
+            input.inputs_mut().into_iter().for_each(postpone_below);
+            true
+        }
+        Rel::Settle { input, settling: Settling::Pair { emit, .. } } => {
+            *emit = Emit::Final;
+            input.inputs_mut().into_iter().for_each(|side| _ = postpone(side));
             true
         }
         Rel::Filter { input, .. } | Rel::Map { input, .. } | Rel::Expand { input, .. } => postpone(input),
         Rel::Union { inputs } => inputs.iter_mut().all(postpone),
         _ => false,
     }
+}
+
+/// What is made of windows that end no later need not know them before: not so beyond a join of streams, whose sides differ in time.
+fn postpone_below(rel: &mut Rel) {
+    match rel {
+        Rel::Settle { settling: Settling::Pair { .. }, .. } => return,
+        Rel::Settle { settling: Settling::Group { emit, .. }, .. } => *emit = Emit::Final,
+        _ => {}
+    }
+    rel.inputs_mut().into_iter().for_each(postpone_below);
 }
 
 fn settled(rel: Rel, settling: Settling) -> Rel {

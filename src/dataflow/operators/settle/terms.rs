@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_window_is_shown_when_it_ends_and_settles_when_nothing_late_is_taken_any_more() {
         let check = |length, accept, grid, value: i64, expected: (Time, Time)| {
-            let terms = Terms::new(&Horizon { column: 0, length, accept, reach: 0 }, Emit::Final, grid);
+            let terms = Terms::new(&Horizon { column: 0, length, accept, reach: 0, step: 1 }, Emit::Final, grid);
             let value = crate::value::Row::pack([&Datum::Timestamptz(value - EPOCH_MICROS)]);
             let last = value.with_bytes(|bytes| terms.last(bytes));
             assert_eq!((terms.shows(last), terms.settles(last)), expected, "{terms:?}");
