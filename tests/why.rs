@@ -109,7 +109,7 @@ fn what_is_held_is_counted() {
         };
         let source = &status.sources[0];
         // The second and third event have still to go; the last one has still to come.
-        let (waiting, bytes) = held("recent", "Waiting");
+        let (waiting, bytes) = held("recent", "Temporal");
         let arranged = held("v", "Arrange").0;
         let told = (source.changes, source.late, source.rejected, waiting, arranged >= 3);
         if told == (4, 1, 1, 2, true) {
