@@ -3,9 +3,9 @@
 use super::hold::keep_least;
 use crate::dataflow::hash::RowHasher;
 use crate::dataflow::holding::{Holding, holding};
-use crate::dataflow::key::Key;
+use crate::dataflow::key::{Key, KeyPlan};
 use crate::dataflow::types::{Collection, Outcome};
-use crate::value::{Diff, Row, Time};
+use crate::value::{Column, Diff, Row, Time, encoding};
 use differential_dataflow::{AsCollection, ExchangeData};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -66,6 +66,43 @@ pub fn advancing<'s, A: Advance>(changes: Changes<'s, A::Change>, name: &str, mu
         }
     });
     outcomes.as_collection()
+}
+
+/// The first of these times, if it is due before the frontier; any is if the input has ended.
+pub fn due_first(firsts: [Option<Time>; 2], frontier: Option<Time>) -> Option<Time> {
+    firsts.into_iter().flatten().min().filter(|time| frontier.is_none_or(|frontier| *time < frontier))
+}
+
+/// How the two sides of an operator are brought together by key.
+pub struct Keys {
+    plan: KeyPlan,
+    /// Per column of the key, whether null agrees with null.
+    null_safe: Vec<bool>,
+    /// Tells the rows of one side that agree with nothing from those of the other.
+    side: u8,
+}
+
+impl Keys {
+    /// For keys of these columns.
+    pub fn new(columns: &[Column], null_safe: Vec<bool>, side: u8) -> Keys {
+        Keys { plan: KeyPlan::new(columns), null_safe, side }
+    }
+
+    /// Takes the key off the front of a row. What agrees with nothing may still have to be shown alone: it gets a key that no row of
+    /// the other side has.
+    pub fn split<'b>(&self, bytes: &'b [u8]) -> (Row, &'b [u8]) {
+        let mut length = 0;
+        let mut agrees = true;
+        for null_safe in &self.null_safe {
+            agrees &= bytes[length] != encoding::NULL || *null_safe;
+            length += encoding::skip(&bytes[length..]);
+        }
+        let (key, row) = bytes.split_at(length);
+        match agrees {
+            true => (Row::read(&self.plan, key), row),
+            false => (Row::from_bytes(&[bytes, &[self.side]].concat()), row),
+        }
+    }
 }
 
 /// A table by keys.

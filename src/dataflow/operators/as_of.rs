@@ -3,12 +3,11 @@
 //! A row waits until the table's frontier has passed it. Changes of the table at a time come before rows of that time, which see them.
 //! The table's history is kept as far back as a row that comes late may look; further back there is only what is left of it.
 
-use super::advance::{Advance, Changes, Entries, advancing};
+use super::advance::{Advance, Changes, Entries, Keys, advancing, due_first};
 use super::linear::linear;
 use super::settle::moment;
 use super::waiting::Waiting;
 use crate::dataflow::fault::{self, Fault};
-use crate::dataflow::key::{Key, KeyPlan};
 use crate::dataflow::linear::{Evaluator, Linear};
 use crate::dataflow::shape::mapped;
 use crate::dataflow::types::{Errors, Outcome, Rows};
@@ -73,23 +72,13 @@ fn keyed<'s>(
     let mut program = Linear::identity(columns.len());
     program.prepend(&before);
     let (rows, errors) = linear(rows, &program, Fault::new(columns));
-    let plan = KeyPlan::new(&mapped(&keys, columns));
-    let (null_safe, looks_up) = (null_safe.to_vec(), at.is_some());
+    let looks_up = at.is_some();
+    let keys = Keys::new(&mapped(&keys, columns), null_safe.to_vec(), looks_up.into());
     let changes = rows.inner.map(move |(row, time, diff)| {
         row.with_bytes(|bytes| {
             let (at, rest) = bytes.split_at(if looks_up { encoding::skip(bytes) } else { 0 });
             let at = if looks_up { moment(at).and_then(|at| Time::try_from(at).ok()) } else { None };
-            let mut length = 0;
-            let mut matches_nothing = false;
-            for null_safe in &null_safe {
-                matches_nothing |= rest[length] == encoding::NULL && !null_safe;
-                length += encoding::skip(&rest[length..]);
-            }
-            let (key, row) = rest.split_at(length);
-            let key = match matches_nothing {
-                true => Row::from_bytes(&[rest, &[u8::from(looks_up)]].concat()),
-                false => Row::read(&plan, key),
-            };
+            let (key, row) = keys.split(rest);
             ((key, at.unwrap_or(Time::MIN)), time, (looks_up, Row::from_bytes(row), diff))
         })
     });
@@ -127,9 +116,7 @@ impl Advance for AsOf {
     }
 
     fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
-        while let Some(time) = [self.changes.first(), self.rows.first()].into_iter().flatten().min()
-            && frontier.is_none_or(|frontier| time < frontier)
-        {
+        while let Some(time) = due_first([self.changes.first(), self.rows.first()], frontier) {
             for (key, row, diff) in self.changes.take_at(time) {
                 self.stale.push(time.saturating_add(self.keep), key.clone());
                 self.table.holding.add(1, history_bytes(&row));

@@ -55,10 +55,7 @@ impl Placing<'_> {
     fn place(&self, rel: Rel, needed: Needed) -> Placed<Rel> {
         match rel {
             Rel::Reduce { input, group, aggregates } => self.reduce(*input, group, aggregates),
-            Rel::Sessions { input, group, at, gap, aggregates } => {
-                let input = Box::new(self.place(*input, Needed::Forever)?);
-                self.sessions(Rel::Sessions { input, group, at, gap, aggregates })
-            }
+            Rel::Sessions { .. } => self.sessions(self.updating(rel, Needed::Forever)?),
             Rel::Distinct { .. } => self.grouped(rel, None),
             Rel::TopK { .. } => {
                 let Rel::TopK { input, limit, .. } = &rel else { return Ok(rel) };
@@ -70,26 +67,18 @@ impl Placing<'_> {
             Rel::SetOp { .. } => self.refused(rel, "INTERSECT or EXCEPT", |growth| !growth.horizons.is_empty()),
             Rel::Recursive { .. } => self.refused(rel, "WITH RECURSIVE", |_| true),
             Rel::AsOf { .. } => self.as_of(rel),
-            mut rel => {
-                let needed = if matches!(rel, Rel::Temporal { .. }) { Needed::Forever } else { needed };
-                for input in rel.inputs_mut() {
-                    *input = self.place(take(input), needed)?;
-                }
-                Ok(rel)
-            }
+            Rel::Temporal { .. } => self.updating(rel, Needed::Forever),
+            rel => self.updating(rel, needed),
         }
     }
 
     /// What cannot be held, if its input grows like that.
-    fn refused(&self, mut rel: Rel, what: &str, grows: impl Fn(&Growth) -> bool) -> Placed<Rel> {
+    fn refused(&self, rel: Rel, what: &str, grows: impl Fn(&Growth) -> bool) -> Placed<Rel> {
         let growth = self.growth(&rel);
         if grows(&growth) {
             holds(&growth, what, GROUP)?;
         }
-        for input in rel.inputs_mut() {
-            *input = self.place(take(input), Needed::Forever)?;
-        }
-        Ok(rel)
+        self.updating(rel, Needed::Forever)
     }
 
     /// An aggregate by groups.
@@ -101,21 +90,16 @@ impl Placing<'_> {
     }
 
     /// An operator that holds its input by groups. `holder`: what would hold every row of a group that does not settle.
-    fn grouped(&self, mut rel: Rel, holder: Option<&str>) -> Placed<Rel> {
+    fn grouped(&self, rel: Rel, holder: Option<&str>) -> Placed<Rel> {
         let own = self.growth_with_reach(&rel);
         let Some(horizon) = own.earliest().copied() else {
             let growth = rel.inputs().first().map(|input| self.growth(input)).unwrap_or_default();
             if let Some(holder) = holder {
                 holds(&growth, holder, WINDOW)?;
             }
-            for input in rel.inputs_mut() {
-                *input = self.place(take(input), Needed::Forever)?;
-            }
-            return Ok(rel);
+            return self.updating(rel, Needed::Forever);
         };
-        for input in rel.inputs_mut() {
-            *input = self.place(take(input), Needed::For(horizon.reach))?;
-        }
+        let rel = self.updating(rel, Needed::For(horizon.reach))?;
         let horizon = Horizon { reach: 0, ..horizon };
         Ok(settled(rel, Settling::Group { horizon, emit: Emit::Changes }))
     }

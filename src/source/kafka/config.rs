@@ -1,7 +1,7 @@
 //! `[sources.NAME]` with `type = "kafka"`: as written, then as meant.
 
 use crate::secret::Secret;
-use crate::source::stream::{self, Format, Origin, Stream};
+use crate::source::stream::{self, Origin, Stream};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -54,11 +54,7 @@ impl<'de> Deserialize<'de> for Config {
         if let Some(key) = settings.keys().find(|key| OURS.contains(&key.as_str())) {
             return Err(D::Error::custom(format!("`settings`: {key} is not to be set: the positions are kept here")));
         }
-        if matches!(stream.format(), Format::Csv { header: Some(true), .. }) {
-            return Err(D::Error::custom(
-                "`header = true` is for files: here the columns are those of `schema`, in their order",
-            ));
-        }
+        stream.without_header().map_err(D::Error::custom)?;
         Ok(Config { brokers, topic, from, settings, stream })
     }
 }

@@ -79,11 +79,7 @@ impl Reading<'_> {
         while !stop.requested() {
             match self.session(&mut patience, stop) {
                 Ok(()) => return Ok(()),
-                Err(Failure::Halt(halt)) => return Err(halt),
-                Err(Failure::Lost(reason)) => {
-                    patience.wait(&reason, &mut self.intake, stop)?;
-                    self.intake.reconnects();
-                }
+                Err(failure) => patience.outlast(failure, &mut self.intake, stop)?,
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! `[sources.NAME]` with `type = "nats"`: as written, then as meant.
 
 use crate::secret::Secret;
-use crate::source::stream::{self, Format, Origin, Stream};
+use crate::source::stream::{self, Origin, Stream};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::path::Path;
@@ -46,11 +46,7 @@ impl<'de> Deserialize<'de> for Config {
                 return Err(D::Error::custom(format!("`{key}` is a name without spaces, dots, wildcards and slashes")));
             }
         }
-        if matches!(stream.format(), Format::Csv { header: Some(true), .. }) {
-            return Err(D::Error::custom(
-                "`header = true` is for files: here the columns are those of `schema`, in their order",
-            ));
-        }
+        stream.without_header().map_err(D::Error::custom)?;
         Ok(Config { url, token, jetstream, subject, durable, from, stream })
     }
 }

@@ -50,10 +50,8 @@ fn check(stream: &Stream, keys: &[String], field: Option<&str>) -> Result<(), St
     if let Some(twice) = keys.iter().enumerate().find(|(at, key)| keys[..*at].contains(key)) {
         return Err(format!("`keys` names \"{}\" twice", twice.1));
     }
+    stream.without_header()?;
     match stream.format() {
-        Format::Csv { header: Some(true), .. } => {
-            Err("`header = true` is for files: here the columns are those of `schema`, in their order".into())
-        }
         Format::Csv { .. } | Format::Debezium if field.is_none() => Err(
             "`format` is how the field that `field` names is written; without it, an entry's fields are the columns"
                 .into(),

@@ -78,13 +78,7 @@ impl Reading<'_> {
                 }
                 return Ok(());
             };
-            match failure {
-                Failure::Halt(halt) => return Err(halt),
-                Failure::Lost(reason) => {
-                    patience.wait(&reason, &mut self.intake, stop)?;
-                    self.intake.reconnects();
-                }
-            }
+            patience.outlast(failure, &mut self.intake, stop)?;
         }
         Ok(())
     }

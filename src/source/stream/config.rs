@@ -450,6 +450,16 @@ impl Stream {
         SourceRelation { name, schema: Arc::new(schema), upserts: self.key.is_some() }
     }
 
+    /// Refuses what only files have: a record that names the columns of those that follow.
+    pub(in crate::source) fn without_header(&self) -> Result<(), String> {
+        match self.format {
+            Format::Csv { header: Some(true), .. } => {
+                Err("`header = true` is for files: here the columns are those of `schema`, in their order".into())
+            }
+            Format::Csv { .. } | Format::Json | Format::Debezium => Ok(()),
+        }
+    }
+
     /// How its records are written.
     pub(in crate::source) fn format(&self) -> Format {
         self.format

@@ -53,8 +53,25 @@ impl Patience {
         self.pause = SHORTEST_PAUSE;
     }
 
+    /// After a failure: waits for the server if that is what it is about, and counts the attempt that follows.
+    pub(in crate::source) fn outlast(
+        &mut self,
+        failure: Failure,
+        intake: &mut Intake,
+        stop: &Stop,
+    ) -> Result<(), Halt> {
+        match failure {
+            Failure::Halt(halt) => Err(halt),
+            Failure::Lost(reason) => {
+                self.wait(&reason, intake, stop)?;
+                intake.reconnects();
+                Ok(())
+            }
+        }
+    }
+
     /// The connection is lost, or was not to be had: waits until the next attempt, or until a stop is asked for.
-    pub(in crate::source) fn wait(&mut self, reason: &str, intake: &mut Intake, stop: &Stop) -> Result<(), Halt> {
+    fn wait(&mut self, reason: &str, intake: &mut Intake, stop: &Stop) -> Result<(), Halt> {
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() + self.pause > LIMIT {
             return Err(Halt::Failed(SourceError::Unavailable(format!(

@@ -3,12 +3,11 @@
 //! No function of one row knows them. It stands for the session that the row would be by itself, and the GROUP BY that has
 //! `window_start` or `window_end` among its expressions makes sessions for each value of the others.
 
+use super::temporal::length;
 use crate::expr::Scalar;
 use crate::plan::rewrite::substitute;
 use crate::plan::{Aggregate, Expansion, Rel, unnest};
 use crate::sql::error::{Bound, Fault};
-use crate::value::calendar::DAY;
-use crate::value::{Datum, Interval};
 
 /// The plan with groups of sessions in the place of the function.
 pub(super) fn grouped(mut rel: Rel) -> Bound<Rel> {
@@ -73,7 +72,7 @@ fn sessions(input: &Rel, group: &[Scalar], aggregates: &[Aggregate]) -> Bound<Op
         return Err(refused("session() beside other functions or in an outer join is"));
     };
     let [at, gap] = call.arguments.as_slice() else { return Err(refused("this form of session() is")) };
-    let gap = length(gap).ok_or_else(|| {
+    let gap = length(gap).filter(|gap| *gap > 0).ok_or_else(|| {
         Fault::new("22023", "the gap of session() is to be a constant interval of more than zero, without months")
     })?;
     let width = input.width();
@@ -103,16 +102,4 @@ fn sessions(input: &Rel, group: &[Scalar], aggregates: &[Aggregate]) -> Bound<Op
     let input = Box::new(input.clone().filter(predicates));
     let sessions = Rel::Sessions { input, group: keys, at: at.clone(), gap, aggregates };
     Ok(Some(sessions.project(&places)))
-}
-
-/// The microseconds of a constant interval.
-fn length(scalar: &Scalar) -> Option<i64> {
-    let mut constant = true;
-    scalar.columns(&mut |_| constant = false);
-    match scalar.eval(&[]).ok().filter(|_| constant)? {
-        Datum::Interval(Interval { months: 0, days, micros }) => {
-            i64::from(days).checked_mul(DAY)?.checked_add(micros).filter(|length| *length > 0)
-        }
-        _ => None,
-    }
 }

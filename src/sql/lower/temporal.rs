@@ -83,7 +83,7 @@ fn call(scalar: &Scalar) -> Option<(&'static str, &[Scalar])> {
 }
 
 /// The microseconds of a constant interval.
-fn length(scalar: &Scalar) -> Option<i64> {
+pub(super) fn length(scalar: &Scalar) -> Option<i64> {
     let mut constant = !reads_clock(scalar);
     scalar.columns(&mut |_| constant = false);
     match scalar.eval(&[]).ok().filter(|_| constant)? {

@@ -14,7 +14,7 @@ mod terms;
 
 pub use terms::{Terms, moment};
 
-use super::advance::{Advance, Changes, Entries, advancing};
+use super::advance::{Advance, Changes, Entries, advancing, due_first};
 use super::waiting::Waiting;
 use crate::dataflow::types::{Collection, Outcome};
 use crate::value::{Diff, Row, Time};
@@ -82,9 +82,7 @@ impl<G: Groups> Advance for Settling<G> {
     }
 
     fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
-        while let Some(time) = [self.waiting.first(), self.due.first()].into_iter().flatten().min()
-            && frontier.is_none_or(|frontier| time < frontier)
-        {
+        while let Some(time) = due_first([self.waiting.first(), self.due.first()], frontier) {
             let mut touched = Vec::new();
             for (key, last, change) in self.waiting.take_at(time) {
                 self.change(time, key, last, change, &mut touched);
@@ -163,4 +161,9 @@ fn count(values: &mut BTreeMap<Row, Diff>, value: Row, diff: Diff) {
             }
         }
     }
+}
+
+/// Rows in order as bytes, with how often each occurs.
+fn as_bytes(rows: &BTreeMap<Row, Diff>) -> Vec<(Vec<u8>, Diff)> {
+    rows.iter().map(|(row, count)| (row.with_bytes(<[u8]>::to_vec), *count)).collect()
 }

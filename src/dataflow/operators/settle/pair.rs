@@ -5,9 +5,8 @@
 
 use super::terms::takes_effect;
 use crate::dataflow::fault::{self, Fault};
-use crate::dataflow::key::{Key, KeyPlan};
 use crate::dataflow::linear::{Evaluator, Linear};
-use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing};
+use crate::dataflow::operators::advance::{Advance, Changes, Entries, Keys, advancing, due_first};
 use crate::dataflow::operators::linear::linear;
 use crate::dataflow::operators::waiting::Waiting;
 use crate::dataflow::shape::mapped;
@@ -83,25 +82,14 @@ fn side<'s>(side: PairSide<'s, '_>, is_left: bool, grid: Time) -> (Changes<'s, C
     let mut program = Linear::identity(columns.len());
     program.prepend(&keys);
     let (rows, errors) = linear(rows, &program, Fault::new(columns));
-    let plan = KeyPlan::new(&mapped(&keys, columns));
-    let null_safe: Vec<bool> = key.iter().map(|(_, null_safe)| *null_safe).collect();
+    let keys =
+        Keys::new(&mapped(&keys, columns), key.iter().map(|(_, null_safe)| *null_safe).collect(), is_left.into());
     let changes = rows.inner.flat_map(move |(row, time, diff)| {
         row.with_bytes(|bytes| {
-            let mut length = 0;
-            let mut matches_nothing = false;
-            for null_safe in &null_safe {
-                matches_nothing |= bytes[length] == encoding::NULL && !null_safe;
-                length += encoding::skip(&bytes[length..]);
-            }
-            let (key, row) = bytes.split_at(length);
+            let (key, row) = keys.split(bytes);
             let value = super::moment(encoding::column(row, hold.column))?;
             let last = Time::try_from(value.saturating_add(hold.last)).unwrap_or(Time::MIN);
             let settles = takes_effect(last, grid).saturating_add(1);
-            // What matches nothing may still have to be shown alone: under a key that no row of the other side has.
-            let key = match matches_nothing {
-                true => Row::from_bytes(&[bytes, &[u8::from(is_left)]].concat()),
-                false => Row::read(&plan, key),
-            };
             Some(((key, settles), time, (is_left, value, Row::from_bytes(row), diff)))
         })
     });
@@ -162,9 +150,7 @@ impl Advance for Pairing {
     }
 
     fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
-        while let Some(time) = [self.waiting.first(), self.due.first()].into_iter().flatten().min()
-            && frontier.is_none_or(|frontier| time < frontier)
-        {
+        while let Some(time) = due_first([self.waiting.first(), self.due.first()], frontier) {
             for (key, settles, change) in self.waiting.take_at(time) {
                 self.change(time, key, settles, change, give);
             }

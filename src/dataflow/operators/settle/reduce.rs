@@ -222,10 +222,8 @@ impl Parts {
         match (kept, &part.way) {
             (PartOf::Best(best), _) => best.as_ref().map(shown).map_or_else(absent, Ok),
             (PartOf::Values(values), Way::Fold(fold)) => {
-                let mut rows = Vec::with_capacity(values.len());
-                let bytes: Vec<(Vec<u8>, Diff)> =
-                    values.iter().map(|(row, count)| (row.with_bytes(<[u8]>::to_vec), *count)).collect();
-                rows.extend(bytes.iter().map(|(bytes, count)| (Bytes(bytes), *count)));
+                let bytes = super::as_bytes(values);
+                let rows: Vec<(Bytes<'_>, Diff)> = bytes.iter().map(|(row, count)| (Bytes(row), *count)).collect();
                 if rows.is_empty() {
                     return absent();
                 }

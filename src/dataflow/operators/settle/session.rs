@@ -6,7 +6,7 @@
 use super::reduce::{At, Run, aggregated};
 use super::{Groups, Terms};
 use crate::dataflow::fault::{self, Fault};
-use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing};
+use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing, due_first};
 use crate::dataflow::operators::linear::linear;
 use crate::dataflow::operators::reduce::Grouping;
 use crate::dataflow::operators::waiting::Waiting;
@@ -92,9 +92,7 @@ impl<G: Groups> Advance for Sessions<G> {
     }
 
     fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
-        while let Some(time) = [self.waiting.first(), self.due.first()].into_iter().flatten().min()
-            && frontier.is_none_or(|frontier| time < frontier)
-        {
+        while let Some(time) = due_first([self.waiting.first(), self.due.first()], frontier) {
             let mut touched = Vec::new();
             for (key, at, change) in self.waiting.take_at(time) {
                 self.touch(time, &key, &mut touched);

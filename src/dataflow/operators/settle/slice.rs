@@ -55,14 +55,6 @@ struct Kept {
     count: Diff,
 }
 
-impl Kept {
-    fn add(&mut self, row: Row, diff: Diff) {
-        self.count += diff;
-        let count = self.rows.entry(row).or_default();
-        *count += diff;
-    }
-}
-
 impl Groups for First {
     type Change = (Row, Diff);
     type Group = Kept;
@@ -72,10 +64,8 @@ impl Groups for First {
     }
 
     fn add(&mut self, group: &mut Kept, (row, diff): (Row, Diff)) {
-        group.add(row.clone(), diff);
-        if group.rows.get(&row) == Some(&0) {
-            group.rows.remove(&row);
-        }
+        group.count += diff;
+        super::count(&mut group.rows, row, diff);
         while let Some(last) = group.rows.last_entry()
             && self.kept.is_some_and(|kept| group.count - last.get() >= kept)
         {
@@ -88,10 +78,9 @@ impl Groups for First {
     }
 
     fn show(&mut self, _: &Row, _: &[u8], group: &Kept, out: &mut Vec<(Outcome, Diff)>) {
-        let rows: Vec<(Vec<u8>, u64)> =
-            group.rows.iter().map(|(row, count)| (row.with_bytes(<[u8]>::to_vec), (*count).max(0) as u64)).collect();
+        let rows = super::as_bytes(&group.rows);
         let mut taken = Vec::new();
-        take(rows.iter().map(|(row, count)| (row.as_slice(), *count)), self.slice, &mut taken);
+        take(rows.iter().map(|(row, count)| (row.as_slice(), (*count).max(0) as u64)), self.slice, &mut taken);
         let row = |row: Row| row.with_bytes(|bytes| Row::from_bytes(split(bytes).1));
         out.extend(taken.into_iter().map(|(coded, count)| (Ok(row(coded)), count)));
     }

@@ -60,8 +60,7 @@ impl Groups for Partitions {
     }
 
     fn show(&mut self, _: &Row, _: &[u8], group: &BTreeMap<Row, Diff>, out: &mut Vec<(Outcome, Diff)>) {
-        let rows: Vec<(Vec<u8>, Diff)> =
-            group.iter().map(|(row, count)| (row.with_bytes(<[u8]>::to_vec), *count)).collect();
+        let rows = super::as_bytes(group);
         self.0.rows(rows.iter().map(|(row, count)| (row.as_slice(), *count)), |outcome| out.push((outcome, 1)));
     }
 }
