@@ -1,7 +1,7 @@
 //! State stays where it was: a million events through windows, sessions, a join of streams and a filter by the clock, without the live
 //! state growing once it has come to its level. `TIDEGATE_TEST_EVENTS` sets another number of events.
 
-use super::world::moment;
+use super::content::moment;
 use crate::support::random::{Random, seed, setting};
 use std::collections::BTreeMap;
 use std::sync::Arc;

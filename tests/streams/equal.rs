@@ -1,7 +1,9 @@
 //! What gives up settled groups shows at every frontier what holds everything for ever does.
 
-use super::difference;
-use super::world::{Views, World, content_before, contents};
+use super::content::{compare, content_before, contents};
+use super::run::Views;
+use super::shrink::must_hold;
+use super::world::World;
 use crate::support::random::{Random, seed, setting};
 
 /// Views over streams alone: nothing changes what has settled, so nobody can tell that it was given up.
@@ -58,18 +60,19 @@ fn nobody_can_tell_that_it_was_given_up() {
     let seed = seed(1);
     for (number, text) in VIEWS.iter().enumerate() {
         let mut random = Random::new(seed.wrapping_add(1000 * number as u64));
+        let (views, all) = (Views::new(text), Views { settled: false, ..Views::new(text) });
         for run in 0..setting("TIDEGATE_TEST_WORLDS", 12) {
             let world = World::random(&mut random, 60);
-            let all = Views { settled: false, ..Views::new(text) };
-            let held = world.run(&mut random, 1, &all);
-            for workers in [1, 2] {
-                let steps = world.run(&mut random, workers, &Views::new(text));
-                for (frontier, got) in contents(&steps["v"]) {
-                    let expected = content_before(&held["v"], frontier);
-                    let case = format!("seed {seed}, world {run}, {workers} workers, at {frontier:?}\n{text}");
-                    assert!(got == expected, "{case}\n{}\n{world:?}", difference(&expected, &got));
+            must_hold(&format!("seed {seed}, view {number}, world {run}"), world, &views, |world| {
+                let held = world.run(1, &all);
+                for workers in [1, 2] {
+                    for (frontier, got) in contents(&world.run(workers, &views)["v"]) {
+                        compare(&content_before(&held["v"], frontier), &got)
+                            .map_err(|difference| format!("{workers} workers, at {frontier:?}\n{difference}"))?;
+                    }
                 }
-            }
+                Ok(())
+            });
         }
     }
 }

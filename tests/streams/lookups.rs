@@ -1,7 +1,10 @@
 //! Lookups: a table as it was at the time of an event.
 
 use super::check;
-use super::world::{Content, Event, Views, World, add, moment, shown};
+use super::content::{Content, add, moment, shown};
+use super::run::Views;
+use super::step::Event;
+use super::world::World;
 use std::collections::BTreeMap;
 use tidegate::value::{Datum, Time};
 

@@ -1,7 +1,10 @@
 //! Joins of two streams whose times are bound to each other.
 
 use super::check;
-use super::world::{Content, Event, Views, World, add, shown};
+use super::content::{Content, add, shown};
+use super::run::Views;
+use super::step::Event;
+use super::world::World;
 use tidegate::plan::Emit;
 use tidegate::value::{Datum, Time};
 

@@ -2,16 +2,20 @@
 //!
 //! A script has a line of settings, views, and steps. In a step `a 1 7 150 3` is the arrival of an event of stream `a` with its id, key, time
 //! and value, `t 130 + 7 4` a change of table `t` at a time: its key and name come or go. A time is a number of microseconds or a
-//! timestamp. `until 300` lets every source say that nothing below that time will come; what is then told of view `v` follows, each row
-//! behind its time and how often it comes. `end` lets all sources end. `TIDEGATE_TEST_UPDATE=1` writes what is told into the scripts.
+//! timestamp. `until 300` lets every source say that nothing below that time will come, `a until 300` stream `a` alone; `a tells` lets
+//! it tell what its watermark has passed; `end` and `a end` let them end. What is then told of view `v` follows, each row behind its
+//! time and how often it comes. Lines that are no steps say what is shown. `TIDEGATE_TEST_UPDATE=1` writes what is told into the
+//! scripts.
 
-use super::world::{Change, Event, Views, World, shown};
-use crate::support::random::Random;
+use super::content::shown;
+use super::run::Views;
+use super::step::{Step, instant};
+use super::world::World;
 use std::path::Path;
 use tidegate::plan::Emit;
 use tidegate::timeline::Disorder;
 use tidegate::value::calendar::EPOCH_MICROS;
-use tidegate::value::{Datum, Time, Type, text};
+use tidegate::value::{Datum, Time};
 
 #[test]
 fn what_is_told_of_scripts() {
@@ -55,51 +59,33 @@ fn told_of_case(case: &str) -> String {
     let retain = setting("retain").map(|value| value.parse().expect("a number"));
     let views = Views { emit, retain, ..Views::new(sql) };
 
-    let mut world = World::empty(disorder, number("grid"));
-    let mut kept = Vec::new();
-    for line in steps.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let number = |word: &str| word.parse::<i64>().expect("a number");
-        match words.as_slice() {
-            [stream @ ("a" | "b"), id, key, at, value] => {
-                let event = Event { id: number(id), key: number(key), at: time(at), value: number(value) };
-                world.arrive(usize::from(*stream == "b"), event);
-            }
-            ["t", at, sign, key, name] => {
-                let diff = if *sign == "+" { 1 } else { -1 };
-                world.change(Change { key: number(key), name: number(name), time: time(at), diff });
-            }
-            ["until", at] => world.until(Some(time(at))),
-            ["end"] => world.until(None),
-            // What was told before.
-            [first, ..] if first.starts_with('@') => continue,
-            _ => {}
-        }
-        kept.push(line);
-    }
-    let told: Vec<String> = [1, 2].map(|workers| steps_told(&world, workers, &views, &kept)).into();
+    // What was told before is left out.
+    let lines: Vec<&str> = steps.lines().filter(|line| !line.trim_start().starts_with('@')).collect();
+    let steps = lines.iter().filter_map(|line| Step::parse(line)).collect();
+    let world = World::of(disorder, number("grid"), steps);
+    let told: Vec<String> = [1, 2].map(|workers| steps_told(&world, workers, &views, &lines)).into();
     assert_eq!(told[0], told[1], "one worker and two");
     format!("{settings}\n{sql}\n---\n{}", told[0])
 }
 
-/// The steps with what is told at each `until`.
+/// The steps with what is told after each.
 fn steps_told(world: &World, workers: usize, views: &Views<'_>, lines: &[&str]) -> String {
-    let steps = world.run(&mut Random::new(1), workers, views);
+    let steps = world.run(workers, views);
+    let reads = world.read_by(views, "v");
     let mut changes: Vec<_> = steps["v"].iter().flat_map(|step| &step.changes).collect();
     changes.sort_by_key(|(row, time, diff)| (*time, *diff, row.clone()));
     let mut out: Vec<String> = Vec::new();
+    let mut reached = world.reached.iter();
     for line in lines {
         out.push((*line).to_owned());
-        let until = match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-            ["until", at] => time(at),
-            ["end"] => Time::MAX,
-            _ => continue,
-        };
-        let later = changes.split_off(changes.partition_point(|(_, time, _)| *time < until));
+        let Some(reached) = Step::parse(line).and_then(|_| reached.next()) else { continue };
+        let frontier = reads.iter().map(|source| reached[*source].unwrap_or(Time::MAX)).min().unwrap_or(Time::MAX);
+        let later = changes.split_off(changes.partition_point(|(_, time, _)| *time < frontier));
         for (row, time, diff) in std::mem::replace(&mut changes, later) {
             out.push(format!("  @{} {diff:+} {}", instant(*time), shown_row(&row.unpack())));
         }
     }
+    assert!(changes.is_empty(), "not all of it is told by the last step: {changes:?}");
     out.join("\n").trim_end().to_owned()
 }
 
@@ -109,22 +95,4 @@ fn shown_row(values: &[Datum]) -> String {
         value => shown(std::slice::from_ref(value)).concat(),
     };
     values.iter().map(value).collect::<Vec<_>>().join(" ")
-}
-
-/// A time as scripts write it: small ones as numbers.
-fn instant(time: Time) -> String {
-    if time < 1_000_000_000 {
-        return time.to_string();
-    }
-    let mut out = String::new();
-    text::write(&Datum::Timestamptz(time as i64 - EPOCH_MICROS), &mut out);
-    out.replace(' ', "T").replace("+00", "Z")
-}
-
-fn time(text: &str) -> Time {
-    if let Ok(number) = text.parse() {
-        return number;
-    }
-    let Ok(Datum::Timestamptz(at)) = text::parse(&Type::Timestamptz, -1, text) else { panic!("{text} is no time") };
-    u64::try_from(at + EPOCH_MICROS).expect("after 1970")
 }

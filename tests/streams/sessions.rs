@@ -1,7 +1,10 @@
 //! Sessions: runs of events per key.
 
 use super::check;
-use super::world::{Content, Event, Views, World, moment, shown};
+use super::content::{Content, moment, shown};
+use super::run::Views;
+use super::step::Event;
+use super::world::World;
 use tidegate::plan::Emit;
 use tidegate::value::{Datum, Time};
 
