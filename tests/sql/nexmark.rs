@@ -1,6 +1,7 @@
 //! The queries of Nexmark as views: what Postgres says of the same events, as they come.
 
 use super::script::Script;
+use crate::support::postgres::WINDOWS;
 use crate::support::random::setting;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,15 +10,6 @@ use tidegate::source::nexmark::{Config, Nexmark};
 use tidegate::source::{Closed, Progress, Source, SourceRelation, Start, Stop, TickSender, Wanted};
 use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
 use tidegate::value::json;
-
-/// The windows of a time, for Postgres.
-const WINDOWS: &str = "
-CREATE FUNCTION tumble(ts timestamptz, size interval) RETURNS TABLE (window_start timestamptz, window_end timestamptz) LANGUAGE sql AS
-$$ SELECT date_bin(size, ts, 'epoch'), date_bin(size, ts, 'epoch') + size $$;
-CREATE FUNCTION hop(ts timestamptz, slide interval, size interval)
-RETURNS TABLE (window_start timestamptz, window_end timestamptz) LANGUAGE sql AS
-$$ SELECT s, s + size FROM generate_series(date_bin(slide, ts, 'epoch'), ts - size, - slide) AS s WHERE s > ts - size $$;
-";
 
 /// The parts in which the events come.
 const PARTS: usize = 3;

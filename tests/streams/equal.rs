@@ -7,7 +7,7 @@ use super::world::World;
 use crate::support::random::{Random, seed, setting};
 
 /// Views over streams alone: nothing changes what has settled, so nobody can tell that it was given up.
-const VIEWS: &[&str] = &[
+pub(super) const VIEWS: &[&str] = &[
     "CREATE VIEW v AS SELECT window_start, window_end, key, count(*) AS n, sum(value), min(value), max(value), avg(value)
      FROM a, tumble(at, interval '100 microseconds') GROUP BY window_start, window_end, key",
     "CREATE VIEW v AS SELECT window_end, count(*) AS n, count(DISTINCT value) AS d, string_agg(value::text, ',' ORDER BY id) AS s,

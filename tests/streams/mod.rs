@@ -8,12 +8,14 @@ mod determinism;
 mod equal;
 mod lookups;
 mod pairs;
+mod postgres;
 mod refused;
 mod run;
 mod script;
 mod sessions;
 mod shrink;
 mod step;
+mod updating;
 mod windows;
 mod world;
 

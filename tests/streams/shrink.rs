@@ -4,10 +4,11 @@
 use super::run::Views;
 use super::step::{Event, Step};
 use super::world::World;
+use crate::support::random::setting;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tidegate::timeline::Disorder;
 
-/// How many smaller worlds are tried at most.
+/// How many smaller worlds are tried at most; `TIDEGATE_TEST_TRIES` says otherwise.
 const TRIES: usize = 400;
 
 /// Fails with the smallest world found of which `judge` says that something is wrong, as a script.
@@ -16,7 +17,7 @@ pub fn must_hold(case: &str, world: World, views: &Views<'_>, judge: impl Fn(&Wo
         |world: &World| catch_unwind(AssertUnwindSafe(|| judge(world))).unwrap_or_else(|_| Err("a panic".into()));
     let Err(first) = judge(&world) else { return };
     let steps = world.steps.len();
-    let world = smallest(world, TRIES, |world| judge(world).is_err());
+    let world = smallest(world, setting("TIDEGATE_TEST_TRIES", TRIES), |world| judge(world).is_err());
     // What fails by chance may not fail again.
     let wrong = judge(&world).err().unwrap_or(first);
     panic!("{case}: of {steps} steps these fail\n\n{}\n{wrong}", script(&world, views));

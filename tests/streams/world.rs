@@ -140,6 +140,13 @@ impl World {
         names.into_iter().filter(|(_, count)| *count != 0).collect()
     }
 
+    /// The last frontier that a source tells before it ends, on the grid.
+    pub fn last(&self, source: usize) -> Time {
+        let told = self.told.iter().filter(|told| told.source == source).filter_map(|told| told.frontier);
+        let grid = self.grid.max(1);
+        told.fold(BEGIN, Time::max) / grid * grid
+    }
+
     /// From when on nothing counts that belongs to events up to `last`.
     pub fn settles(&self, last: Time) -> Time {
         self.takes_effect(last + self.disorder.accept_for) + 1

@@ -14,6 +14,15 @@ pub const USER: &str = "tidegate";
 /// Its password, asked for only where `Options::authentication` does.
 pub const PASSWORD: &str = "wellenbrecher";
 
+/// The windows of a time, which Postgres itself does not know.
+pub const WINDOWS: &str = "
+CREATE FUNCTION tumble(ts timestamptz, size interval) RETURNS TABLE (window_start timestamptz, window_end timestamptz) LANGUAGE sql AS
+$$ SELECT date_bin(size, ts, 'epoch'), date_bin(size, ts, 'epoch') + size $$;
+CREATE FUNCTION hop(ts timestamptz, slide interval, size interval)
+RETURNS TABLE (window_start timestamptz, window_end timestamptz) LANGUAGE sql AS
+$$ SELECT s, s + size FROM generate_series(date_bin(slide, ts, 'epoch'), ts - size, - slide) AS s WHERE s > ts - size $$;
+";
+
 /// How a server differs from the shared one.
 #[derive(Clone, Debug)]
 pub struct Options {
