@@ -2,6 +2,8 @@
 
 pub mod allocation;
 pub mod feed;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod nats;
 pub mod postgres;
 pub mod program;
