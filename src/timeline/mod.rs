@@ -1,10 +1,12 @@
 //! The one timeline: positions become times, arrivals get verdicts, changes are sealed into ticks.
 
+mod partitions;
 mod reorder;
 mod step;
 mod tick;
 mod verdict;
 
+pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;
 pub use step::Step;
 pub use tick::{Batch, DataError, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};

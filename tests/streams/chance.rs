@@ -1,6 +1,6 @@
 //! Random worlds, and the same things told otherwise.
 
-use super::step::{Change, Event, Step, TABLE};
+use super::step::{Change, Event, Partition, Step, TABLE};
 use super::world::{BEGIN, World};
 use crate::support::random::Random;
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ impl World {
     fn arrivals(&self) -> [Vec<Event>; 2] {
         [0, 1].map(|stream| {
             let of_stream = |step: &Step| match step {
-                Step::Event(of, event) if *of == stream => Some(*event),
+                Step::Event(of, event) if of.stream == stream => Some(*event),
                 _ => None,
             };
             self.steps.iter().filter_map(of_stream).collect()
@@ -104,7 +104,7 @@ fn of_stream(random: &mut Random, stream: usize, events: Vec<Event>) -> Vec<Step
     let every = 1 + random.below(12);
     let mut steps = Vec::new();
     for event in events {
-        steps.push(Step::Event(stream, event));
+        steps.push(Step::Event(Partition::first(stream), event));
         if random.below(every) == 0 {
             steps.push(Step::Tells(stream));
         }

@@ -4,8 +4,11 @@
 //! and value, `t 130 + 7 4` a change of table `t` at a time: its key and name come or go. A time is a number of microseconds or a
 //! timestamp. `until 300` lets every source say that nothing below that time will come, `a until 300` stream `a` alone; `a tells` lets
 //! it tell what its watermark has passed; `end` and `a end` let them end. What is then told of view `v` follows, each row behind its
-//! time and how often it comes. Lines that are no steps say what is shown. `TIDEGATE_TEST_UPDATE=1` writes what is told into the
-//! scripts.
+//! time and how often it comes; and below an event that is not taken, why and at which time that is told. Lines that are no steps say
+//! what is shown. `TIDEGATE_TEST_UPDATE=1` writes what is told into the scripts.
+//!
+//! `a/1` is another partition of the stream than the first, which is `a`; `a/1 at end`: nothing is left to read in it; `clock 300`: the wall
+//! clock shows that; `a idle`: nothing has arrived for as long as the stream's idle rule says.
 
 use super::content::shown;
 use super::run::Views;
@@ -13,7 +16,7 @@ use super::step::{Step, instant};
 use super::world::World;
 use std::path::Path;
 use tidegate::plan::Emit;
-use tidegate::timeline::Disorder;
+use tidegate::timeline::{Disorder, Verdict};
 use tidegate::value::calendar::EPOCH_MICROS;
 use tidegate::value::{Datum, Time};
 
@@ -54,13 +57,14 @@ fn told_of_case(case: &str) -> String {
         value.map(str::to_owned)
     };
     let number = |name: &str| setting(name).map_or(0, |value| value.parse().expect("a number"));
-    let disorder = Disorder { lateness: number("lateness"), accept_for: number("accept_for"), max_ahead: Time::MAX };
+    let max_ahead = setting("max_ahead").map_or(Time::MAX, |value| value.parse().expect("a number"));
+    let disorder = Disorder { lateness: number("lateness"), accept_for: number("accept_for"), max_ahead };
     let emit = if setting("emit").as_deref() == Some("final") { Emit::Final } else { Emit::Changes };
     let retain = setting("retain").map(|value| value.parse().expect("a number"));
     let views = Views { emit, retain, ..Views::new(sql) };
 
     // What was told before is left out.
-    let lines: Vec<&str> = steps.lines().filter(|line| !line.trim_start().starts_with('@')).collect();
+    let lines: Vec<&str> = steps.lines().filter(|line| !line.starts_with("  ")).collect();
     let steps = lines.iter().filter_map(|line| Step::parse(line)).collect();
     let world = World::of(disorder, number("grid"), steps);
     let told: Vec<String> = [1, 2].map(|workers| steps_told(&world, workers, &views, &lines)).into();
@@ -75,10 +79,19 @@ fn steps_told(world: &World, workers: usize, views: &Views<'_>, lines: &[&str]) 
     let mut changes: Vec<_> = steps["v"].iter().flat_map(|step| &step.changes).collect();
     changes.sort_by_key(|(row, time, diff)| (*time, *diff, row.clone()));
     let mut out: Vec<String> = Vec::new();
-    let mut reached = world.reached.iter();
+    let (mut reached, mut refused) = (world.reached.iter(), world.refused.iter().peekable());
     for line in lines {
         out.push((*line).to_owned());
-        let Some(reached) = Step::parse(line).and_then(|_| reached.next()) else { continue };
+        let Some((step, reached)) = Step::parse(line).and_then(|step| Some((step, reached.next()?))) else { continue };
+        if let Step::Event(_, event) = step
+            && let Some((_, verdict)) = refused.next_if(|(refused, _)| *refused == event)
+        {
+            out.push(match verdict {
+                Verdict::Late(time) => format!("  late {}", instant(*time)),
+                Verdict::Ahead(time) => format!("  ahead {}", instant(*time)),
+                Verdict::Accepted(_) => String::new(),
+            });
+        }
         let frontier = reads.iter().map(|source| reached[*source].unwrap_or(Time::MAX)).min().unwrap_or(Time::MAX);
         let later = changes.split_off(changes.partition_point(|(_, time, _)| *time < frontier));
         for (row, time, diff) in std::mem::replace(&mut changes, later) {

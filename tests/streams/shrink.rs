@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn event(step: &Step) -> Option<(usize, Event)> {
-        if let Step::Event(stream, event) = step { Some((*stream, *event)) } else { None }
+        if let Step::Event(of, event) = step { Some((of.stream, *event)) } else { None }
     }
 
     #[test]

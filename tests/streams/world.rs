@@ -3,9 +3,9 @@
 //! It follows from its steps alone, so that a part of them is a world too.
 
 use super::content::moment;
-use super::step::{Change, Event, Step, TABLE};
+use super::step::{Change, Event, Partition, Step, TABLE};
 use std::collections::BTreeMap;
-use tidegate::timeline::{Batch, Disorder, Judge, RelationId, Reorder, SourceId, Tick, Verdict};
+use tidegate::timeline::{Batch, Disorder, PartitionId, Partitions, RelationId, Reorder, SourceId, Tick, Verdict};
 use tidegate::value::{Datum, Diff, Row, Time};
 
 /// What happens, and how it is told.
@@ -19,7 +19,10 @@ pub struct World {
     pub table: Vec<Change>,
     /// After each step, which frontier each source has told; none if it has ended.
     pub reached: Vec<[Option<Time>; 3]>,
+    /// Events that were not taken, with the reason.
+    pub refused: Vec<(Event, Verdict)>,
     told: Vec<Told>,
+    clock: Time,
     arriving: [Arriving; 2],
     untold: Vec<Change>,
 }
@@ -35,8 +38,19 @@ struct Told {
 /// A stream's events on their way.
 #[derive(Clone)]
 struct Arriving {
-    judge: Judge,
+    partitions: Partitions,
+    ids: Vec<PartitionId>,
     buffer: Reorder<Event>,
+}
+
+impl Arriving {
+    /// Of a stream with so many partitions.
+    fn new(disorder: Disorder, partitions: usize) -> Arriving {
+        let mut arriving =
+            Arriving { partitions: Partitions::new(disorder), ids: Vec::new(), buffer: Reorder::default() };
+        arriving.ids = (0..partitions).map(|number| arriving.partitions.add(&number.to_string())).collect();
+        arriving
+    }
 }
 
 /// Before this everybody is told that there is nothing yet.
@@ -45,7 +59,8 @@ pub const BEGIN: Time = 128;
 impl World {
     /// The world in which this happens; whatever has not ended then does.
     pub fn of(disorder: Disorder, grid: Time, steps: Vec<Step>) -> World {
-        let arriving = || Arriving { judge: Judge::new(disorder), buffer: Reorder::default() };
+        let arriving = |stream| Arriving::new(disorder, partitions(&steps, stream));
+        let arriving = [arriving(0), arriving(1)];
         let mut world = World {
             disorder,
             grid,
@@ -53,9 +68,11 @@ impl World {
             streams: Default::default(),
             table: Vec::new(),
             told: Vec::new(),
-            arriving: [arriving(), arriving()],
+            arriving,
             untold: Vec::new(),
             reached: Vec::new(),
+            refused: Vec::new(),
+            clock: 0,
         };
         let mut reached = [Some(BEGIN); 3];
         for step in world.steps.clone() {
@@ -69,12 +86,25 @@ impl World {
     /// `reached`: the frontiers that the sources have told, none if they have ended.
     fn happens(&mut self, step: Step, reached: &mut [Option<Time>; 3]) {
         match step {
-            Step::Event(stream, event) => self.arrives(stream, event),
+            Step::Event(of, event) => self.arrives(of, event),
             Step::Change(change) => {
                 self.table.push(change);
                 self.untold.push(change);
             }
             Step::Tells(stream) => reached[stream] = self.stream_tells(stream, false),
+            Step::AtEnd(Partition { stream, number }) => {
+                let Arriving { partitions, ids, .. } = &mut self.arriving[stream];
+                partitions.at_end(ids[number]);
+                reached[stream] = self.stream_tells(stream, false);
+            }
+            Step::Clock(time) => self.clock = time,
+            Step::Idle(stream) => {
+                let partitions = &mut self.arriving[stream].partitions;
+                if partitions.all_at_end() {
+                    partitions.raise(self.clock.saturating_sub(self.disorder.lateness));
+                }
+                reached[stream] = self.stream_tells(stream, false);
+            }
             Step::Until(of, time) => {
                 for source in (0..reached.len()).filter(|source| of.is_none_or(|of| of == *source)) {
                     if reached[source].is_some() {
@@ -85,11 +115,14 @@ impl World {
         }
     }
 
-    fn arrives(&mut self, stream: usize, event: Event) {
-        let Arriving { judge, buffer, .. } = &mut self.arriving[stream];
-        if let Verdict::Accepted(time) = judge.judge(event.at, Time::MAX) {
-            self.streams[stream].push((event, time));
-            buffer.push(time, event);
+    fn arrives(&mut self, of: Partition, event: Event) {
+        let Arriving { partitions, ids, buffer } = &mut self.arriving[of.stream];
+        match partitions.judge(ids[of.number], Some(event.at), self.clock) {
+            Verdict::Accepted(time) => {
+                self.streams[of.stream].push((event, time));
+                buffer.push(time, event);
+            }
+            refused => self.refused.push((event, refused)),
         }
     }
 
@@ -97,14 +130,14 @@ impl World {
         if source == TABLE {
             return self.table_tells(time);
         }
-        time.iter().for_each(|time| self.arriving[source].judge.idle_until(*time));
+        time.iter().for_each(|time| self.arriving[source].partitions.raise(*time));
         self.stream_tells(source, time.is_none())
     }
 
     /// A stream tells what its watermark has passed, or its end.
     fn stream_tells(&mut self, stream: usize, end: bool) -> Option<Time> {
-        let Arriving { judge, buffer, .. } = &mut self.arriving[stream];
-        let frontier = Some(judge.watermark().max(BEGIN)).filter(|_| !end);
+        let Arriving { partitions, buffer, .. } = &mut self.arriving[stream];
+        let frontier = Some(partitions.watermark().max(BEGIN)).filter(|_| !end);
         let mut rows = Vec::new();
         buffer.release(frontier, |time, event| rows.push((event_row(&event), time, 1)));
         self.told.push(Told { source: stream, rows, frontier });
@@ -164,6 +197,15 @@ impl World {
         };
         begin.chain(self.told.iter().cloned()).map(tick).collect()
     }
+}
+
+/// How many partitions a stream has, as far as they occur.
+fn partitions(steps: &[Step], stream: usize) -> usize {
+    let numbers = steps.iter().filter_map(|step| match step {
+        Step::Event(of, _) | Step::AtEnd(of) if of.stream == stream => Some(of.number),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0) + 1
 }
 
 fn event_row(event: &Event) -> Row {

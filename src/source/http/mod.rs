@@ -13,8 +13,9 @@ mod server;
 
 pub use config::Config;
 
-use super::stream::{Halt, Intake, Outcome, PartitionId, TICK};
+use super::stream::{Halt, Intake, Outcome, TICK};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
+use crate::timeline::PartitionId;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use records::records;
 use replays::Replays;

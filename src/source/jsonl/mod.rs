@@ -10,8 +10,9 @@ mod lines;
 
 pub use config::Config;
 
-use super::stream::{Format, Halt, Intake, PartitionId, TICK};
+use super::stream::{Format, Halt, Intake, TICK};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
+use crate::timeline::PartitionId;
 use crate::value::ValueError;
 use files::Files;
 use lines::{LINE_MAX, Next};

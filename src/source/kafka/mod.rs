@@ -9,8 +9,9 @@ mod config;
 
 pub use config::Config;
 
-use super::stream::{Failure, Halt, Intake, Origin, PartitionId, Patience, TICK};
+use super::stream::{Failure, Halt, Intake, Origin, Patience, TICK};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
+use crate::timeline::PartitionId;
 use crate::value::ValueError;
 use cluster::{Cluster, Extent, failure};
 use rdkafka::Message;

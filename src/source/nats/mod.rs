@@ -9,8 +9,9 @@ mod server;
 
 pub use config::Config;
 
-use super::stream::{Failure, Halt, Intake, Origin, PartitionId, Patience, Unacknowledged};
+use super::stream::{Failure, Halt, Intake, Origin, Patience, Unacknowledged};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
+use crate::timeline::PartitionId;
 use crate::value::ValueError;
 use async_nats::Subject;
 use async_nats::jetstream::Message;

@@ -10,8 +10,9 @@ mod read;
 
 pub use config::Config;
 
-use super::stream::{Failure, Halt, Intake, Origin, PartitionId, Patience};
+use super::stream::{Failure, Halt, Intake, Origin, Patience};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
+use crate::timeline::PartitionId;
 use crate::value::ValueError;
 use position::{EntryId, Extent, Position, Surprise};
 use read::{Batch, Entry, Server};

@@ -7,9 +7,10 @@
 
 use super::config::{Late, Rejected, Stream};
 use super::decode::{Decoder, Write};
-use super::partitions::{PartitionId, Partitions};
 use crate::source::{Progress, SourceError, Start, TickSender};
-use crate::timeline::{Batch, DataError, RelationId, Reorder, SourceId, Tick, Upsert, UpsertKind, Verdict};
+use crate::timeline::{
+    Batch, DataError, PartitionId, Partitions, RelationId, Reorder, SourceId, Tick, Upsert, UpsertKind, Verdict,
+};
 use crate::value::{RelationName, Row, Time, ValueError};
 use std::fmt::Display;
 use std::sync::Arc;

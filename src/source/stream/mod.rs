@@ -2,8 +2,7 @@
 //! cannot be understood. A source only reads: it gives each record to an [`Intake`], and says when nothing is left to read.
 //!
 //! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `debezium`, `epoch` make a row of a record;
-//! `partitions` judges it; `intake` lets it wait for the watermark and seals ticks;
-//! `patience` waits for servers, `unacknowledged` knows
+//! `intake` has it judged, lets it wait for the watermark and seals ticks; `patience` waits for servers, `unacknowledged` knows
 //! what they may forget.
 
 mod config;
@@ -13,7 +12,6 @@ mod decode;
 mod epoch;
 mod intake;
 mod json;
-mod partitions;
 mod patience;
 #[cfg(test)]
 mod tests;
@@ -25,7 +23,6 @@ pub use config::{Format, KEYS, Origin, Stream};
 pub(super) use config::deserialize;
 pub(super) use csv::is_open;
 pub(super) use intake::{Halt, Intake, Outcome, TICK};
-pub(super) use partitions::PartitionId;
 pub(super) use patience::{Failure, Patience};
 pub(super) use unacknowledged::Unacknowledged;
 

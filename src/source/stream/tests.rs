@@ -6,9 +6,8 @@
 
 use super::config::tests::stream;
 use super::intake::{Halt, Intake};
-use super::partitions::PartitionId;
 use crate::source::{Closed, Progress, Start, Stop, TickSender, Wanted};
-use crate::timeline::{Batch, RelationId, SourceId, Tick};
+use crate::timeline::{Batch, PartitionId, RelationId, SourceId, Tick};
 use crate::value::{Datum, Row, Time};
 use std::cell::Cell;
 use std::collections::BTreeMap;

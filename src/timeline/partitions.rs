@@ -5,21 +5,23 @@
 //! that is known to be at its end does not hold it back; when it goes on, it starts where the stream has come in the meantime.
 //! What must hold: the watermark never falls, and no accepted event's time lies below it.
 
-use crate::timeline::{Disorder, Judge, Verdict};
+use super::{Disorder, Judge, Verdict};
 use crate::value::Time;
 
 /// A partition's position among those of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(in crate::source) struct PartitionId(usize);
+pub struct PartitionId(usize);
 
 /// The partitions of one stream.
-pub(super) struct Partitions {
+#[derive(Clone, Debug)]
+pub struct Partitions {
     disorder: Disorder,
     each: Vec<Partition>,
     /// What the clock has raised the watermark to.
     floor: Time,
 }
 
+#[derive(Clone, Debug)]
 struct Partition {
     /// For people.
     name: String,
@@ -29,12 +31,13 @@ struct Partition {
 }
 
 impl Partitions {
-    pub(super) fn new(disorder: Disorder) -> Partitions {
+    /// A stream without partitions yet.
+    pub fn new(disorder: Disorder) -> Partitions {
         Partitions { disorder, each: Vec::new(), floor: 0 }
     }
 
     /// One more, which starts where the stream is.
-    pub(super) fn add(&mut self, name: &str) -> PartitionId {
+    pub fn add(&mut self, name: &str) -> PartitionId {
         let mut judge = Judge::new(self.disorder);
         judge.idle_until(self.watermark());
         self.each.push(Partition { name: name.into(), judge, at_end: false });
@@ -42,7 +45,7 @@ impl Partitions {
     }
 
     /// Judges the next event of a partition; without an event time it happens when it arrives.
-    pub(super) fn judge(&mut self, partition: PartitionId, event_time: Option<Time>, now: Time) -> Verdict {
+    pub fn judge(&mut self, partition: PartitionId, event_time: Option<Time>, now: Time) -> Verdict {
         let judge = self.wake(partition);
         // The time of arrival never runs backwards, even if the clock does.
         let event_time = event_time.unwrap_or_else(|| now.max(judge.watermark()));
@@ -50,29 +53,29 @@ impl Partitions {
     }
 
     /// The time at which something of a partition is told that has none of its own.
-    pub(super) fn time_in(&mut self, partition: PartitionId) -> Time {
+    pub fn time_in(&mut self, partition: PartitionId) -> Time {
         self.wake(partition).watermark()
     }
 
     /// Nothing is left to read in a partition for now.
-    pub(super) fn at_end(&mut self, partition: PartitionId) {
+    pub fn at_end(&mut self, partition: PartitionId) {
         self.each[partition.0].at_end = true;
     }
 
     /// The source is out of reach: what is left to read is not known of any partition.
-    pub(super) fn none_at_end(&mut self) {
+    pub fn none_at_end(&mut self) {
         for partition in 0..self.each.len() {
             self.wake(PartitionId(partition));
         }
     }
 
     /// Whether that is so of all of them.
-    pub(super) fn all_at_end(&self) -> bool {
+    pub fn all_at_end(&self) -> bool {
         self.each.iter().all(|partition| partition.at_end)
     }
 
     /// Time has passed: no event below this is expected any more.
-    pub(super) fn raise(&mut self, to: Time) {
+    pub fn raise(&mut self, to: Time) {
         self.floor = self.floor.max(to);
         for partition in &mut self.each {
             partition.judge.idle_until(to);
@@ -80,14 +83,14 @@ impl Partitions {
     }
 
     /// The stream's watermark.
-    pub(super) fn watermark(&self) -> Time {
+    pub fn watermark(&self) -> Time {
         let watermark = |partition: &Partition| partition.judge.watermark();
         let active = self.each.iter().filter(|partition| !partition.at_end).map(watermark).min();
         active.or_else(|| self.each.iter().map(watermark).max()).unwrap_or(0).max(self.floor)
     }
 
     /// Which partition holds the watermark, in words.
-    pub(super) fn holder(&self) -> String {
+    pub fn holder(&self) -> String {
         let count = self.each.len();
         let active = self.each.iter().filter(|partition| !partition.at_end);
         match active.min_by_key(|partition| partition.judge.watermark()) {
@@ -98,7 +101,7 @@ impl Partitions {
     }
 
     /// Whether a partition has come further than the stream.
-    pub(super) fn is_ahead(&self, partition: PartitionId) -> bool {
+    pub fn is_ahead(&self, partition: PartitionId) -> bool {
         self.each[partition.0].judge.watermark() > self.watermark()
     }
 
