@@ -65,7 +65,7 @@ impl Cluster {
         }
         let producer: BaseProducer<_> =
             client.set("bootstrap.servers", broker.address()).create_with_context(Accepted).expect("a producer");
-        // Kafka makes the topic when it is first asked for it, and may not know itself yet, which is not read.
+        // Kafka makes the topic when it is first asked for it, and may not know itself yet: no answer for the client.
         let leaders = || {
             let metadata = producer.client().fetch_metadata(Some("events"), Duration::from_secs(5)).ok()?;
             let partitions = metadata.topics().first()?.partitions();

@@ -12,6 +12,7 @@ mod interval;
 mod number;
 mod picture;
 mod read;
+mod template;
 mod to_number;
 mod writer;
 
@@ -56,8 +57,8 @@ const MONTHS: [&str; 12] = [
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// A template's pattern and what it shows.
-type Pattern = (&'static str, fn(&Fields) -> String);
+/// A template's pattern and what writes what it shows.
+type Pattern = (&'static str, fn(&Fields, &mut String));
 
 /// What patterns show.
 struct Fields {
@@ -102,96 +103,103 @@ impl Fields {
         (self.day.iso_week().1 - 1) * 7 + calendar::iso_day_of_week(self.days.into())
     }
 
-    fn century(&self) -> String {
+    fn century(&self, out: &mut String) {
         let year = self.day.year;
         let century = if year > 0 { (year + 99) / 100 } else { year / 100 - 1 };
-        if century < 0 { format!("-{:02}", -century) } else { format!("{century:02}") }
+        if century < 0 {
+            out.push('-');
+        }
+        digits(out, century.abs(), 2);
     }
 
-    fn era(&self, after: &str, before: &str) -> String {
-        (if self.day.year > 0 { after } else { before }).to_owned()
+    fn era<'a>(&self, after: &'a str, before: &'a str) -> &'a str {
+        if self.day.year > 0 { after } else { before }
     }
 
-    fn meridiem(&self, am: &str, pm: &str) -> String {
-        (if self.hour() < 12 { am } else { pm }).to_owned()
+    fn meridiem<'a>(&self, am: &'a str, pm: &'a str) -> &'a str {
+        if self.hour() < 12 { am } else { pm }
     }
 }
 
 /// Longest first among those that share a beginning. Where letters have no case of their own, a pattern in lower case means
 /// the same.
 static PATTERNS: &[Pattern] = &[
-    ("Y,YYY", |f| format!("{},{:03}", f.year() / 1000, f.year() % 1000)),
-    ("YYYY", |f| format!("{:04}", f.year())),
-    ("YYY", |f| format!("{:03}", f.year() % 1000)),
-    ("YY", |f| format!("{:02}", f.year() % 100)),
-    ("Y", |f| (f.year() % 10).to_string()),
-    ("IYYY", |f| format!("{:04}", f.iso_year())),
-    ("IYY", |f| format!("{:03}", f.iso_year() % 1000)),
-    ("IY", |f| format!("{:02}", f.iso_year() % 100)),
-    ("IDDD", |f| format!("{:03}", f.iso_day_of_year())),
-    ("ID", |f| calendar::iso_day_of_week(f.days.into()).to_string()),
-    ("IW", |f| format!("{:02}", f.day.iso_week().1)),
-    ("I", |f| (f.iso_year() % 10).to_string()),
-    ("MONTH", |f| format!("{:<9}", f.month().to_uppercase())),
-    ("Month", |f| format!("{:<9}", f.month())),
-    ("month", |f| format!("{:<9}", f.month().to_lowercase())),
-    ("MON", |f| f.month()[..3].to_uppercase()),
-    ("Mon", |f| f.month()[..3].to_owned()),
-    ("mon", |f| f.month()[..3].to_lowercase()),
-    ("MM", |f| format!("{:02}", f.day.month)),
-    ("MI", |f| format!("{:02}", f.time % HOUR / MINUTE)),
-    ("MS", |f| format!("{:03}", f.micros() / 1000)),
-    ("US", |f| format!("{:06}", f.micros())),
-    ("FF1", |f| (f.micros() / 100_000).to_string()),
-    ("FF2", |f| format!("{:02}", f.micros() / 10_000)),
-    ("FF3", |f| format!("{:03}", f.micros() / 1000)),
-    ("FF4", |f| format!("{:04}", f.micros() / 100)),
-    ("FF5", |f| format!("{:05}", f.micros() / 10)),
-    ("FF6", |f| format!("{:06}", f.micros())),
-    ("DAY", |f| format!("{:<9}", f.weekday().to_uppercase())),
-    ("Day", |f| format!("{:<9}", f.weekday())),
-    ("day", |f| format!("{:<9}", f.weekday().to_lowercase())),
-    ("DDD", |f| format!("{:03}", f.day.day_of_year())),
-    ("DD", |f| format!("{:02}", f.day.day)),
-    ("DY", |f| f.weekday()[..3].to_uppercase()),
-    ("Dy", |f| f.weekday()[..3].to_owned()),
-    ("dy", |f| f.weekday()[..3].to_lowercase()),
-    ("D", |f| (calendar::iso_day_of_week(f.days.into()) % 7 + 1).to_string()),
-    ("HH24", |f| format!("{:02}", f.hour())),
-    ("HH12", |f| format!("{:02}", f.hour12())),
-    ("HH", |f| format!("{:02}", f.hour12())),
-    ("SSSSS", |f| (f.time / SECOND).to_string()),
-    ("SSSS", |f| (f.time / SECOND).to_string()),
-    ("SS", |f| format!("{:02}", f.time % MINUTE / SECOND)),
-    ("A.M.", |f| f.meridiem("A.M.", "P.M.")),
-    ("P.M.", |f| f.meridiem("A.M.", "P.M.")),
-    ("a.m.", |f| f.meridiem("a.m.", "p.m.")),
-    ("p.m.", |f| f.meridiem("a.m.", "p.m.")),
-    ("AM", |f| f.meridiem("AM", "PM")),
-    ("PM", |f| f.meridiem("AM", "PM")),
-    ("am", |f| f.meridiem("am", "pm")),
-    ("pm", |f| f.meridiem("am", "pm")),
-    ("A.D.", |f| f.era("A.D.", "B.C.")),
-    ("B.C.", |f| f.era("A.D.", "B.C.")),
-    ("a.d.", |f| f.era("a.d.", "b.c.")),
-    ("b.c.", |f| f.era("a.d.", "b.c.")),
-    ("AD", |f| f.era("AD", "BC")),
-    ("BC", |f| f.era("AD", "BC")),
-    ("ad", |f| f.era("ad", "bc")),
-    ("bc", |f| f.era("ad", "bc")),
-    ("RM", |f| format!("{:<4}", ROMAN[f.day.month as usize - 1])),
-    ("rm", |f| format!("{:<4}", ROMAN[f.day.month as usize - 1].to_lowercase())),
-    ("WW", |f| format!("{:02}", (f.day.day_of_year() - 1) / 7 + 1)),
-    ("W", |f| ((f.day.day as i32 - 1) / 7 + 1).to_string()),
-    ("Q", |f| ((f.day.month - 1) / 3 + 1).to_string()),
-    ("CC", |f| f.century()),
-    ("J", |f| (f.days + calendar::EPOCH_JULIAN).to_string()),
-    ("TZH", |_| "+00".to_owned()),
-    ("TZM", |_| "00".to_owned()),
-    ("TZ", |f| f.zone.to_owned()),
-    ("tz", |f| f.zone.to_lowercase()),
-    ("OF", |_| "+00".to_owned()),
-    ("FX", |_| String::new()),
+    ("Y,YYY", |f, out| {
+        digits(out, f.year() / 1000, 1);
+        out.push(',');
+        digits(out, f.year() % 1000, 3);
+    }),
+    ("YYYY", |f, out| digits(out, f.year(), 4)),
+    ("YYY", |f, out| digits(out, f.year() % 1000, 3)),
+    ("YY", |f, out| digits(out, f.year() % 100, 2)),
+    ("Y", |f, out| digits(out, f.year() % 10, 1)),
+    ("IYYY", |f, out| digits(out, f.iso_year(), 4)),
+    ("IYY", |f, out| digits(out, f.iso_year() % 1000, 3)),
+    ("IY", |f, out| digits(out, f.iso_year() % 100, 2)),
+    ("IDDD", |f, out| digits(out, f.iso_day_of_year(), 3)),
+    ("ID", |f, out| digits(out, calendar::iso_day_of_week(f.days.into()), 1)),
+    ("IW", |f, out| digits(out, f.day.iso_week().1, 2)),
+    ("I", |f, out| digits(out, f.iso_year() % 10, 1)),
+    ("MONTH", |f, out| blank_padded(out, &f.month().to_uppercase(), 9)),
+    ("Month", |f, out| blank_padded(out, f.month(), 9)),
+    ("month", |f, out| blank_padded(out, &f.month().to_lowercase(), 9)),
+    ("MON", |f, out| out.push_str(&f.month()[..3].to_uppercase())),
+    ("Mon", |f, out| out.push_str(&f.month()[..3])),
+    ("mon", |f, out| out.push_str(&f.month()[..3].to_lowercase())),
+    ("MM", |f, out| digits(out, f.day.month, 2)),
+    ("MI", |f, out| digits(out, f.time % HOUR / MINUTE, 2)),
+    ("MS", |f, out| digits(out, f.micros() / 1000, 3)),
+    ("US", |f, out| digits(out, f.micros(), 6)),
+    ("FF1", |f, out| digits(out, f.micros() / 100_000, 1)),
+    ("FF2", |f, out| digits(out, f.micros() / 10_000, 2)),
+    ("FF3", |f, out| digits(out, f.micros() / 1000, 3)),
+    ("FF4", |f, out| digits(out, f.micros() / 100, 4)),
+    ("FF5", |f, out| digits(out, f.micros() / 10, 5)),
+    ("FF6", |f, out| digits(out, f.micros(), 6)),
+    ("DAY", |f, out| blank_padded(out, &f.weekday().to_uppercase(), 9)),
+    ("Day", |f, out| blank_padded(out, f.weekday(), 9)),
+    ("day", |f, out| blank_padded(out, &f.weekday().to_lowercase(), 9)),
+    ("DDD", |f, out| digits(out, f.day.day_of_year(), 3)),
+    ("DD", |f, out| digits(out, f.day.day, 2)),
+    ("DY", |f, out| out.push_str(&f.weekday()[..3].to_uppercase())),
+    ("Dy", |f, out| out.push_str(&f.weekday()[..3])),
+    ("dy", |f, out| out.push_str(&f.weekday()[..3].to_lowercase())),
+    ("D", |f, out| digits(out, calendar::iso_day_of_week(f.days.into()) % 7 + 1, 1)),
+    ("HH24", |f, out| digits(out, f.hour(), 2)),
+    ("HH12", |f, out| digits(out, f.hour12(), 2)),
+    ("HH", |f, out| digits(out, f.hour12(), 2)),
+    ("SSSSS", |f, out| digits(out, f.time / SECOND, 1)),
+    ("SSSS", |f, out| digits(out, f.time / SECOND, 1)),
+    ("SS", |f, out| digits(out, f.time % MINUTE / SECOND, 2)),
+    ("A.M.", |f, out| out.push_str(f.meridiem("A.M.", "P.M."))),
+    ("P.M.", |f, out| out.push_str(f.meridiem("A.M.", "P.M."))),
+    ("a.m.", |f, out| out.push_str(f.meridiem("a.m.", "p.m."))),
+    ("p.m.", |f, out| out.push_str(f.meridiem("a.m.", "p.m."))),
+    ("AM", |f, out| out.push_str(f.meridiem("AM", "PM"))),
+    ("PM", |f, out| out.push_str(f.meridiem("AM", "PM"))),
+    ("am", |f, out| out.push_str(f.meridiem("am", "pm"))),
+    ("pm", |f, out| out.push_str(f.meridiem("am", "pm"))),
+    ("A.D.", |f, out| out.push_str(f.era("A.D.", "B.C."))),
+    ("B.C.", |f, out| out.push_str(f.era("A.D.", "B.C."))),
+    ("a.d.", |f, out| out.push_str(f.era("a.d.", "b.c."))),
+    ("b.c.", |f, out| out.push_str(f.era("a.d.", "b.c."))),
+    ("AD", |f, out| out.push_str(f.era("AD", "BC"))),
+    ("BC", |f, out| out.push_str(f.era("AD", "BC"))),
+    ("ad", |f, out| out.push_str(f.era("ad", "bc"))),
+    ("bc", |f, out| out.push_str(f.era("ad", "bc"))),
+    ("RM", |f, out| blank_padded(out, ROMAN[f.day.month as usize - 1], 4)),
+    ("rm", |f, out| blank_padded(out, &ROMAN[f.day.month as usize - 1].to_lowercase(), 4)),
+    ("WW", |f, out| digits(out, (f.day.day_of_year() - 1) / 7 + 1, 2)),
+    ("W", |f, out| digits(out, (f.day.day as i32 - 1) / 7 + 1, 1)),
+    ("Q", |f, out| digits(out, (f.day.month - 1) / 3 + 1, 1)),
+    ("CC", |f, out| f.century(out)),
+    ("J", |f, out| digits(out, f.days + calendar::EPOCH_JULIAN, 1)),
+    ("TZH", |_, out| out.push_str("+00")),
+    ("TZM", |_, out| out.push_str("00")),
+    ("TZ", |f, out| out.push_str(f.zone)),
+    ("tz", |f, out| out.push_str(&f.zone.to_lowercase())),
+    ("OF", |_, out| out.push_str("+00")),
+    ("FX", |_, _| ()),
 ];
 
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
@@ -212,87 +220,27 @@ fn format(at: i64, template: &str, zone: &'static str) -> Result<Option<String>>
     }
     let (days, time) = calendar::split(at);
     let fields = Fields { day: Civil::from_days(days), days, time, zone };
-    write(template, |(_, show)| Ok(show(&fields))).map(Some)
+    template::write(template, |(_, show), out| {
+        show(&fields, out);
+        Ok(())
+    })
+    .map(Some)
 }
 
-/// A template with its patterns replaced by what they show.
-fn write(template: &str, show: impl Fn(&Pattern) -> Result<String>) -> Result<String> {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some(first) = rest.chars().next() {
-        if first == '"' {
-            rest = copy_quoted(&rest[1..], &mut out);
-            continue;
-        }
-        if let Some(after) = rest.strip_prefix("\\\"") {
-            out.push('"');
-            rest = after;
-            continue;
-        }
-        let (bare, after) = without_padding(rest);
-        match pattern(after) {
-            Some(pattern) => {
-                let shown = show(pattern)?;
-                let shown = if bare { unpadded(&shown) } else { shown };
-                out.push_str(&shown);
-                rest = &after[pattern.0.len()..];
-                for suffix in ["TH", "th"] {
-                    if let Some(after) = rest.strip_prefix(suffix) {
-                        out.push_str(&ordinal(&shown, suffix == "TH"));
-                        rest = after;
-                        break;
-                    }
-                }
-            }
-            None if bare => rest = after,
-            None => {
-                out.push(first);
-                rest = &rest[first.len_utf8()..];
-            }
-        }
+/// A number that is not negative, with at least so many digits.
+fn digits(out: &mut String, number: impl Into<i64>, width: usize) {
+    let (mut rest, mut written, mut place) = (number.into(), [b'0'; 20], 20);
+    while rest > 0 {
+        place -= 1;
+        written[place] = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    Ok(out)
+    let shown = &written[place.min(written.len() - width)..];
+    out.extend(shown.iter().map(|digit| char::from(*digit)));
 }
 
-/// Copies quoted text up to its end, a backslash before what would end it; what follows.
-fn copy_quoted<'a>(quoted: &'a str, out: &mut String) -> &'a str {
-    let mut rest = quoted.chars();
-    while let Some(c) = rest.next() {
-        match c {
-            '"' => break,
-            '\\' => out.extend(rest.next()),
-            c => out.push(c),
-        }
-    }
-    rest.as_str()
-}
-
-/// Whether a prefix takes the padding away, and what follows the prefix. Names in the language of the place are English.
-fn without_padding(template: &str) -> (bool, &str) {
-    ["FM", "fm", "TM", "tm"]
-        .iter()
-        .find_map(|prefix| template.strip_prefix(prefix))
-        .map_or((false, template), |after| (true, after))
-}
-
-/// Without leading zeros, of which one stays if there is nothing else, and trailing blanks.
-fn unpadded(shown: &str) -> String {
-    let (sign, digits) = shown.strip_prefix('-').map_or(("", shown), |digits| ("-", digits));
-    let trimmed = digits.trim_end().trim_start_matches('0');
-    let nothing = trimmed.is_empty() && !digits.is_empty();
-    [sign, if nothing { "0" } else { trimmed }].concat()
-}
-
-/// What makes a number an ordinal.
-fn ordinal(shown: &str, upper: bool) -> String {
-    let number = shown.trim_end();
-    let teen = number.len() > 1 && number.as_bytes()[number.len() - 2] == b'1';
-    let suffix = match number.bytes().last() {
-        Some(b'1') if !teen => "st",
-        Some(b'2') if !teen => "nd",
-        Some(b'3') if !teen => "rd",
-        Some(b'0'..=b'9') => "th",
-        _ => "",
-    };
-    if upper { suffix.to_uppercase() } else { suffix.to_owned() }
+/// A word in at least so many places.
+fn blank_padded(out: &mut String, word: &str, width: usize) {
+    out.push_str(word);
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(word.len())));
 }

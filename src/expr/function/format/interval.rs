@@ -13,7 +13,7 @@ pub(super) fn format(interval: Interval, template: &str) -> Result<Option<String
     if template.is_empty() {
         return Ok(None);
     }
-    super::write(template, |(name, _)| show(interval, name)).map(Some)
+    super::template::write(template, |(name, _), out| show(interval, name).map(|shown| out.push_str(&shown))).map(Some)
 }
 
 /// At least so many digits, and a sign.

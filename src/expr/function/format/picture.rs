@@ -123,7 +123,7 @@ impl Picture {
         while let Some(first) = rest.chars().next() {
             if first == '"' {
                 let mut quoted = String::new();
-                rest = super::copy_quoted(&rest[1..], &mut quoted);
+                rest = super::template::copy_quoted(&rest[1..], &mut quoted);
                 picture.items.extend(quoted.chars().map(Item::Literal));
                 continue;
             }

@@ -1,6 +1,7 @@
 //! `to_date` and `to_timestamp`: times read by a template, as leniently as Postgres reads them.
 
-use super::{MONTHS, pattern, without_padding};
+use super::template::{copy_quoted, without_padding};
+use super::{MONTHS, pattern};
 use crate::expr::EvalError;
 use crate::value::calendar;
 
@@ -33,7 +34,7 @@ fn items(template: &str) -> Vec<(Item, Option<char>)> {
     while let Some(first) = rest.chars().next() {
         if first == '"' {
             let mut quoted = String::new();
-            rest = super::copy_quoted(&rest[1..], &mut quoted);
+            rest = copy_quoted(&rest[1..], &mut quoted);
             items.extend(quoted.chars().map(|c| (Item::Character, Some(c))));
             continue;
         }

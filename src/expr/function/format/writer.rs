@@ -107,7 +107,7 @@ impl Writer<'_> {
             Item::Ordinal { upper } => {
                 let counts = !self.picture.roman && !self.number.negative && !self.picture.has_point;
                 if counts && !self.number.digits.starts_with('#') {
-                    self.out.push_str(&super::ordinal(&self.number.digits, upper));
+                    self.out.push_str(&super::template::ordinal_suffix(&self.number.digits, upper));
                 }
             }
             Item::Minus | Item::Plus => {
