@@ -1,18 +1,20 @@
 //! Five queries typed by hand on differential: native types, only the columns they need, greatest values and sums as differences.
 //!
-//! They are given the same ticks as the engine, their times on the same grid, and like it run on while more is put in.
+//! They are given the same ticks as the engine, their times on the same grid, and like it run on while more is put in; and they hand
+//! over what they make as the engine does.
 
 use super::{Sum, events, figures};
 use crate::measure::Stopwatch;
-use differential_dataflow::VecCollection;
 use differential_dataflow::difference::{IsZero, Multiply, Semigroup};
 use differential_dataflow::input::InputSession;
 use differential_dataflow::operators::{CountTotal, ThresholdTotal};
+use differential_dataflow::{ExchangeData, Hashable, VecCollection};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::mpsc::channel;
 use tidegate::timeline::{Batch, RelationId, Tick};
 use tidegate::value::{Datum, Row};
+use timely::dataflow::operators::capture::{Capture, Event};
 use timely::dataflow::operators::probe::Handle;
 
 type Time = u64;
@@ -83,8 +85,19 @@ impl Multiply<Diff> for Greatest {
     }
 }
 
-/// Runs a query to the end of the events. Its figures, or with `sum` what it shows.
-pub fn run(query: &str, events: u64, sum: bool) -> Vec<f64> {
+/// What becomes of a view's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing: they are made and dropped.
+    Dropped,
+    /// They are consolidated per time and handed to another thread, as the engine's sinks are given them.
+    Delivered,
+    /// They are summed up.
+    Summed,
+}
+
+/// Runs a query to the end of the events. Its figures, or what it shows as a sum.
+pub fn run(query: &str, events: u64, ending: Ending) -> Vec<f64> {
     let (sender, made) = channel();
     let with_extra = matches!(query, "q1" | "q7");
     events::pass(events, move |tick| sender.send(typed(tick, with_extra)).expect("a receiver"));
@@ -94,7 +107,7 @@ pub fn run(query: &str, events: u64, sum: bool) -> Vec<f64> {
         let (mut persons, mut auctions, mut bids) = (InputSession::new(), InputSession::new(), InputSession::new());
         let (probe, shown) = (Handle::new(), Rc::new(Cell::new(Sum::default())));
         worker.dataflow::<Time, _, _>(|scope| {
-            let told = Told { shown: shown.clone(), is_summed: sum };
+            let told = Told { shown: shown.clone(), ending };
             let inputs = (persons.to_collection(scope), auctions.to_collection(scope), bids.to_collection(scope));
             build(&query, inputs, told, &probe);
         });
@@ -117,7 +130,7 @@ pub fn run(query: &str, events: u64, sum: bool) -> Vec<f64> {
         while !probe.done() {
             worker.step();
         }
-        if sum { vec![shown.get().figure()] } else { figures(&clock).into() }
+        if ending == Ending::Summed { vec![shown.get().figure()] } else { figures(&clock).into() }
     })
 }
 
@@ -162,18 +175,34 @@ fn text(row: &Row, column: usize) -> String {
 }
 
 /// Where a view's changes go.
-#[derive(Clone)]
 struct Told {
     shown: Rc<Cell<Sum>>,
-    is_summed: bool,
+    ending: Ending,
 }
 
 impl Told {
-    fn tell<const N: usize>(&self, values: [i64; N], diff: Diff) {
-        if self.is_summed {
-            let mut sum = self.shown.get();
-            sum.add(values, diff);
-            self.shown.set(sum);
+    /// The view's rows are summed up as these integers.
+    fn tell<D: ExchangeData + Hashable, const N: usize>(
+        self,
+        view: VecCollection<'_, Time, D, Diff>,
+        integers: fn(&D) -> [i64; N],
+        probe: &Handle<Time>,
+    ) {
+        match self.ending {
+            Ending::Dropped => _ = view.probe_with(probe),
+            Ending::Delivered => {
+                let (sender, delivered) = channel::<Event<Time, Vec<(D, Time, Diff)>>>();
+                std::thread::spawn(move || delivered.into_iter().for_each(drop));
+                view.consolidate().probe_with(probe).inner.capture_into(sender);
+            }
+            Ending::Summed => {
+                let sum = move |(row, _, diff): &(D, Time, Diff)| {
+                    let mut sum = self.shown.get();
+                    sum.add(integers(row), *diff);
+                    self.shown.set(sum);
+                };
+                view.inspect(sum).probe_with(probe);
+            }
         }
     }
 }
@@ -199,11 +228,12 @@ fn window(time: i64) -> i64 {
 
 /// Prices in thousandths of a euro-cent.
 fn currency(bids: VecCollection<'_, Time, Bid, Diff>, told: Told, probe: &Handle<Time>) {
-    bids.map(|bid| (bid.auction, bid.bidder, bid.price * 908, bid.time, bid.extra))
-        .inspect(move |((auction, bidder, price, time, extra), _, diff)| {
-            told.tell([*auction, *bidder, price / 1000, *time, extra.len() as i64], *diff);
-        })
-        .probe_with(probe);
+    let view = bids.map(|bid| (bid.auction, bid.bidder, bid.price * 908, bid.time, bid.extra));
+    told.tell(
+        view,
+        |(auction, bidder, price, time, extra)| [*auction, *bidder, price / 1000, *time, extra.len() as i64],
+        probe,
+    );
 }
 
 fn category_averages(
@@ -214,16 +244,15 @@ fn category_averages(
 ) {
     let auctions = auctions.map(|a| (a.id, (a.category, a.time, a.expires))).arrange_by_key();
     let bids = bids.map(|bid| (bid.auction, (bid.price, bid.time))).arrange_by_key();
-    auctions
+    let view = auctions
         .join_core(bids, |auction, (category, opens, closes), (price, time)| {
             (opens <= time && time <= closes).then_some(((*auction, *category), *price))
         })
         .explode(|(group, price)| Some((group, Greatest(price))))
         .count_total_core::<Diff>()
         .explode(|((_, category), Greatest(price))| Some((category, (price, 1i64))))
-        .count_total_core::<Diff>()
-        .inspect(move |((category, (sum, count)), _, diff)| told.tell([*category, sum / count], *diff))
-        .probe_with(probe);
+        .count_total_core::<Diff>();
+    told.tell(view, |(category, (sum, count))| [*category, sum / count], probe);
 }
 
 /// The most of a window is found among the most of shares of its auctions, so that a change looks at few.
@@ -233,14 +262,14 @@ fn hot_items(bids: VecCollection<'_, Time, Bid, Diff>, told: Told, probe: &Handl
         let last = bid.time.div_euclid(SLIDE) * SLIDE;
         (0..WINDOW / SLIDE).map(move |back| (last - back * SLIDE, bid.auction))
     };
-    bids.flat_map(windows)
+    let view = bids
+        .flat_map(windows)
         .count_total_core::<Diff>()
         .map(|((window, auction), count)| ((window, auction % SHARES), (count, auction)))
         .reduce(|_, input, output| most(input, output))
         .map(|((window, _), counted)| (window, counted))
-        .reduce(|_, input, output| most(input, output))
-        .inspect(move |((_, (count, auction)), _, diff)| told.tell([*auction, *count], *diff))
-        .probe_with(probe);
+        .reduce(|_, input, output| most(input, output));
+    told.tell(view, |(_, (count, auction))| [*auction, *count], probe);
 }
 
 /// Those with the greatest count, which come last.
@@ -257,16 +286,18 @@ fn highest_bids(bids: VecCollection<'_, Time, Bid, Diff>, told: Told, probe: &Ha
         .count_total_core::<Diff>()
         .map(|(window, Greatest(price))| (price, window))
         .arrange_by_key();
-    bids.map(|bid| (bid.price, (bid.auction, bid.bidder, bid.time, bid.extra)))
-        .arrange_by_key()
-        .join_core(highest, |price, (auction, bidder, time, extra), window| {
+    let view = bids.map(|bid| (bid.price, (bid.auction, bid.bidder, bid.time, bid.extra))).arrange_by_key().join_core(
+        highest,
+        |price, (auction, bidder, time, extra), window| {
             let is_within = (*window..=window + WINDOW).contains(time);
             is_within.then(|| (*auction, *price, *bidder, *time, extra.clone()))
-        })
-        .inspect(move |((auction, price, bidder, time, extra), _, diff)| {
-            told.tell([*auction, *price, *bidder, *time, extra.len() as i64], *diff);
-        })
-        .probe_with(probe);
+        },
+    );
+    told.tell(
+        view,
+        |(auction, price, bidder, time, extra)| [*auction, *price, *bidder, *time, extra.len() as i64],
+        probe,
+    );
 }
 
 fn new_sellers(
@@ -278,8 +309,6 @@ fn new_sellers(
     let persons = persons.map(|person| ((person.id, window(person.time)), person.name)).arrange_by_key();
     let sellers =
         auctions.map(|auction| (auction.seller, window(auction.time))).threshold_total(|_, _| 1).arrange_by_self();
-    persons
-        .join_core(sellers, |(id, window), name, ()| Some((*id, name.clone(), *window)))
-        .inspect(move |((id, name, window), _, diff)| told.tell([*id, name.len() as i64, *window], *diff))
-        .probe_with(probe);
+    let view = persons.join_core(sellers, |(id, window), name, ()| Some((*id, name.clone(), *window)));
+    told.tell(view, |(id, name, window)| [*id, name.len() as i64, *window], probe);
 }

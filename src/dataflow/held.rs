@@ -67,7 +67,8 @@ fn add(rel: &Rel, given: &Given<'_>, working: Option<&RelId>, entries: &mut Vec<
     }
     match base {
         Rel::Reduce { input, group, aggregates } => {
-            push(of(reduce::held_forms(aggregates, append_only(input, given.is_append_only)), input, group.clone()));
+            let append_only = append_only(input, given.is_append_only);
+            push(of(reduce::held_forms(&input.columns(), group, aggregates, append_only), input, group.clone()));
         }
         Rel::Distinct { input } => push(of(vec!["counts"], input, columns(&input.columns(), 0))),
         Rel::SetOp { left, .. } => push(of(vec!["counts on either side"], base, columns(&left.columns(), 0))),

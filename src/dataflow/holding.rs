@@ -28,10 +28,11 @@ impl Holding {
         Holding { relation, operator, updates: AtomicI64::new(0), bytes: AtomicI64::new(0) }
     }
 
-    /// Counts what comes, or with negative numbers what goes.
+    /// Counts what comes, or with negative numbers what goes. Only the operator's own thread does, so that nothing needs to be locked.
     pub fn add(&self, updates: i64, bytes: i64) {
-        self.updates.fetch_add(updates, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let add = |count: &AtomicI64, more| count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+        add(&self.updates, updates);
+        add(&self.bytes, bytes);
     }
 
     /// Updates held now, and their bytes as far as they are counted.

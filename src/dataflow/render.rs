@@ -11,8 +11,16 @@ use super::linear::{Linear, Places};
 use super::operators::as_of::{Lookup, as_of};
 use super::operators::settle::{self, Terms, pair::PairSide};
 use super::operators::{
-    distinct::distinct, expand::expand, hold::hold, join, linear::linear, reduce, set_op::set_op, temporal::temporal,
-    top_k, window::window,
+    distinct::distinct,
+    expand::expand,
+    hold::hold,
+    join,
+    linear::{Read, linear},
+    reduce,
+    set_op::set_op,
+    temporal::temporal,
+    top_k,
+    window::window,
 };
 use super::program::DataflowError;
 use super::recursion::Loop;
@@ -21,7 +29,7 @@ use super::sides::{Demand, Join, KeyPart, Side, add_steps, linear_steps};
 use super::state::Shared;
 use super::types::{Errors, Rows, Scope};
 use crate::expr::Scalar;
-use crate::plan::{Aggregate, Emit, Equality, Expansion, Hold, JoinKind, Rel, SetOpKind, Settling, append_only};
+use crate::plan::{Aggregate, Equality, Expansion, JoinKind, Rel, SetOpKind, Settling, append_only};
 use crate::value::{Column, Datum, RelationName, Row, Time};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeSet;
@@ -115,6 +123,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Some(join) => self.join(&join, &steps)?,
             None => match base {
                 Rel::Expand { input, expansion } => self.expand(input, expansion, &steps)?,
+                Rel::Settle { input, settling: pair @ Settling::Pair { .. } } => self.pairs(input, pair, &steps)?,
                 base => {
                     let columns = self.columns(base)?;
                     let rows = self.base(base)?;
@@ -163,7 +172,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
             }
             Rel::AsOf { kind, left, right, on, residual, at, keep } => {
                 let (left_columns, right_columns) = (self.columns(left)?, self.columns(right)?);
-                let (left, right) = (self.rel(left)?, self.rel(right)?);
+                let (left, right) = (self.read(left)?, self.read(right)?);
                 let lookup = Lookup { kind: *kind, on, residual, at, keep: *keep };
                 let (rows, errors) = as_of((left, &left_columns), (right, &right_columns), &lookup);
                 self.rendered.errors.extend(errors);
@@ -175,6 +184,21 @@ impl<'s, 'b> Renderer<'s, 'b> {
             Rel::Get { .. } | Rel::Filter { .. } | Rel::Map { .. } => self.rel(base),
             Rel::Join { .. } | Rel::Expand { .. } => self.rel(base),
         }
+    }
+
+    /// A plan's rows as an operator reads them: through filters and maps, unless these are part of what is below, or run already.
+    fn read(&mut self, rel: &Rel) -> Result<Read<'s>, DataflowError> {
+        let (base, steps) = match linear_steps(rel) {
+            (Rel::Join { .. } | Rel::Expand { .. } | Rel::Settle { settling: Settling::Pair { .. }, .. }, _) => {
+                (rel, Vec::new())
+            }
+            _ if self.inside.is_some() || self.rendered.plans.iter().any(|(plan, _)| plan == rel) => (rel, Vec::new()),
+            (base, steps) => (base, steps),
+        };
+        let columns = self.columns(base)?;
+        let mut program = Linear::identity(columns.len());
+        add_steps(&mut program, &steps);
+        Ok(Read { rows: self.rel(base)?, columns, program })
     }
 
     fn linear(&mut self, rows: Rows<'s>, columns: &[Column], steps: &[&Rel]) -> Rows<'s> {
@@ -209,9 +233,8 @@ impl<'s, 'b> Renderer<'s, 'b> {
     }
 
     fn reduce(&mut self, input: &Rel, group: &[Scalar], aggregates: &[Aggregate]) -> Result<Rows<'s>, DataflowError> {
-        let columns = self.columns(input)?;
-        let rows = self.rel(input)?;
-        let (rows, errors) = reduce::group(self.scope, rows, self.append_only(input), &columns, group, aggregates);
+        let (read, columns) = (self.read(input)?, self.columns(input)?);
+        let (rows, errors) = reduce::group(self.scope, read, self.append_only(input), &columns, group, aggregates);
         self.rendered.errors.extend(errors);
         Ok(rows)
     }
@@ -221,29 +244,29 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let grid = self.shared.settings.refresh_us;
         let (horizon, emit) = match settling {
             Settling::Group { horizon, emit } => (horizon, *emit),
-            Settling::Pair { left, right, apart, emit } => return self.pairs(rel, (*left, *right), *apart, *emit),
+            Settling::Pair { .. } => return self.rel(rel),
         };
         let place = (horizon.column, Terms::new(horizon, emit, grid));
         let Some(input) = rel.inputs().into_iter().next() else { return self.rel(rel) };
-        let columns = self.columns(input)?;
-        let (rows, append_only) = (self.rel(input)?, self.append_only(input));
+        let (columns, append_only) = (self.columns(input)?, self.append_only(input));
+        let read = self.read(input)?;
         let (rows, errors) = match rel {
             Rel::Reduce { group, aggregates, .. } => {
-                settle::reduce::reduce(rows, append_only, &columns, (group, aggregates), place)
+                settle::reduce::reduce(read, append_only, &columns, (group, aggregates), place)
             }
             Rel::Distinct { .. } => {
                 let group = column_range(&columns, 0..columns.len());
-                settle::reduce::reduce(rows, append_only, &columns, (&group, &[]), place)
+                settle::reduce::reduce(read, append_only, &columns, (&group, &[]), place)
             }
             Rel::Sessions { group, at, gap, aggregates, .. } => {
-                settle::session::sessions(rows, &columns, (group, aggregates), (at, *gap), place.1)
+                settle::session::sessions(read, &columns, (group, aggregates), (at, *gap), place.1)
             }
             Rel::TopK { group, order, offset, limit, ties, .. } => {
                 let slice = top_k::Slice { offset: *offset, limit: *limit, ties: *ties };
-                settle::slice::slice(rows, append_only, &columns, (group, order), slice, place)
+                settle::slice::slice(read, append_only, &columns, (group, order), slice, place)
             }
             Rel::Window { partition, order, calls, .. } => {
-                settle::window::window(rows, &columns, (partition, order), calls, place)
+                settle::window::window(read, &columns, (partition, order), calls, place)
             }
             _ => return Err(DataflowError::Failed("an operator without groups settles".into())),
         };
@@ -252,25 +275,32 @@ impl<'s, 'b> Renderer<'s, 'b> {
     }
 
     /// A join of rows that settle.
-    fn pairs(
-        &mut self,
-        join: &Rel,
-        (left_hold, right_hold): (Hold, Hold),
-        apart: (i64, i64),
-        emit: Emit,
-    ) -> Result<Rows<'s>, DataflowError> {
-        let Rel::Join { kind, left, right, on, residual } = join else { return self.rel(join) };
+    fn pairs(&mut self, join: &Rel, settling: &Settling, steps: &[&Rel]) -> Result<Rows<'s>, DataflowError> {
+        let Rel::Join { kind, left, right, on, .. } = join else { return self.rel(join) };
+        let Settling::Pair { left: left_hold, right: right_hold, order, residual, emit } = settling else {
+            return self.rel(join);
+        };
         let (left_columns, right_columns) = (self.columns(left)?, self.columns(right)?);
-        let (left_rows, right_rows) = (self.rel(left)?, self.rel(right)?);
+        let (left_read, right_read) = (self.read(left)?, self.read(right)?);
         let key = |of: fn(&Equality) -> &Scalar| on.iter().map(|key| (of(key).clone(), key.null_safe)).collect();
-        let left_key = key(|key| &key.left);
-        let left = PairSide { rows: left_rows, columns: &left_columns, key: left_key, hold: left_hold };
-        let right_key = key(|key| &key.right);
-        let right = PairSide { rows: right_rows, columns: &right_columns, key: right_key, hold: right_hold };
-        let kind = settle::pair::Kind { kind: *kind, emit, apart, grid: self.shared.settings.refresh_us };
-        let (rows, errors) = settle::pair::pairs(left, right, residual, kind);
+        let (columns, key_of_left) = (&left_columns, key(|key| &key.left));
+        let left = PairSide { read: left_read, columns, key: key_of_left, hold: *left_hold, order: order.left };
+        let (columns, key_of_right) = (&right_columns, key(|key| &key.right));
+        let right = PairSide { read: right_read, columns, key: key_of_right, hold: *right_hold, order: order.right };
+        let mut program = Linear::pair(left_columns.len(), right_columns.len());
+        program.filter(residual);
+        let steps = if *kind == JoinKind::Inner {
+            add_steps(&mut program, steps);
+            &[]
+        } else {
+            steps
+        };
+        let kind =
+            settle::pair::Kind { kind: *kind, emit: *emit, apart: order.apart, grid: self.shared.settings.refresh_us };
+        let (rows, errors) = settle::pair::pairs(left, right, &program, kind);
         self.rendered.errors.extend(errors);
-        Ok(rows)
+        let columns = self.columns(join)?;
+        Ok(self.linear(rows, &columns, steps))
     }
 
     fn distinct(&mut self, input: &Rel) -> Result<Rows<'s>, DataflowError> {

@@ -21,5 +21,5 @@ pub use expand::{Expansion, Folded, TableCall};
 pub use explain::{Schemas, explain, explain_json};
 pub use held::Held;
 pub use rel::{Aggregate, AggregateCall, Equality, JoinKind, Rel, RelId, SetOpKind, SortKey, View, working_schema};
-pub use settle::{Emit, Hold, Horizon, Settling, Timing};
+pub use settle::{Emit, Hold, Horizon, Order, Settling, Timing};
 pub use window::{Bound, Exclusion, Frame, FrameUnits, WindowCall};

@@ -153,6 +153,13 @@ impl Clone for Row {
     }
 }
 
+impl From<&Row> for Row {
+    #[inline]
+    fn from(row: &Row) -> Row {
+        row.clone()
+    }
+}
+
 impl Drop for Row {
     #[inline]
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use crate::dataflow::key::{Key, KeyPlan};
 use crate::dataflow::types::{Collection, Outcome};
 use crate::value::{Column, Diff, Row, Time, encoding};
 use differential_dataflow::{AsCollection, ExchangeData};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
@@ -130,7 +130,7 @@ impl<V> Entries<V> {
 
     /// What is kept under a key, or this from now on.
     pub fn get_or_insert(&mut self, key: &Row, fresh: impl FnOnce() -> V) -> &mut V {
-        self.table.entry(key.clone()).or_insert_with(|| {
+        self.table.entry_ref(key).or_insert_with(|| {
             self.holding.add(1, Self::bytes(key));
             fresh()
         })

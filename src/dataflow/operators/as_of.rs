@@ -4,7 +4,7 @@
 //! The table's history is kept as far back as a row that comes late may look; further back there is only what is left of it.
 
 use super::advance::{Advance, Changes, Entries, Keys, advancing, due_first};
-use super::linear::linear;
+use super::linear::Read;
 use super::settle::moment;
 use super::waiting::Waiting;
 use crate::dataflow::fault::{self, Fault};
@@ -16,7 +16,6 @@ use crate::plan::{Equality, JoinKind};
 use crate::value::{Column, Datum, Diff, Row, Time, encoding};
 use differential_dataflow::AsCollection;
 use differential_dataflow::consolidation::consolidate;
-use timely::dataflow::operators::vec::Map;
 
 /// What is looked up, and how.
 pub struct Lookup<'p> {
@@ -34,8 +33,8 @@ pub struct Lookup<'p> {
 
 /// Left columns, then right columns.
 pub fn as_of<'s>(
-    left: (Rows<'s>, &[Column]),
-    right: (Rows<'s>, &[Column]),
+    left: (Read<'s>, &[Column]),
+    right: (Read<'s>, &[Column]),
     lookup: &Lookup<'_>,
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let both: Vec<Column> = left.1.iter().chain(right.1).cloned().collect();
@@ -63,24 +62,20 @@ pub fn as_of<'s>(
 type Change = (bool, Row, Diff);
 
 fn keyed<'s>(
-    (rows, columns): (Rows<'s>, &[Column]),
+    (mut read, columns): (Read<'s>, &[Column]),
     keys: Vec<Scalar>,
     null_safe: &[bool],
     at: Option<&Scalar>,
 ) -> (Changes<'s, Change>, Option<Errors<'s>>) {
     let before: Vec<Scalar> = at.into_iter().cloned().chain(keys.iter().cloned()).collect();
-    let mut program = Linear::identity(columns.len());
-    program.prepend(&before);
-    let (rows, errors) = linear(rows, &program, Fault::new(columns));
+    read.program.prepend(&before);
     let looks_up = at.is_some();
     let keys = Keys::new(&mapped(&keys, columns), null_safe.to_vec(), looks_up.into());
-    let changes = rows.inner.map(move |(row, time, diff)| {
-        row.with_bytes(|bytes| {
-            let (at, rest) = bytes.split_at(if looks_up { encoding::skip(bytes) } else { 0 });
-            let at = if looks_up { moment(at).and_then(|at| Time::try_from(at).ok()) } else { None };
-            let (key, row) = keys.split(rest);
-            ((key, at.unwrap_or(Time::MIN)), time, (looks_up, Row::from_bytes(row), diff))
-        })
+    let (changes, errors) = read.each(move |bytes, time, diff| {
+        let (at, rest) = bytes.split_at(if looks_up { encoding::skip(bytes) } else { 0 });
+        let at = if looks_up { moment(at).and_then(|at| Time::try_from(at).ok()) } else { None };
+        let (key, row) = keys.split(rest);
+        Some(((key, at.unwrap_or(Time::MIN)), time, (looks_up, Row::from_bytes(row), diff)))
     });
     (changes.as_collection(), errors)
 }

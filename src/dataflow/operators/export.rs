@@ -8,7 +8,7 @@ use crate::dataflow::state::Shared;
 use crate::dataflow::types::Rows;
 use crate::timeline::Step;
 use crate::value::{Diff, Row, Time};
-use differential_dataflow::consolidation::consolidate_updates;
+use differential_dataflow::consolidation::consolidate_updates_slice;
 use std::sync::Arc;
 use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
@@ -106,10 +106,19 @@ impl Exporter {
     }
 }
 
-/// Changes in order of time, consolidated.
+/// Changes in order of time, and of their rows at each; consolidated. They come nearly in order of time, so that this is found first.
 fn ordered(mut changes: Vec<(Row, Time, Diff)>) -> Vec<(Row, Time, Diff)> {
-    consolidate_updates(&mut changes);
     changes.sort_by_key(|(_, time, _)| *time);
+    let (mut kept, mut start) = (0, 0);
+    while let Some((_, time, _)) = changes.get(start) {
+        let end = start + changes[start..].partition_point(|(_, other, _)| other == time);
+        for at in start..start + consolidate_updates_slice(&mut changes[start..end]) {
+            changes.swap(kept, at);
+            kept += 1;
+        }
+        start = end;
+    }
+    changes.truncate(kept);
     changes
 }
 

@@ -75,8 +75,11 @@ pub struct KeepExtreme {
 }
 
 impl KeepExtreme {
-    /// Whether a value takes the place of the one kept; of equal ones the least form stays.
+    /// Whether a value takes the place of the one kept; of equal ones the least form stays. What is empty is no value.
     pub fn replaces(&self, kept: &Row, row: &Row) -> bool {
+        if kept.is_empty() || row.is_empty() {
+            return kept.is_empty() && !row.is_empty();
+        }
         match self.extreme {
             Extreme::Least => row < kept,
             Extreme::Greatest => kept.with_bytes(|kept| {

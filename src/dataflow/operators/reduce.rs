@@ -10,12 +10,12 @@
 use super::accumulate::{Accumulation, Slots, Sums, Wide, Width};
 use super::distinct::distinct_pairs;
 use super::fold::Fold;
+use super::linear::Read;
 use super::min_max::{Bucketed, Extreme, ValueCode, extreme, reduce};
 use super::tally::tally;
 use crate::dataflow::arrange::arrange;
 use crate::dataflow::fault::{self, Fault, error_row, row_error};
 use crate::dataflow::key::{Key, KeyPlan, with_key};
-use crate::dataflow::linear::Linear;
 use crate::dataflow::shape::{is_nullable, mapped};
 use crate::dataflow::slab::Bytes;
 use crate::dataflow::types::{Collection, Errors, Outcome, Rows, Scope};
@@ -33,15 +33,18 @@ use timely::dataflow::operators::{ToStream, vec::Map};
 /// One row per group: the group's values, then the aggregates'. Without group expressions, exactly one row.
 pub fn group<'s>(
     scope: Scope<'s>,
-    rows: Rows<'s>,
+    mut read: Read<'s>,
     append_only: bool,
     input: &[Column],
     group: &[Scalar],
     aggregates: &[Aggregate],
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let grouping = Grouping::new(input, group, aggregates).of_append_only(append_only);
-    let fault = Fault::new(input);
-    let (rows, evaluation_errors) = super::linear::linear(rows, &grouping.program(&[]), fault);
+    read.program.map(&grouping.expressions);
+    if let Some((which, code)) = grouping.lone_extreme() {
+        return lone_extreme(read, &grouping, which, code);
+    }
+    let (rows, evaluation_errors) = read.rows();
     let outcomes = with_key!(grouping.key.kind(), K => match grouping.base.width() {
         Width::One => groups::<K, [Wide; 1]>(scope, rows, &grouping),
         Width::Four => groups::<K, [Wide; 4]>(scope, rows, &grouping),
@@ -51,11 +54,35 @@ pub fn group<'s>(
     (rows, evaluation_errors.into_iter().chain([errors]).collect())
 }
 
+/// One row per group of which only the extreme value is asked for and held, of rows that are never retracted.
+fn lone_extreme<'s>(
+    read: Read<'s>,
+    grouping: &Grouping,
+    which: Extreme,
+    code: ValueCode,
+) -> (Rows<'s>, Vec<Errors<'s>>) {
+    let (plan, columns) = (grouping.key.clone(), grouping.columns.len());
+    let (values, errors) = read.each(move |bytes, time, diff| {
+        let (group, value) = bytes.split_at(prefix(bytes, columns));
+        let value = present(value).map(|value| code.encode(value));
+        Some(((Row::read(&plan, group), value.unwrap_or_default()), time, diff))
+    });
+    let mut builder = RowBuilder::default();
+    let rows = extreme(values.as_collection(), true, which, code).map(move |(group, value)| {
+        group.with_bytes(|group| builder.push_encoded(group));
+        match value.is_empty() {
+            true => builder.push(&Datum::Null),
+            false => value.with_bytes(|value| builder.push_encoded(code.split(value).1)),
+        }
+        builder.finish()
+    });
+    (rows, errors.into_iter().collect())
+}
+
 /// What is known of a grouping before it runs.
 pub(super) struct Grouping {
-    /// The group's columns followed by the arguments, over so many columns.
-    expressions: Vec<Scalar>,
-    width: usize,
+    /// The group's columns followed by the arguments.
+    pub(super) expressions: Vec<Scalar>,
     pub(super) key: KeyPlan,
     pub(super) columns: Vec<Column>,
     /// Whether no row of the input is ever retracted.
@@ -115,16 +142,7 @@ impl Grouping {
         parts.iter_mut().for_each(|part| part.first += base_arguments.len());
         let expressions: Vec<Scalar> = group.iter().cloned().chain(base_arguments).chain(part_arguments).collect();
         let base = Accumulation::new(&base).unwrap_or_else(Accumulation::rows_only);
-        Grouping {
-            expressions,
-            width: input.len(),
-            key: KeyPlan::new(&columns),
-            columns,
-            append_only: false,
-            base,
-            parts,
-            places,
-        }
+        Grouping { expressions, key: KeyPlan::new(&columns), columns, append_only: false, base, parts, places }
     }
 
     /// The same, of rows that are never retracted.
@@ -132,15 +150,20 @@ impl Grouping {
         Grouping { append_only, ..self }
     }
 
-    /// Makes these, then the group's columns, then the arguments.
-    pub(super) fn program(&self, before: &[Scalar]) -> Linear {
-        let mut program = Linear::identity(self.width);
-        program.map(&[before, &self.expressions].concat());
-        program
-    }
-
     fn is_global(&self) -> bool {
         self.columns.is_empty()
+    }
+
+    /// The extreme, if nothing else is asked of groups, the rows of which are never retracted.
+    fn lone_extreme(&self) -> Option<(Extreme, ValueCode)> {
+        match (self.parts.as_slice(), self.places.as_slice()) {
+            ([Part { way: Way::Extreme(which, code), .. }], [Place::Part(_)])
+                if self.append_only && !self.is_global() && !self.needs_forms() =>
+            {
+                Some((*which, *code))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the group's values cannot be read from the key.
@@ -159,9 +182,11 @@ fn is_part(aggregate: &Aggregate, arguments: &[Scalar]) -> bool {
     !arguments.is_empty() && (aggregate.distinct || aggregate.function.accumulable().is_none())
 }
 
-/// In which forms groups of these aggregates are held.
-pub fn held_forms(aggregates: &[Aggregate], append_only: bool) -> Vec<&'static str> {
-    let mut forms = vec!["sums"];
+/// In which forms groups of these aggregates are held, of rows with columns of these types.
+pub fn held_forms(input: &[Type], group: &[Scalar], aggregates: &[Aggregate], append_only: bool) -> Vec<&'static str> {
+    let input: Vec<Column> = input.iter().map(|ty| Column::new("", ty.clone(), true)).collect();
+    let lone = Grouping::new(&input, group, aggregates).of_append_only(append_only).lone_extreme().is_some();
+    let mut forms = if lone { Vec::new() } else { vec!["sums"] };
     for aggregate in aggregates {
         if !is_part(aggregate, &guarded(aggregate, &aggregate.arguments)) {
             continue;

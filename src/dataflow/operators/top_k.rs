@@ -40,7 +40,9 @@ pub fn top_k<'s>(
     order: &[SortKey],
     slice: Slice,
 ) -> (Rows<'s>, Option<Errors<'s>>) {
-    let (rows, errors) = linear(rows, &keyed(columns.len(), group, order), Fault::new(columns));
+    let mut program = Linear::identity(columns.len());
+    keyed(&mut program, group, order);
+    let (rows, errors) = linear(rows, &program, Fault::new(columns));
 
     let plan = KeyPlan::new(&mapped(group, columns));
     let directions: Vec<Direction> = order.iter().map(Direction::of).collect();
@@ -52,11 +54,9 @@ pub fn top_k<'s>(
 }
 
 /// Puts what rows are grouped and sorted by in front of them.
-pub fn keyed(columns: usize, group: &[Scalar], order: &[SortKey]) -> Linear {
+pub fn keyed(program: &mut Linear, group: &[Scalar], order: &[SortKey]) {
     let keys = group.iter().cloned().chain(order.iter().map(|key| key.expression.clone()));
-    let mut program = Linear::identity(columns);
     program.prepend(&keys.collect::<Vec<_>>());
-    program
 }
 
 /// Each row behind its sort code, and the code's length.

@@ -28,7 +28,9 @@ pub fn window<'s>(
     calls: &[WindowCall],
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let fault = Fault::new(columns);
-    let (rows, evaluation_errors) = linear(rows, &keyed(columns, partition, order, calls), fault.clone());
+    let mut program = Linear::identity(columns.len());
+    keyed(&mut program, columns, partition, order, calls);
+    let (rows, evaluation_errors) = linear(rows, &program, fault.clone());
     let plan = KeyPlan::new(&mapped(partition, columns));
     let layout = Layout::new(partition, order, columns.len());
     let results = Computed { calls: Call::all(calls, order), fault };
@@ -38,13 +40,11 @@ pub fn window<'s>(
 }
 
 /// Puts what rows are parted and sorted by in front of them, and what the calls read behind them.
-pub fn keyed(columns: &[Column], partition: &[Scalar], order: &[SortKey], calls: &[WindowCall]) -> Linear {
+pub fn keyed(program: &mut Linear, columns: &[Column], partition: &[Scalar], order: &[SortKey], calls: &[WindowCall]) {
     let all = columns.iter().enumerate().map(|(position, column)| Scalar::Column(position, column.ty.clone()));
     let keys = partition.iter().cloned().chain(order.iter().map(|key| key.expression.clone()));
     let read = calls.iter().flat_map(WindowCall::scalars).cloned();
-    let mut program = Linear::identity(columns.len());
     program.map(&keys.chain(all).chain(read).collect::<Vec<_>>());
-    program
 }
 
 /// What a row's columns are.

@@ -58,8 +58,10 @@ pub enum Settling {
         left: Hold,
         /// Of the right side; its column is counted from the side's own first.
         right: Hold,
-        /// How much more a right row's value is than that of the left row it is paired with: at least, at most; microseconds.
-        apart: (i64, i64),
+        /// In which order rows are looked through.
+        order: Order,
+        /// What is left of the join's other conditions for pairs that lie in that order.
+        residual: Vec<Scalar>,
         /// When a row without a partner is told.
         emit: Emit,
     },
@@ -72,6 +74,18 @@ pub struct Hold {
     pub column: usize,
     /// The last moment, counted from that time, at which a partner may come; microseconds.
     pub last: i64,
+}
+
+/// By which of their columns the rows of a key are kept in order on either side of a join: times, counted in microseconds, or integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The left side's.
+    pub left: usize,
+    /// The right side's, counted from the side's own first.
+    pub right: usize,
+    /// How much more a right row's value is than that of any left row it is paired with: at least, at most. The greatest
+    /// integer and its negative stand for no bound.
+    pub apart: (i64, i64),
 }
 
 /// What is known of the relations that views read.

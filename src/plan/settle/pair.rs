@@ -4,7 +4,7 @@
 //! the last `b` with `value(b) <= value(a) + after` can come, and a row `b` likewise.
 
 use super::horizon::length;
-use super::{Growth, Hold, Horizon};
+use super::{Growth, Hold, Horizon, Order};
 use crate::expr::Scalar;
 use crate::plan::rewrite::conjuncts;
 use crate::plan::{Equality, Rel};
@@ -30,7 +30,7 @@ impl Pairing {
             let conditions = on.iter().flat_map(|key| equal(key, &left, &right));
             let conditions = conditions.chain(residual.iter().flat_map(|c| compared(c, &left, &right, width)));
             let (mut before, mut after) = (None, None);
-            for Difference { least, most } in conditions {
+            for Difference { least, most, .. } in conditions {
                 before = [before, least.map(|least: i64| least.saturating_neg())].into_iter().flatten().min();
                 after = [after, most].into_iter().flatten().min();
             }
@@ -39,9 +39,22 @@ impl Pairing {
         pairings.min_by_key(|pairing| pairing.after.saturating_add(pairing.before))
     }
 
-    /// How much more the right value is than the left one: at least, at most.
-    pub(super) fn apart(&self) -> (i64, i64) {
-        (self.before.saturating_neg(), self.after)
+    /// In which order the join looks through rows, and which of its conditions pairs must then be tested for: by time, unless all
+    /// rows of a key have the same.
+    pub(super) fn order(&self, join: &Rel) -> (Order, Vec<Scalar>) {
+        let apart = (self.before.saturating_neg(), self.after);
+        let by_time = Order { left: self.left.column, right: self.right.column, apart };
+        let Rel::Join { left, on, residual, .. } = join else { return (by_time, Vec::new()) };
+        let conjuncts: Vec<Scalar> = residual.iter().flat_map(|condition| conjuncts(condition.clone())).collect();
+        let is = |scalar: &Scalar, column| matches!(scalar, Scalar::Column(of, _) if *of == column);
+        if on.iter().any(|key| is(&key.left, self.left.column) && is(&key.right, self.right.column)) {
+            let order = conjuncts.iter().find_map(|conjunct| ordered(conjunct, left.width()));
+            return (order.unwrap_or(by_time), conjuncts);
+        }
+        let is_implied = |conjunct: &Scalar| {
+            compared(conjunct, &self.left, &self.right, left.width()).first().is_some_and(|said| said.is_all)
+        };
+        (by_time, conjuncts.into_iter().filter(|conjunct| !is_implied(conjunct)).collect())
     }
 
     /// How long the rows of either side wait for partners.
@@ -66,6 +79,8 @@ impl Pairing {
 struct Difference {
     least: Option<i64>,
     most: Option<i64>,
+    /// Whether this is all that is said.
+    is_all: bool,
 }
 
 /// A column and so much more; of a bucket's start up to one bucket more.
@@ -92,6 +107,25 @@ fn compared(condition: &Scalar, left: &Horizon, right: &Horizon, width: usize) -
     conjuncts(condition.clone()).into_iter().filter_map(said).collect()
 }
 
+/// The order that a comparison of a column of either side asks for.
+fn ordered(condition: &Scalar, width: usize) -> Option<Order> {
+    let Scalar::Call { function, arguments, .. } = condition else { return None };
+    let [Scalar::Column(a, a_type), Scalar::Column(b, b_type)] = arguments.as_slice() else { return None };
+    let is_ordered = |ty: &Type| {
+        matches!(ty, Type::Int2 | Type::Int4 | Type::Int8 | Type::Date | Type::Timestamp | Type::Timestamptz)
+    };
+    if a_type != b_type || !is_ordered(a_type) {
+        return None;
+    }
+    let name = function.name();
+    let (left, right, name) = if a < b { (*a, *b, name) } else { (*b, *a, reversed(name)?) };
+    let at = |column| Term { column, least: 0, most: 0 };
+    let Difference { least, most, .. } = between(&at(left), &at(right), name, left, right)?;
+    let bound = |by: Option<i64>, otherwise: i64| by.map_or(otherwise, |by| by.max(-i64::MAX));
+    let apart = (bound(least, -i64::MAX), bound(most, i64::MAX));
+    (left < width && right >= width).then(|| Order { left, right: right - width, apart })
+}
+
 fn reversed(name: &str) -> Option<&'static str> {
     Some(match name {
         "<" => ">",
@@ -110,14 +144,15 @@ fn between(a: &Term, b: &Term, name: &str, left: usize, right: usize) -> Option<
     }
     // left + [a] NAME right + [b]
     let (least, most) = (a.least.saturating_sub(b.most), a.most.saturating_sub(b.least));
-    Some(match name {
-        "<" => Difference { least: Some(least.saturating_add(1)), most: None },
-        "<=" => Difference { least: Some(least), most: None },
-        ">" => Difference { least: None, most: Some(most.saturating_sub(1)) },
-        ">=" => Difference { least: None, most: Some(most) },
-        "=" => Difference { least: Some(least), most: Some(most) },
+    let (least, most) = match name {
+        "<" => (Some(least.saturating_add(1)), None),
+        "<=" => (Some(least), None),
+        ">" => (None, Some(most.saturating_sub(1))),
+        ">=" => (None, Some(most)),
+        "=" => (Some(least), Some(most)),
         _ => return None,
-    })
+    };
+    Some(Difference { least, most, is_all: a.least == a.most && b.least == b.most })
 }
 
 fn term(scalar: &Scalar) -> Option<Term> {

@@ -184,6 +184,7 @@ impl Placing<'_> {
     /// A join of two streams. Each side's rows are needed until they have met their last partner.
     fn pair(&self, mut rel: Rel, pairing: &Pairing, left: &Growth, right: &Growth) -> Placed<Rel> {
         let (left_hold, right_hold) = pairing.holds();
+        let (order, residual) = pairing.order(&rel);
         let longer = |growth: &Growth, hold: &Hold| {
             let horizon = growth.horizons.iter().find(|horizon| horizon.column == hold.column);
             horizon.map_or(0, |horizon| hold.last.saturating_sub(horizon.last()).saturating_add(horizon.reach))
@@ -192,10 +193,7 @@ impl Placing<'_> {
         for (input, span) in rel.inputs_mut().into_iter().zip(spans) {
             *input = self.place(take(input), Needed::For(span))?;
         }
-        Ok(settled(
-            rel,
-            Settling::Pair { left: left_hold, right: right_hold, apart: pairing.apart(), emit: Emit::Changes },
-        ))
+        Ok(settled(rel, Settling::Pair { left: left_hold, right: right_hold, order, residual, emit: Emit::Changes }))
     }
 
     /// As `growth`, of an operator that groups: with how much longer than its rows the groups last.

@@ -10,6 +10,7 @@ pub mod session;
 pub mod slice;
 pub mod window;
 
+mod side;
 mod terms;
 
 pub use terms::{Terms, moment};

@@ -3,11 +3,13 @@
 //! Rows of both sides come in the order in which they take effect, so a pair is given when the later of the two does. Whether a row
 //! that is shown alone finds a partner is counted; that one of the two has been given up changes nothing any more.
 
+use super::side::{Held, Side, held_bytes};
 use super::terms::takes_effect;
 use crate::dataflow::fault::{self, Fault};
+use crate::dataflow::holding::{Holding, holding};
 use crate::dataflow::linear::{Evaluator, Linear};
 use crate::dataflow::operators::advance::{Advance, Changes, Entries, Keys, advancing, due_first};
-use crate::dataflow::operators::linear::linear;
+use crate::dataflow::operators::linear::Read;
 use crate::dataflow::operators::waiting::Waiting;
 use crate::dataflow::shape::mapped;
 use crate::dataflow::types::{Collection, Errors, Outcome, Rows};
@@ -15,19 +17,20 @@ use crate::expr::Scalar;
 use crate::plan::{Emit, Hold, JoinKind};
 use crate::value::{Column, Datum, Diff, Row, Time, encoding};
 use differential_dataflow::AsCollection;
-use std::collections::BTreeMap;
-use timely::dataflow::operators::vec::Map;
+use std::sync::Arc;
 
 /// One side of a join.
 pub struct PairSide<'s, 'p> {
     /// Its rows.
-    pub rows: Rows<'s>,
-    /// Their columns.
+    pub read: Read<'s>,
+    /// Their columns as they are read.
     pub columns: &'p [Column],
     /// The key; with `true`, null agrees with null.
     pub key: Vec<(Scalar, bool)>,
     /// How long a row waits.
     pub hold: Hold,
+    /// The column by which rows are kept in order.
+    pub order: usize,
 }
 
 /// What a join gives, and when.
@@ -37,32 +40,34 @@ pub struct Kind {
     pub kind: JoinKind,
     /// When these are told.
     pub emit: Emit,
-    /// How far a right row's value lies from the left row's: at least, at most; microseconds.
+    /// As in `Order`.
     pub apart: (i64, i64),
     /// The width of the refresh grid.
     pub grid: Time,
 }
 
-/// The pairs, and rows without a partner, as the kind of the join says.
+/// What the program makes of pairs, and rows without a partner, as the kind of the join says.
 pub fn pairs<'s>(
     left: PairSide<'s, '_>,
     right: PairSide<'s, '_>,
-    residual: &[Scalar],
+    program: &Linear,
     kind: Kind,
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let both: Vec<Column> = left.columns.iter().chain(right.columns).cloned().collect();
-    let mut program = Linear::pair(left.columns.len(), right.columns.len());
-    program.filter(residual);
     let nulls = |columns: &[Column]| Row::pack(columns.iter().map(|_| &Datum::Null));
-    let state = Pairing {
+    let pairs = Pairs {
         kind,
         program: program.compile(),
         fault: Fault::new(&both),
         nulls: [nulls(left.columns), nulls(right.columns)],
+    };
+    let state = Pairing {
+        pairs,
         waiting: Waiting::new("Pair", |(key, _, (_, _, row, _))| {
             key.memory() + row.memory() + size_of::<(Time, i64)>()
         }),
         keys: Entries::new("Pair"),
+        rows: holding("Pair"),
         due: Waiting::new("Pair", |(key, _, _, row)| key.memory() + row.memory()),
         settling: Waiting::new("Pair", Row::memory),
     };
@@ -73,53 +78,51 @@ pub fn pairs<'s>(
     (rows, left_errors.into_iter().chain(right_errors).chain([errors]).collect())
 }
 
-/// A row of the left side, or of the right, the value that it is held by, and how often it comes.
+/// What a row is kept in order by. It does not matter where the nulls are: what is found is tested.
+fn rank(column: &[u8]) -> i64 {
+    match encoding::decode(column).0 {
+        Datum::Int2(number) => number.into(),
+        Datum::Int4(number) => number.into(),
+        Datum::Int8(number) => number,
+        _ => super::moment(column).unwrap_or(i64::MIN),
+    }
+}
+
+/// The sum; without bound if that is without.
+fn shifted(value: i64, by: i64) -> i64 {
+    match by {
+        i64::MAX => i64::MAX,
+        by if by == -i64::MAX => i64::MIN,
+        by => value.saturating_add(by),
+    }
+}
+
+/// A row of the left side, or of the right, the value by which it is kept in order, and how often it comes.
 type Change = (bool, i64, Row, Diff);
 
 fn side<'s>(side: PairSide<'s, '_>, is_left: bool, grid: Time) -> (Changes<'s, Change>, Option<Errors<'s>>) {
-    let PairSide { rows, columns, key, hold } = side;
+    let PairSide { mut read, columns, key, hold, order } = side;
     let keys: Vec<Scalar> = key.iter().map(|(key, _)| key.clone()).collect();
-    let mut program = Linear::identity(columns.len());
-    program.prepend(&keys);
-    let (rows, errors) = linear(rows, &program, Fault::new(columns));
+    read.program.prepend(&keys);
     let keys =
         Keys::new(&mapped(&keys, columns), key.iter().map(|(_, null_safe)| *null_safe).collect(), is_left.into());
-    let changes = rows.inner.flat_map(move |(row, time, diff)| {
-        row.with_bytes(|bytes| {
-            let (key, row) = keys.split(bytes);
-            let value = super::moment(encoding::column(row, hold.column))?;
-            let last = Time::try_from(value.saturating_add(hold.last)).unwrap_or(Time::MIN);
-            let settles = takes_effect(last, grid).saturating_add(1);
-            Some(((key, settles), time, (is_left, value, Row::from_bytes(row), diff)))
-        })
+    let (changes, errors) = read.each(move |bytes, time, diff| {
+        let (key, row) = keys.split(bytes);
+        let at = super::moment(encoding::column(row, hold.column))?;
+        let last = Time::try_from(at.saturating_add(hold.last)).unwrap_or(Time::MIN);
+        let value = if order == hold.column { at } else { rank(encoding::column(row, order)) };
+        let settles = takes_effect(last, grid).saturating_add(1);
+        Some(((key, settles), time, (is_left, value, Row::from_bytes(row), diff)))
     });
     (changes.as_collection(), errors)
 }
 
-/// A row that waits for partners.
-#[derive(Clone, Debug)]
-struct Held {
-    count: Diff,
-    /// How many partners it has found.
-    partners: Diff,
-    settles: Time,
-}
-
-fn held_bytes(row: &Row) -> i64 {
-    (row.memory() + size_of::<(i64, Held)>()) as i64
-}
-
-/// The rows of a side by the value they are held by.
-type Side = BTreeMap<(i64, Row), Held>;
-
 struct Pairing {
-    kind: Kind,
-    program: Evaluator,
-    fault: Fault,
-    /// What stands in the place of an absent left or right row.
-    nulls: [Row; 2],
+    pairs: Pairs,
     waiting: Waiting<(Row, Time, Change)>,
     keys: Entries<Sides>,
+    /// Counts the rows of the keys.
+    rows: Arc<Holding>,
     /// The rows to be shown alone if they still are.
     due: Waiting<(Row, bool, i64, Row)>,
     /// The keys by when a row may settle.
@@ -156,9 +159,9 @@ impl Advance for Pairing {
             }
             for (key, is_left, value, row) in self.due.take_at(time) {
                 let Some(sides) = self.keys.get(&key) else { continue };
-                let Some(held) = sides.rows[usize::from(!is_left)].get(&(value, row.clone())) else { continue };
+                let Some(held) = sides.rows[usize::from(!is_left)].get(value, &row) else { continue };
                 if held.partners == 0 && held.count != 0 {
-                    give(Ok(self.alone(is_left, &row)), time, held.count);
+                    give(Ok(self.pairs.alone(is_left, &row)), time, held.count);
                 }
             }
         }
@@ -171,24 +174,6 @@ impl Advance for Pairing {
 }
 
 impl Pairing {
-    /// Whether rows of a side are shown that have, or have not, found a partner; pairs aside.
-    fn shows_alone(&self, is_left: bool) -> bool {
-        match self.kind.kind {
-            JoinKind::Inner | JoinKind::Semi => false,
-            JoinKind::Left | JoinKind::Anti => is_left,
-            JoinKind::Full => true,
-        }
-    }
-
-    /// A row without a partner.
-    fn alone(&self, is_left: bool, row: &Row) -> Row {
-        if !self.kind.kind.shows_right() {
-            return row.clone();
-        }
-        let (left, right) = if is_left { (row, &self.nulls[RIGHT]) } else { (&self.nulls[LEFT], row) };
-        left.with_bytes(|left| right.with_bytes(|right| Row::from_bytes(&[left, right].concat())))
-    }
-
     fn change(
         &mut self,
         time: Time,
@@ -200,46 +185,44 @@ impl Pairing {
         if settles <= time {
             return;
         }
-        let mut held_of_key = std::mem::take(self.keys.get_or_insert(&key, Sides::default));
-        let sides = &mut held_of_key.rows;
-        let mine = usize::from(!is_left);
-        let known = sides[mine].get(&(value, row.clone())).cloned();
-        let fresh = known.is_none();
-        let mut held = known.unwrap_or(Held { count: 0, partners: 0, settles });
+        let sides = self.keys.get_or_insert(&key, Sides::default);
+        let [left, right] = &mut sides.rows;
+        let (mine, others) = if is_left { (left, right) } else { (right, left) };
+        let partners = self.pairs.meet(time, (is_left, value, &row, diff), others, give);
+        // A row that may be shown alone is told of, and waits to be shown.
+        let alone = self.pairs.shows(is_left).then(|| row.clone());
+        let bytes = held_bytes(&row);
+        let (held, is_fresh) = mine.hold(value, row, settles);
         let before = held.clone();
-        self.meet(time, (is_left, value, &row, diff), &mut sides[1 - mine], (fresh, &mut held), give);
+        if is_fresh {
+            held.partners = partners;
+        }
         held.count += diff;
-        self.told(time, (is_left, &row), &before, &held, give);
-        if fresh {
-            self.keys.holding.add(1, held_bytes(&row));
-            if settles < held_of_key.settles {
-                held_of_key.settles = settles;
+        let after = held.clone();
+        if is_fresh {
+            self.rows.add(1, bytes);
+            if settles < sides.settles {
+                sides.settles = settles;
                 self.settling.push(settles, key.clone());
             }
-            if self.kind.emit == Emit::Final && self.shows_alone(is_left) {
-                self.due.push(settles.saturating_sub(1), (key.clone(), is_left, value, row.clone()));
-            }
         }
-        held_of_key.rows[mine].insert((value, row), held);
-        *self.keys.get_or_insert(&key, Sides::default) = held_of_key;
+        let Some(row) = alone else { return };
+        self.pairs.told(time, (is_left, &row), &before, &after, give);
+        if is_fresh && self.pairs.waits_to_show(is_left) {
+            self.due.push(settles.saturating_sub(1), (key, is_left, value, row));
+        }
     }
 
     /// Gives up the rows that find no partner any more: of a side those with the least values.
     fn settle(&mut self, frontier: Option<Time>) {
-        let holding = self.keys.holding.clone();
         let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
         for key in due.flat_map(|(_, keys)| keys) {
             let Some(Sides { rows, settles }) = self.keys.get_mut(&key) else { continue };
             for side in rows.iter_mut() {
-                while let Some(first) = side.first_entry()
-                    && frontier.is_none_or(|frontier| first.get().settles <= frontier)
-                {
-                    holding.add(-1, -held_bytes(&first.key().1));
-                    first.remove();
-                }
+                let has_settled = |settles| frontier.is_none_or(|frontier| settles <= frontier);
+                side.settle(has_settled, |row| self.rows.add(-1, -held_bytes(row)));
             }
-            let first = rows.iter().filter_map(|side| side.first_key_value().map(|(_, held)| held.settles));
-            match first.min() {
+            match rows.iter().filter_map(Side::settles).min() {
                 None => self.keys.remove(&key),
                 Some(next) if next != *settles => {
                     *settles = next;
@@ -250,23 +233,56 @@ impl Pairing {
         }
         self.keys.shrink();
     }
+}
 
-    /// Gives the pairs of a row that comes or goes, and counts for both that they met.
+/// Makes what a join gives.
+struct Pairs {
+    kind: Kind,
+    program: Evaluator,
+    fault: Fault,
+    /// What stands in the place of an absent left or right row.
+    nulls: [Row; 2],
+}
+
+impl Pairs {
+    /// Whether rows of a side are shown that have, or have not, found a partner; pairs aside.
+    fn shows(&self, is_left: bool) -> bool {
+        match self.kind.kind {
+            JoinKind::Inner => false,
+            JoinKind::Semi | JoinKind::Left | JoinKind::Anti => is_left,
+            JoinKind::Full => true,
+        }
+    }
+
+    /// Whether a row of a side that is alone is shown only at the end of its time.
+    fn waits_to_show(&self, is_left: bool) -> bool {
+        self.kind.emit == Emit::Final && self.shows(is_left) && self.kind.kind != JoinKind::Semi
+    }
+
+    /// A row without a partner.
+    fn alone(&self, is_left: bool, row: &Row) -> Row {
+        if !self.kind.kind.shows_right() {
+            return row.clone();
+        }
+        let (left, right) = if is_left { (row, &self.nulls[RIGHT]) } else { (&self.nulls[LEFT], row) };
+        left.with_bytes(|left| right.with_bytes(|right| Row::from_bytes(&[left, right].concat())))
+    }
+
+    /// Gives the pairs of a row that comes or goes, and counts that for those it meets. How many partners it has.
     fn meet(
         &mut self,
         time: Time,
         (is_left, value, row, diff): (bool, i64, &Row, Diff),
         others: &mut Side,
-        (fresh, held): (bool, &mut Held),
         give: &mut impl FnMut(Outcome, Time, Diff),
-    ) {
+    ) -> Diff {
         let (least, most) = self.kind.apart;
         let (from, to) = match is_left {
-            true => (value.saturating_add(least), value.saturating_add(most)),
-            false => (value.saturating_sub(most), value.saturating_sub(least)),
+            true => (shifted(value, least), shifted(value, most)),
+            false => (shifted(value, -most), shifted(value, -least)),
         };
-        let from = (from, Row::default());
-        for ((_, other), theirs) in others.range_mut(from..).take_while(|((at, _), _)| *at <= to) {
+        let mut partners = 0;
+        for (other, theirs) in others.between(from, to) {
             if theirs.settles <= time {
                 continue;
             }
@@ -285,16 +301,15 @@ impl Pairing {
                     continue;
                 }
             };
-            if fresh {
-                held.partners += theirs.count;
-            }
-            let before = theirs.clone();
-            theirs.partners += diff;
+            partners += theirs.count;
             if self.kind.kind.shows_right() && theirs.count != 0 {
                 give(Ok(pair), time, diff * theirs.count);
             }
+            let before = theirs.clone();
+            theirs.partners += diff;
             self.told(time, (!is_left, other), &before, theirs, give);
         }
+        partners
     }
 
     /// Gives what a side shows of a row by itself, if that has changed.
@@ -306,15 +321,14 @@ impl Pairing {
         after: &Held,
         give: &mut impl FnMut(Outcome, Time, Diff),
     ) {
-        let shown = |held: &Held| match self.kind.kind {
-            JoinKind::Semi if is_left => held.count * Diff::from(held.partners != 0),
-            _ if self.shows_alone(is_left) => held.count * Diff::from(held.partners == 0),
-            _ => 0,
-        };
         // What is shown alone only at the end of its time is given then.
-        let waits = self.kind.emit == Emit::Final && self.shows_alone(is_left);
+        if !self.shows(is_left) || self.waits_to_show(is_left) {
+            return;
+        }
+        let is_semi = self.kind.kind == JoinKind::Semi;
+        let shown = |held: &Held| held.count * Diff::from((held.partners != 0) == is_semi);
         let change = shown(after) - shown(before);
-        if change != 0 && !waits {
+        if change != 0 {
             give(Ok(self.alone(is_left, row)), time, change);
         }
     }

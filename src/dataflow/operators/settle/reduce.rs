@@ -2,10 +2,10 @@
 
 use super::{Groups, Terms, count};
 use crate::dataflow::fault::{self, Fault};
-use crate::dataflow::key::{Key, KeyPlan};
+use crate::dataflow::key::Key;
 use crate::dataflow::operators::accumulate::{Accumulation, Slots, Sums, Wide, Width};
 use crate::dataflow::operators::advance::Changes;
-use crate::dataflow::operators::linear::linear;
+use crate::dataflow::operators::linear::Read;
 use crate::dataflow::operators::min_max::{Extreme, KeepExtreme, ValueCode};
 use crate::dataflow::operators::reduce::{Grouping, Part, Place, Way, prefix, present};
 use crate::dataflow::slab::Bytes;
@@ -16,21 +16,18 @@ use crate::value::{Column, Diff, Row, RowBuilder, Time, encoding};
 use differential_dataflow::AsCollection;
 use differential_dataflow::difference::Semigroup;
 use std::collections::{BTreeMap, HashMap};
-use timely::dataflow::operators::vec::Map;
 
 /// One row per group that has rows: the group's values, then the aggregates'. The horizon is the group's column at that place.
 pub fn reduce<'s>(
-    rows: Rows<'s>,
+    mut read: Read<'s>,
     append_only: bool,
     input: &[Column],
     (group, aggregates): (&[Scalar], &[Aggregate]),
     (horizon, terms): (usize, Terms),
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let grouping = Grouping::new(input, group, aggregates).of_append_only(append_only);
-    let (rows, evaluation_errors) = linear(rows, &grouping.program(&[]), Fault::new(input));
-    let outcomes = aggregated(rows, grouping, At::Horizon(horizon, terms), Settled(terms));
-    let (rows, errors) = fault::split(outcomes);
-    (rows, evaluation_errors.into_iter().chain([errors]).collect())
+    read.program.map(&grouping.expressions);
+    aggregated(read, grouping, At::Horizon(horizon, terms), Settled(terms))
 }
 
 /// What is done with the changes of groups.
@@ -56,66 +53,71 @@ pub(super) enum At {
 }
 
 impl At {
-    /// The time, the columns of the group, of which there are so many, and the arguments.
-    fn read(self, bytes: &[u8], columns: usize) -> (Time, &[u8], &[u8]) {
+    /// The time, and the columns of the group with the arguments.
+    fn read(self, bytes: &[u8]) -> (Time, &[u8]) {
         match self {
-            At::Horizon(horizon, terms) => {
-                let (group, arguments) = bytes.split_at(prefix(bytes, columns));
-                (terms.last(encoding::column(group, horizon)), group, arguments)
-            }
+            At::Horizon(horizon, terms) => (terms.last(encoding::column(bytes, horizon)), bytes),
             At::First => {
                 let (at, rest) = bytes.split_at(encoding::skip(bytes));
-                let (group, arguments) = rest.split_at(prefix(rest, columns));
                 let at = super::moment(at).and_then(|at| Time::try_from(at).ok());
-                (at.unwrap_or(Time::MIN), group, arguments)
+                (at.unwrap_or(Time::MIN), rest)
             }
         }
     }
 }
 
-/// Groups the rows that a grouping's program made.
-pub(super) fn aggregated<'s>(rows: Rows<'s>, grouping: Grouping, at: At, run: impl Run) -> Collection<'s, Outcome> {
-    if !grouping.parts.is_empty() || grouping.needs_forms() {
-        let change = |group: &[u8], arguments: &[u8], diff| (Row::from_bytes(&[group, arguments].concat()), diff);
-        let changes = by_key(rows, &grouping, at, change);
-        return run.run(changes, Parts::new(grouping));
-    }
-    match grouping.base.width() {
-        Width::One => sums::<[Wide; 1]>(rows, grouping, at, run),
-        Width::Four => sums::<[Wide; 4]>(rows, grouping, at, run),
-        Width::Any => sums::<Vec<Accumulator>>(rows, grouping, at, run),
-    }
+/// Groups rows that are read as the grouping's expressions, behind a time if that is `At::First`.
+pub(super) fn aggregated<'s>(read: Read<'s>, grouping: Grouping, at: At, run: impl Run) -> (Rows<'s>, Vec<Errors<'s>>) {
+    let (outcomes, evaluation_errors) = if !grouping.parts.is_empty() || grouping.needs_forms() {
+        let forms = grouping.needs_forms();
+        let change = move |columns: &[u8], arguments: &[u8], diff| {
+            (Row::from_bytes(if forms { columns } else { arguments }), diff)
+        };
+        let (changes, errors) = by_key(read, &grouping, at, change);
+        (run.run(changes, Parts::new(grouping)), errors)
+    } else {
+        match grouping.base.width() {
+            Width::One => sums::<[Wide; 1]>(read, grouping, at, run),
+            Width::Four => sums::<[Wide; 4]>(read, grouping, at, run),
+            Width::Any => sums::<Vec<Accumulator>>(read, grouping, at, run),
+        }
+    };
+    let (rows, errors) = fault::split(outcomes);
+    (rows, evaluation_errors.into_iter().chain([errors]).collect())
 }
 
-/// Each row as its group's key and what it does to the group: `change` is given the group's columns, the arguments and how often
-/// they occur.
+/// Each row as its group's key and what it does to the group: `change` is given the group's columns with the arguments, the arguments
+/// alone, and how often they occur.
 fn by_key<'s, C: Clone + 'static>(
-    rows: Rows<'s>,
+    read: Read<'s>,
     grouping: &Grouping,
     at: At,
     change: impl Fn(&[u8], &[u8], Diff) -> C + 'static,
-) -> Changes<'s, C> {
-    let (plan, columns) = (grouping.key.clone(), grouping.columns.len());
-    let changes = rows.inner.map(move |(row, time, diff)| {
-        let (key, at, change) = row.with_bytes(|bytes| {
-            let (at, group, arguments) = at.read(bytes, columns);
-            (Row::read(&plan, group), at, change(group, arguments, diff))
-        });
-        ((key, at), time, change)
+) -> (Changes<'s, C>, Option<Errors<'s>>) {
+    let (plan, width) = (grouping.key.clone(), grouping.columns.len());
+    let (changes, errors) = read.each(move |bytes, time, diff| {
+        let (at, columns) = at.read(bytes);
+        let (group, arguments) = columns.split_at(prefix(columns, width));
+        Some(((Row::read(&plan, group), at), time, change(columns, arguments, diff)))
     });
-    changes.as_collection()
+    (changes.as_collection(), errors)
 }
 
-fn sums<'s, S: Slots>(rows: Rows<'s>, grouping: Grouping, at: At, run: impl Run) -> Collection<'s, Outcome> {
+fn sums<'s, S: Slots>(
+    read: Read<'s>,
+    grouping: Grouping,
+    at: At,
+    run: impl Run,
+) -> (Collection<'s, Outcome>, Option<Errors<'s>>) {
     let base = grouping.base.clone();
-    let changes = by_key(rows, &grouping, at, move |_, arguments, diff| base.contribution(arguments, diff));
+    let (changes, errors) = by_key(read, &grouping, at, move |_, arguments, diff| base.contribution(arguments, diff));
     let groups: SumsOf<S> = SumsOf {
         base: grouping.base,
         fault: Fault::new(&grouping.columns),
         builder: RowBuilder::default(),
         slots: std::marker::PhantomData,
     };
-    run.run(changes, groups)
+    (run.run(changes, groups), errors)
 }
 
 /// Groups of which only sums are kept.
@@ -161,8 +163,9 @@ fn add<S: Slots>(group: &mut Option<Sums<S>>, change: Sums<S>) {
 
 /// Groups that keep more than sums.
 pub struct Parts {
-    key: KeyPlan,
+    /// The group's columns stand before the arguments, if they have forms; so many of them.
     columns: usize,
+    forms: bool,
     base: Accumulation,
     parts: Vec<Part>,
     places: Vec<Place>,
@@ -199,10 +202,10 @@ impl Parts {
         };
         Parts {
             fault: Fault::new(&grouping.columns),
-            columns: grouping.columns.len(),
+            columns: if grouping.needs_forms() { grouping.columns.len() } else { 0 },
+            forms: grouping.needs_forms(),
             distinct: grouping.parts.iter().map(distinct).collect(),
             append_only: grouping.append_only,
-            key: grouping.key,
             base: grouping.base,
             parts: grouping.parts,
             places: grouping.places,
@@ -296,7 +299,7 @@ impl Groups for Parts {
         row.with_bytes(|bytes| {
             let (columns, arguments) = bytes.split_at(prefix(bytes, self.columns));
             add(&mut group.sums, self.base.contribution(arguments, diff));
-            if !self.key.shows_columns() {
+            if self.forms {
                 count(&mut group.forms, Row::from_bytes(columns), diff);
             }
             for ((part, kept), distinct) in self.parts.iter().zip(&mut group.parts).zip(&self.distinct) {

@@ -5,9 +5,8 @@
 
 use super::reduce::{At, Run, aggregated};
 use super::{Groups, Terms};
-use crate::dataflow::fault::{self, Fault};
 use crate::dataflow::operators::advance::{Advance, Changes, Entries, advancing, due_first};
-use crate::dataflow::operators::linear::linear;
+use crate::dataflow::operators::linear::Read;
 use crate::dataflow::operators::reduce::Grouping;
 use crate::dataflow::operators::waiting::Waiting;
 use crate::dataflow::types::{Collection, Errors, Outcome, Rows};
@@ -20,19 +19,17 @@ use std::collections::BTreeMap;
 
 /// One row per group and session: the group's values, its first time, its last time and the gap, the aggregates' values.
 pub fn sessions<'s>(
-    rows: Rows<'s>,
+    mut read: Read<'s>,
     input: &[Column],
     (group, aggregates): (&[Scalar], &[Aggregate]),
     (at, gap): (&Scalar, i64),
     terms: Terms,
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let grouping = Grouping::new(input, group, aggregates).of_append_only(true);
-    let program = grouping.program(std::slice::from_ref(at));
-    let (rows, evaluation_errors) = linear(rows, &program, Fault::new(input));
+    read.program.map(&[std::slice::from_ref(at), &grouping.expressions].concat());
     let gap = Time::try_from(gap).unwrap_or(0);
     let run = Runs { gap, terms, zoned: at.ty() == Type::Timestamptz };
-    let (rows, errors) = fault::split(aggregated(rows, grouping, At::First, run));
-    (rows, evaluation_errors.into_iter().chain([errors]).collect())
+    aggregated(read, grouping, At::First, run)
 }
 
 #[derive(Clone, Copy)]

@@ -1,9 +1,9 @@
 //! The first rows of groups that settle.
 
 use super::{Groups, Terms};
-use crate::dataflow::fault::{self, Fault};
+use crate::dataflow::fault;
 use crate::dataflow::key::{Key, KeyPlan};
-use crate::dataflow::operators::linear::linear;
+use crate::dataflow::operators::linear::Read;
 use crate::dataflow::operators::top_k::{Slice, encode, keyed, split, take};
 use crate::dataflow::shape::mapped;
 use crate::dataflow::sort::Direction;
@@ -13,28 +13,25 @@ use crate::plan::SortKey;
 use crate::value::{Column, Diff, Row, encoding};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeMap;
-use timely::dataflow::operators::vec::Map;
 
 /// The rows of the slice of each group. The horizon is the row's column at that place.
 pub fn slice<'s>(
-    rows: Rows<'s>,
+    mut read: Read<'s>,
     append_only: bool,
     columns: &[Column],
     (group, order): (&[Scalar], &[SortKey]),
     slice: Slice,
     (horizon, terms): (usize, Terms),
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
-    let (rows, evaluation_errors) = linear(rows, &keyed(columns.len(), group, order), Fault::new(columns));
+    keyed(&mut read.program, group, order);
     let plan = KeyPlan::new(&mapped(group, columns));
     let directions: Vec<Direction> = order.iter().map(Direction::of).collect();
     let groups = group.len();
     let mut bytes = Vec::new();
-    let changes = rows.inner.map(move |(row, time, diff)| {
-        row.with_bytes(|columns| {
-            let (group, row) = encode(columns, groups, &directions, &mut bytes);
-            let last = terms.last(encoding::column(row, horizon));
-            ((Row::read(&plan, group), last), time, (Row::from_bytes(&bytes), diff))
-        })
+    let (changes, evaluation_errors) = read.each(move |columns, time, diff| {
+        let (group, row) = encode(columns, groups, &directions, &mut bytes);
+        let last = terms.last(encoding::column(row, horizon));
+        Some(((Row::read(&plan, group), last), time, (Row::from_bytes(&bytes), diff)))
     });
     let first = slice.limit.map(|limit| limit.saturating_add(slice.offset)).filter(|_| append_only && !slice.ties);
     let kept = first.map(|first| Diff::try_from(first).unwrap_or(Diff::MAX));

@@ -4,7 +4,7 @@ use super::{Groups, Terms};
 use crate::dataflow::fault::{self, Fault};
 use crate::dataflow::key::{Key, KeyPlan};
 use crate::dataflow::operators::frame::Call;
-use crate::dataflow::operators::linear::linear;
+use crate::dataflow::operators::linear::Read;
 use crate::dataflow::operators::window::{Computed, Layout, keyed};
 use crate::dataflow::shape::mapped;
 use crate::dataflow::types::{Errors, Outcome, Rows};
@@ -13,28 +13,25 @@ use crate::plan::{SortKey, WindowCall};
 use crate::value::{Column, Diff, Row, encoding};
 use differential_dataflow::AsCollection;
 use std::collections::BTreeMap;
-use timely::dataflow::operators::vec::Map;
 
 /// The columns of each row followed by the results of the calls. The horizon is the row's column at that place.
 pub fn window<'s>(
-    rows: Rows<'s>,
+    mut read: Read<'s>,
     columns: &[Column],
     (partition, order): (&[Scalar], &[SortKey]),
     calls: &[WindowCall],
     (horizon, terms): (usize, Terms),
 ) -> (Rows<'s>, Vec<Errors<'s>>) {
     let fault = Fault::new(columns);
-    let (rows, evaluation_errors) = linear(rows, &keyed(columns, partition, order, calls), fault.clone());
+    keyed(&mut read.program, columns, partition, order, calls);
     let plan = KeyPlan::new(&mapped(partition, columns));
     let layout = Layout::new(partition, order, columns.len());
     let before = partition.len() + order.len();
     let mut bytes = Vec::new();
-    let changes = rows.inner.map(move |(row, time, diff)| {
-        row.with_bytes(|columns| {
-            let last = terms.last(encoding::column(columns, before + horizon));
-            let partition = layout.encode(columns, &mut bytes);
-            ((Row::read(&plan, partition), last), time, (Row::from_bytes(&bytes), diff))
-        })
+    let (changes, evaluation_errors) = read.each(move |columns, time, diff| {
+        let last = terms.last(encoding::column(columns, before + horizon));
+        let partition = layout.encode(columns, &mut bytes);
+        Some(((Row::read(&plan, partition), last), time, (Row::from_bytes(&bytes), diff)))
     });
     let computed = Computed { calls: Call::all(calls, order), fault };
     let (rows, errors) = fault::split(super::groups(changes.as_collection(), Partitions(computed), terms));
