@@ -53,6 +53,18 @@ pub(super) const VIEWS: &[&str] = &[
      FROM a, tumble(at, interval '100 microseconds') GROUP BY window_end;
      CREATE VIEW v AS SELECT a.id, best.value FROM a, best
      WHERE a.value = best.value AND a.at >= best.window_end - interval '100 microseconds' AND a.at < best.window_end",
+    "CREATE VIEW n AS SELECT window_end, key, count(*) AS n FROM a, tumble(at, interval '150 microseconds') GROUP BY 1, 2;
+     CREATE VIEW v AS SELECT n.window_end, n.key, n.n FROM n
+     JOIN (SELECT window_end, max(n) AS n FROM n GROUP BY 1) AS most ON n.window_end = most.window_end AND n.n >= most.n",
+    "CREATE VIEW n AS SELECT window_end, key, value, count(*) AS n
+         FROM a, tumble(at, interval '300 microseconds') GROUP BY 1, 2, 3;
+     CREATE VIEW v AS SELECT n.window_end, n.key, n.value, most.n FROM n
+     LEFT JOIN (SELECT window_end, value, max(n) FILTER (WHERE key = 1) AS n FROM n GROUP BY 1, 2) AS most
+         ON most.window_end = n.window_end AND most.n > n.n AND most.value <= n.value",
+    "CREATE VIEW v AS SELECT a.id, max(CASE WHEN b.value > 2 THEN b.value END) AS most FROM a JOIN b
+         ON a.key = b.key AND b.at BETWEEN a.at AND a.at + interval '60 microseconds' GROUP BY a.id",
+    "CREATE VIEW v AS SELECT a.key, min(CASE WHEN b.value > 4 THEN b.id::text END) AS least FROM a JOIN b
+         ON a.value = b.value AND b.at BETWEEN a.at AND a.at + interval '20 microseconds' GROUP BY a.key",
 ];
 
 #[test]

@@ -5,43 +5,77 @@ use crate::value::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Things by the time at which they are due.
+/// Things by the time at which they are due. Many in a row are usually due at the same.
 pub struct Waiting<X> {
     due: BTreeMap<Time, Vec<X>>,
+    /// Of the time for which something came last.
+    last: (Time, Vec<X>),
+    /// Emptied, to be filled again.
+    spare: Vec<Vec<X>>,
     holding: Arc<Holding>,
     weigh: fn(&X) -> usize,
 }
 
+/// So many emptied vectors are kept.
+const SPARE: usize = 16;
+
 impl<X> Waiting<X> {
     /// For the operator of that name, where each thing takes so many bytes. To be made while the operator is.
     pub fn new(operator: &'static str, weigh: fn(&X) -> usize) -> Self {
-        Waiting { due: BTreeMap::new(), holding: holding(operator), weigh }
+        Waiting {
+            due: BTreeMap::new(),
+            last: (Time::MIN, Vec::new()),
+            spare: Vec::new(),
+            holding: holding(operator),
+            weigh,
+        }
     }
 
     /// Lets it wait for this time.
     pub fn push(&mut self, time: Time, item: X) {
         self.holding.add(1, (self.weigh)(&item) as i64);
-        self.due.entry(time).or_default().push(item);
+        if self.last.0 != time {
+            self.put_back_last();
+            self.last = (time, self.due.remove(&time).or_else(|| self.spare.pop()).unwrap_or_default());
+        }
+        self.last.1.push(item);
+    }
+
+    fn put_back_last(&mut self) {
+        let (time, items) = std::mem::take(&mut self.last);
+        if !items.is_empty() {
+            self.due.insert(time, items);
+        }
     }
 
     /// Takes what is due before this time, the earliest first; everything if there is none.
     pub fn take_below(&mut self, time: Option<Time>) -> impl Iterator<Item = (Time, Vec<X>)> + use<X> {
+        self.put_back_last();
         let later = time.map(|time| self.due.split_off(&time)).unwrap_or_default();
         let taken = std::mem::replace(&mut self.due, later);
         self.forget(taken.values().flatten());
         taken.into_iter()
     }
 
-    /// Takes what is due at this time.
+    /// Takes what is due at this time. What is left of it is best given to `reuse`.
     pub fn take_at(&mut self, time: Time) -> Vec<X> {
+        self.put_back_last();
         let taken = self.due.remove(&time).unwrap_or_default();
         self.forget(&taken);
         taken
     }
 
+    /// Keeps an emptied vector for what comes next: growing new ones again and again costs more than all the rest.
+    pub fn reuse(&mut self, emptied: Vec<X>) {
+        if emptied.is_empty() && emptied.capacity() > 0 && self.spare.len() < SPARE {
+            self.spare.push(emptied);
+        }
+    }
+
     /// The first time for which something waits.
     pub fn first(&self) -> Option<Time> {
-        self.due.first_key_value().map(|(time, _)| *time)
+        let last = (!self.last.1.is_empty()).then_some(self.last.0);
+        self.due.first_key_value().map(|(time, _)| *time).into_iter().chain(last).min()
     }
 
     fn forget<'x>(&self, taken: impl IntoIterator<Item = &'x X>)
@@ -60,6 +94,6 @@ impl<X> Waiting<X> {
 
 impl<X> Drop for Waiting<X> {
     fn drop(&mut self) {
-        self.forget(self.due.values().flatten());
+        self.forget(self.due.values().flatten().chain(&self.last.1));
     }
 }

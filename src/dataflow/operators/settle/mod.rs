@@ -85,9 +85,9 @@ impl<G: Groups> Advance for Settling<G> {
     fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
         while let Some(time) = due_first([self.waiting.first(), self.due.first()], frontier) {
             let mut touched = Vec::new();
-            for (key, last, change) in self.waiting.take_at(time) {
-                self.change(time, key, last, change, &mut touched);
-            }
+            let mut changes = self.waiting.take_at(time);
+            changes.drain(..).for_each(|(key, last, change)| self.change(time, key, last, change, &mut touched));
+            self.waiting.reuse(changes);
             for key in self.due.take_at(time) {
                 let Some(entry) = self.entries.get_mut(&key) else { continue };
                 if !std::mem::replace(&mut entry.touched, true) {

@@ -67,6 +67,8 @@ pub fn pairs<'s>(
             key.memory() + row.memory() + size_of::<(Time, i64)>()
         }),
         keys: Entries::new("Pair"),
+        passing: Vec::new(),
+        shorter: if left.hold.last < right.hold.last { LEFT } else { RIGHT },
         rows: holding("Pair"),
         due: Waiting::new("Pair", |(key, _, _, row)| key.memory() + row.memory()),
         settling: Waiting::new("Pair", Row::memory),
@@ -121,6 +123,10 @@ struct Pairing {
     pairs: Pairs,
     waiting: Waiting<(Row, Time, Change)>,
     keys: Entries<Sides>,
+    /// The side whose rows wait less.
+    shorter: usize,
+    /// Rows of it that are not held themselves but meet what the other side holds.
+    passing: Vec<(Row, Time, Change)>,
     /// Counts the rows of the keys.
     rows: Arc<Holding>,
     /// The rows to be shown alone if they still are.
@@ -154,9 +160,17 @@ impl Advance for Pairing {
 
     fn advance(&mut self, frontier: Option<Time>, give: &mut impl FnMut(Outcome, Time, Diff)) {
         while let Some(time) = due_first([self.waiting.first(), self.due.first()], frontier) {
-            for (key, settles, change) in self.waiting.take_at(time) {
-                self.change(time, key, settles, change, give);
+            let mut changes = self.waiting.take_at(time);
+            let mut passing = std::mem::take(&mut self.passing);
+            for (key, settles, change) in changes.drain(..) {
+                match self.passes(change.0) && settles <= time.saturating_add(1) {
+                    true => passing.push((key, settles, change)),
+                    false => self.change(time, key, settles, change, give),
+                }
             }
+            passing.drain(..).for_each(|(key, settles, change)| self.pass(time, &key, settles, change, give));
+            self.waiting.reuse(changes);
+            self.passing = passing;
             for (key, is_left, value, row) in self.due.take_at(time) {
                 let Some(sides) = self.keys.get(&key) else { continue };
                 let Some(held) = sides.rows[usize::from(!is_left)].get(value, &row) else { continue };
@@ -174,6 +188,25 @@ impl Advance for Pairing {
 }
 
 impl Pairing {
+    /// Whether rows of a side that find partners only at their own time are not held, but meet what the other side holds when that
+    /// is complete.
+    fn passes(&self, is_left: bool) -> bool {
+        usize::from(!is_left) == self.shorter && !self.pairs.shows(is_left)
+    }
+
+    fn pass(
+        &mut self,
+        time: Time,
+        key: &Row,
+        settles: Time,
+        (is_left, value, row, diff): Change,
+        give: &mut impl FnMut(Outcome, Time, Diff),
+    ) {
+        let Some(sides) = self.keys.get_mut(key).filter(|_| time < settles) else { return };
+        let others = &mut sides.rows[usize::from(is_left)];
+        self.pairs.meet(time, (is_left, value, &row, diff), others, give);
+    }
+
     fn change(
         &mut self,
         time: Time,
