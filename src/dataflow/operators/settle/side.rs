@@ -23,7 +23,7 @@ pub enum Side {
     /// In order.
     Few(Vec<(Place, Held)>),
     /// They were few before.
-    Many(Box<BTreeMap<Place, Held>>),
+    Many(BTreeMap<Place, Held>),
 }
 
 /// So many rows are few.
@@ -47,7 +47,7 @@ impl Side {
         if let Side::Few(few) = self
             && few.len() == FEW
         {
-            *self = Side::Many(Box::new(std::mem::take(few).into_iter().collect()));
+            *self = Side::Many(std::mem::take(few).into_iter().collect());
         }
         match self {
             Side::Few(few) => match few.binary_search_by(|(known, _)| known.cmp(&place)) {
