@@ -360,6 +360,14 @@ fn floor(time: Time, grid: Time) -> Time {
 }
 
 impl Changes {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        match self {
+            Changes::Rows(rows) => rows.len(),
+            Changes::Writes(writes) => writes.len(),
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Changes::Rows(rows) => rows.iter().map(|(row, _, _)| row.memory() + 16).sum(),

@@ -265,8 +265,9 @@ impl InputHandle {
     }
 }
 
-/// So much is put in before the dataflow runs again.
+/// So much is put in before the dataflow runs again: what it becomes on the way is to stay in the processor's caches.
 const COMMANDS_AT_ONCE: usize = 64;
+const CHANGES_AT_ONCE: usize = 8192;
 
 fn work(
     worker: &mut Worker,
@@ -291,7 +292,14 @@ fn work(
     let _ = built.send(Ok(()));
     let mut frontiers = vec![0; probes.len()];
     while !shared.stopped() {
-        let taken = commands.try_iter().take(COMMANDS_AT_ONCE).map(|command| obey(command, &mut inputs)).count();
+        let (mut taken, mut changes) = (0, 0);
+        while taken < COMMANDS_AT_ONCE
+            && changes < CHANGES_AT_ONCE
+            && let Ok(command) = commands.try_recv()
+        {
+            changes += obey(command, &mut inputs);
+            taken += 1;
+        }
         if taken > 0 {
             worker.step();
         } else {
@@ -309,9 +317,12 @@ fn work(
     drop(inputs);
 }
 
-fn obey(command: Command, inputs: &mut [Option<Inputs>]) {
-    let Some(handles) = &mut inputs[command.source] else { return };
+/// Puts a command's changes in; how many there are.
+fn obey(command: Command, inputs: &mut [Option<Inputs>]) -> usize {
+    let Some(handles) = &mut inputs[command.source] else { return 0 };
+    let mut count = 0;
     for (place, changes) in command.changes {
+        count += changes.count();
         if let Some((_, handle)) = handles.iter_mut().find(|(of, _)| *of == place) {
             handle.give(changes);
         }
@@ -320,6 +331,7 @@ fn obey(command: Command, inputs: &mut [Option<Inputs>]) {
         Some(frontier) => handles.iter_mut().for_each(|(_, handle)| handle.advance_to(frontier)),
         None => inputs[command.source] = None,
     }
+    count
 }
 
 /// Makes the relations' frontiers known.
