@@ -8,6 +8,7 @@ use crate::dataflow::types::{Collection, Outcome};
 use crate::value::{Column, Diff, Row, Time, encoding};
 use differential_dataflow::{AsCollection, ExchangeData};
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
@@ -134,6 +135,16 @@ impl<V> Entries<V> {
             self.holding.add(1, Self::bytes(key));
             fresh()
         })
+    }
+
+    /// Changes what is kept under a key, which is forgotten if it is not to be kept.
+    pub fn retain(&mut self, key: &Row, keep: impl FnOnce(&mut V) -> bool) {
+        if let EntryRef::Occupied(mut entry) = self.table.entry_ref(key)
+            && !keep(entry.get_mut())
+        {
+            entry.remove();
+            self.holding.add(-1, -Self::bytes(key));
+        }
     }
 
     /// Forgets a key.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Waiting<X> {
     due: BTreeMap<Time, Vec<X>>,
     /// Of the time for which something came last.
-    last: (Time, Vec<X>),
+    last: Option<(Time, Vec<X>)>,
     /// Emptied, to be filled again.
     spare: Vec<Vec<X>>,
     holding: Arc<Holding>,
@@ -22,30 +22,25 @@ const SPARE: usize = 16;
 impl<X> Waiting<X> {
     /// For the operator of that name, where each thing takes so many bytes. To be made while the operator is.
     pub fn new(operator: &'static str, weigh: fn(&X) -> usize) -> Self {
-        Waiting {
-            due: BTreeMap::new(),
-            last: (Time::MIN, Vec::new()),
-            spare: Vec::new(),
-            holding: holding(operator),
-            weigh,
-        }
+        Waiting { due: BTreeMap::new(), last: None, spare: Vec::new(), holding: holding(operator), weigh }
     }
 
     /// Lets it wait for this time.
     pub fn push(&mut self, time: Time, item: X) {
         self.holding.add(1, (self.weigh)(&item) as i64);
-        if self.last.0 != time {
-            self.put_back_last();
-            self.last = (time, self.due.remove(&time).or_else(|| self.spare.pop()).unwrap_or_default());
+        match &mut self.last {
+            Some((last, items)) if *last == time => items.push(item),
+            _ => {
+                self.put_back_last();
+                let mut items = self.due.remove(&time).or_else(|| self.spare.pop()).unwrap_or_default();
+                items.push(item);
+                self.last = Some((time, items));
+            }
         }
-        self.last.1.push(item);
     }
 
     fn put_back_last(&mut self) {
-        let (time, items) = std::mem::take(&mut self.last);
-        if !items.is_empty() {
-            self.due.insert(time, items);
-        }
+        self.due.extend(self.last.take());
     }
 
     /// Takes what is due before this time, the earliest first; everything if there is none.
@@ -74,7 +69,7 @@ impl<X> Waiting<X> {
 
     /// The first time for which something waits.
     pub fn first(&self) -> Option<Time> {
-        let last = (!self.last.1.is_empty()).then_some(self.last.0);
+        let last = self.last.as_ref().map(|(time, _)| *time);
         self.due.first_key_value().map(|(time, _)| *time).into_iter().chain(last).min()
     }
 
@@ -94,6 +89,28 @@ impl<X> Waiting<X> {
 
 impl<X> Drop for Waiting<X> {
     fn drop(&mut self) {
-        self.forget(self.due.values().flatten().chain(&self.last.1));
+        self.forget(self.due.values().flatten().chain(self.last.iter().flat_map(|(_, items)| items)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_comes_in_order_whatever_came_between() {
+        let mut waiting = Waiting::new("Test", |_: &u64| 1);
+        for (time, item) in [(0, 1), (5, 2), (0, 3), (0, 4), (7, 5), (5, 6)] {
+            waiting.push(time, item);
+        }
+        assert_eq!((waiting.first(), waiting.take_at(0)), (Some(0), vec![1, 3, 4]));
+        waiting.push(0, 7);
+        waiting.push(5, 8);
+        waiting.reuse(Vec::with_capacity(1));
+        waiting.push(0, 9);
+        assert_eq!(waiting.take_below(Some(7)).collect::<Vec<_>>(), [(0, vec![7, 9]), (5, vec![2, 6, 8])]);
+        assert_eq!((waiting.first(), waiting.holding.count()), (Some(7), (1, 1)));
+        assert_eq!(waiting.take_below(None).collect::<Vec<_>>(), [(7, vec![5])]);
+        assert_eq!((waiting.first(), waiting.holding.count()), (None, (0, 0)));
     }
 }

@@ -39,25 +39,31 @@ pub(super) static FUNCTIONS: &[Definition] = &[
 
 /// `(ts, size [, origin])`: the one window of this size.
 fn tumble(call: &Call<'_>, rows: &mut Cells) -> Result<()> {
-    let values = call.values();
-    let [at, Datum::Interval(size), origin @ ..] = values.as_slice() else { return Err(EvalError::mistyped()) };
-    push_windows(at, *size, *size, origin.first(), rows)
+    let size = span(call, 1)?;
+    push_windows(&call.value(0), size, size, origin(call, 2).as_ref(), rows)
 }
 
 /// `(ts, slide, size [, origin])`: a window of this size begins at every multiple of `slide`.
 fn hop(call: &Call<'_>, rows: &mut Cells) -> Result<()> {
-    let values = call.values();
-    let [at, Datum::Interval(slide), Datum::Interval(size), origin @ ..] = values.as_slice() else {
-        return Err(EvalError::mistyped());
-    };
-    push_windows(at, *slide, *size, origin.first(), rows)
+    push_windows(&call.value(0), span(call, 1)?, span(call, 2)?, origin(call, 3).as_ref(), rows)
 }
 
 /// `(ts, gap)`: the session that the time would be by itself. Queries group by those of all rows.
 fn session(call: &Call<'_>, rows: &mut Cells) -> Result<()> {
-    let values = call.values();
-    let [at, Datum::Interval(gap)] = values.as_slice() else { return Err(EvalError::mistyped()) };
-    push_windows(at, *gap, *gap, Some(at), rows)
+    let (at, gap) = (call.value(0), span(call, 1)?);
+    push_windows(&at, gap, gap, Some(&at), rows)
+}
+
+fn span(call: &Call<'_>, position: usize) -> Result<Span> {
+    match call.value(position) {
+        Datum::Interval(span) => Ok(span),
+        _ => Err(EvalError::mistyped()),
+    }
+}
+
+/// The last argument, if it is given.
+fn origin(call: &Call<'_>, position: usize) -> Option<Datum> {
+    (call.count() > position).then(|| call.value(position))
 }
 
 /// The windows in which the time lies, the first first.

@@ -250,19 +250,18 @@ impl Pairing {
     fn settle(&mut self, frontier: Option<Time>) {
         let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
         for key in due.flat_map(|(_, keys)| keys) {
-            let Some(Sides { rows, settles }) = self.keys.get_mut(&key) else { continue };
-            for side in rows.iter_mut() {
-                let has_settled = |settles| frontier.is_none_or(|frontier| settles <= frontier);
-                side.settle(has_settled, |row| self.rows.add(-1, -held_bytes(row)));
-            }
-            match rows.iter().filter_map(Side::settles).min() {
-                None => self.keys.remove(&key),
-                Some(next) if next != *settles => {
-                    *settles = next;
-                    self.settling.push(next, key);
+            self.keys.retain(&key, |Sides { rows, settles }| {
+                for side in rows.iter_mut() {
+                    let has_settled = |settles| frontier.is_none_or(|frontier| settles <= frontier);
+                    side.settle(has_settled, |row| self.rows.add(-1, -held_bytes(row)));
                 }
-                Some(_) => {}
-            }
+                let first = rows.iter().filter_map(Side::settles).min();
+                if let Some(next) = first.filter(|next| next != settles) {
+                    *settles = next;
+                    self.settling.push(next, key.clone());
+                }
+                first.is_some()
+            });
         }
         self.keys.shrink();
     }
