@@ -145,7 +145,7 @@ fn every_end_has_its_exit_code_and_its_words() {
                 "rows of events by [id]; shared with w",
                 "keys that occur of events by [id]",
                 "sums, values in stages of Map of events by [id]",
-                "sums, least or greatest value of events by [id]",
+                "\n    least or greatest value of events by [id]",
                 "first rows of events",
                 "rows of events by [id]; inside the loop",
                 "rounds of Recursive of events, v by [id]",
