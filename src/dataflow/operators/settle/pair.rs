@@ -224,24 +224,34 @@ impl Pairing {
         let partners = self.pairs.meet(time, (is_left, value, &row, diff), others, give);
         // A row that may be shown alone is told of, and waits to be shown.
         let alone = self.pairs.shows(is_left).then(|| row.clone());
-        let bytes = held_bytes(&row);
-        let (held, is_fresh) = mine.hold(value, row, settles);
-        let before = held.clone();
-        if is_fresh {
-            held.partners = partners;
-        }
-        held.count += diff;
-        let after = held.clone();
-        if is_fresh {
-            self.rows.add(1, bytes);
-            if settles < sides.settles {
-                sides.settles = settles;
-                self.settling.push(settles, key.clone());
+        let (bytes, rows) = (held_bytes(&row), &self.rows);
+        let mut became_held = false;
+        mine.change(value, row, settles, |held, is_fresh| {
+            let before = held.clone();
+            if is_fresh {
+                held.partners = partners;
+                rows.add(1, bytes);
             }
+            held.count += diff;
+            became_held = is_fresh;
+            match &alone {
+                Some(row) => {
+                    self.pairs.told(time, (is_left, row), &before, held, give);
+                    true
+                }
+                // Should it come again, it meets the same.
+                None if held.count == 0 => {
+                    rows.add(-1, -bytes);
+                    false
+                }
+                None => true,
+            }
+        });
+        if became_held && settles < sides.settles {
+            sides.settles = settles;
+            self.settling.push(settles, key.clone());
         }
-        let Some(row) = alone else { return };
-        self.pairs.told(time, (is_left, &row), &before, &after, give);
-        if is_fresh && self.pairs.waits_to_show(is_left) {
+        if let Some(row) = alone.filter(|_| became_held && self.pairs.waits_to_show(is_left)) {
             self.due.push(settles.saturating_sub(1), (key, is_left, value, row));
         }
     }

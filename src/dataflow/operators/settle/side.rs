@@ -41,9 +41,9 @@ pub fn held_bytes(row: &Row) -> i64 {
 }
 
 impl Side {
-    /// The row, which is held from now on, and whether it was not before.
-    pub fn hold(&mut self, value: i64, row: Row, settles: Time) -> (&mut Held, bool) {
-        let (place, fresh) = ((value, row), Held { count: 0, partners: 0, settles });
+    /// Changes what is held of a row: `change` is given it, and whether it was not held before, and tells whether to hold it further.
+    pub fn change(&mut self, value: i64, row: Row, settles: Time, change: impl FnOnce(&mut Held, bool) -> bool) {
+        let (place, mut fresh) = ((value, row), Held { count: 0, partners: 0, settles });
         if let Side::Few(few) = self
             && few.len() == FEW
         {
@@ -51,18 +51,31 @@ impl Side {
         }
         match self {
             Side::Few(few) => match few.binary_search_by(|(known, _)| known.cmp(&place)) {
-                Ok(at) => (&mut few[at].1, false),
-                Err(at) => {
-                    if few.is_empty() {
-                        few.reserve_exact(1);
+                Ok(at) => {
+                    if !change(&mut few[at].1, false) {
+                        few.remove(at);
                     }
-                    few.insert(at, (place, fresh));
-                    (&mut few[at].1, true)
+                }
+                Err(at) => {
+                    if change(&mut fresh, true) {
+                        if few.is_empty() {
+                            few.reserve_exact(1);
+                        }
+                        few.insert(at, (place, fresh));
+                    }
                 }
             },
             Side::Many(many) => match many.entry(place) {
-                Entry::Occupied(held) => (held.into_mut(), false),
-                Entry::Vacant(place) => (place.insert(fresh), true),
+                Entry::Occupied(mut held) => {
+                    if !change(held.get_mut(), false) {
+                        held.remove();
+                    }
+                }
+                Entry::Vacant(place) => {
+                    if change(&mut fresh, true) {
+                        place.insert(fresh);
+                    }
+                }
             },
         }
     }
@@ -133,10 +146,22 @@ mod tests {
         for rows in [1, 5, FEW as i64, FEW as i64 + 1, 100] {
             let mut side = Side::default();
             for value in (0..rows).rev() {
-                for number in [1, 0] {
-                    let (held, is_fresh) = side.hold(value / 2, row((value % 2) as u8), value as Time / 2);
-                    assert_eq!(is_fresh, number == 1);
-                    held.count += 1;
+                let place = || (value / 2, row((value % 2) as u8), value as Time / 2);
+                for before in [0, 1] {
+                    let (value, row, settles) = place();
+                    side.change(value, row, settles, |held, is_fresh| {
+                        assert_eq!((held.count, is_fresh), (before, before == 0));
+                        held.count += 1;
+                        true
+                    });
+                }
+                // One that goes again.
+                for count in [1, 0] {
+                    side.change(value / 2, row(9), 0, |held, is_fresh| {
+                        held.count = count;
+                        assert_eq!(is_fresh, count == 1);
+                        count > 0
+                    });
                 }
             }
             assert_eq!(side.get(0, &row(0)).map(|held| held.count), Some(2));
