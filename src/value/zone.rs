@@ -61,6 +61,23 @@ impl Zone {
         calendar::check_timestamp(utc.ok_or_else(|| calendar::out_of_range("timestamp"))?)
     }
 
+    /// The fewest and the most seconds east of UTC there ever are.
+    pub fn offsets(&self) -> (i32, i32) {
+        /// When the last change that is in the database by itself is long over: later ones follow a rule for every year.
+        const RULES_ONLY: i64 = 2200 - 1970;
+        match self {
+            Zone::Fixed(seconds) => (*seconds, *seconds),
+            Zone::Named(zone) => {
+                let last = RULES_ONLY * 365 * (DAY / SECOND);
+                let changes = zone.following(Timestamp::MIN).take_while(|change| change.timestamp().as_second() < last);
+                let first = zone.to_offset(Timestamp::MIN).seconds();
+                changes
+                    .map(|change| change.offset().seconds())
+                    .fold((first, first), |(least, most), offset| (least.min(offset), most.max(offset)))
+            }
+        }
+    }
+
     /// Seconds east of UTC at an instant.
     pub fn offset_at(&self, utc: i64) -> i32 {
         match self {

@@ -1,8 +1,9 @@
 //! A column that tells when its row settles.
 
 use crate::expr::Scalar;
-use crate::value::calendar::DAY;
-use crate::value::{Datum, Interval};
+use crate::value::calendar::{DAY, SECOND};
+use crate::value::zone::Zone;
+use crate::value::{Datum, Interval, Type};
 
 /// A column with a time: the events that made the row lie before `value + length`, and came within `accept` of that.
 ///
@@ -54,6 +55,13 @@ impl Horizon {
         Horizon { length: self.length.saturating_sub(by), step, ..self }
     }
 
+    /// That of the value and somewhat more: at least and at most so much.
+    fn moved(self, least: i64, most: i64) -> Horizon {
+        let moved = self.shifted(least);
+        let step = if least == most { moved.step } else { 1 };
+        Horizon { reach: self.reach.saturating_add(most.saturating_sub(least)), step, ..moved }
+    }
+
     /// That of rows of which some have one and some the other.
     pub fn either(self, other: Horizon) -> Horizon {
         Horizon {
@@ -76,6 +84,14 @@ fn call(name: &str, arguments: &[Scalar], known: &[Horizon], column: usize) -> O
         }
         ("date_trunc", [unit, at, _]) => Some(of(at)?.bucket(longest(unit, true)?, 1)),
         ("date_bin", [width, at, _]) => Some(of(at)?.bucket(length(width)?, 1)),
+        ("timezone", [zone, at]) => {
+            let (least, most) = offsets(zone)?;
+            match at.ty() {
+                Type::Timestamptz => Some(of(at)?.moved(least, most)),
+                Type::Timestamp => Some(of(at)?.moved(-most, -least)),
+                _ => None,
+            }
+        }
         ("date", [at]) => Some(of(at)?.bucket(DAY, DAY)),
         ("+", [at, by]) => of(at).zip(length(by)).or_else(|| of(by).zip(length(at))).map(|(h, by)| h.shifted(by)),
         ("-", [at, by]) => Some(of(at)?.shifted(length(by)?.checked_neg()?)),
@@ -103,6 +119,13 @@ fn longest(unit: &Scalar, zoned: bool) -> Option<i64> {
     })
 }
 
+/// The least and the greatest offset that a constant zone ever has.
+fn offsets(zone: &Scalar) -> Option<(i64, i64)> {
+    let Scalar::Literal(Datum::Text(name), _) = zone else { return length(zone).map(|offset| (offset, offset)) };
+    let (least, most) = Zone::parse(name).ok()?.offsets();
+    Some((i64::from(least) * SECOND, i64::from(most) * SECOND))
+}
+
 /// The microseconds of a constant interval without months.
 pub(super) fn length(scalar: &Scalar) -> Option<i64> {
     match scalar {
@@ -110,5 +133,29 @@ pub(super) fn length(scalar: &Scalar) -> Option<i64> {
             i64::from(*days).checked_mul(DAY)?.checked_add(*micros)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::zone::Zone;
+
+    #[test]
+    fn a_zones_clock_tells_no_more_than_its_offsets_allow() {
+        let hours = |hours: i64| hours * 3600 * SECOND;
+        for (name, widest) in [("America/New_York", hours(1)), ("Europe/Berlin", hours(3)), ("UTC+3", 0)] {
+            let zone = Zone::parse(name).unwrap();
+            let (least, most) = zone.offsets();
+            let (least, most) = (i64::from(least) * SECOND, i64::from(most) * SECOND);
+            assert!(most - least <= widest, "{name}: {least} {most}");
+            let horizon = Horizon { column: 0, length: 1, accept: 0, reach: 0, step: 1 }.moved(least, most);
+            // Every 17 hours of three centuries.
+            for at in (-100 * 365 * 24..200 * 365 * 24).step_by(17).map(hours) {
+                let shown = zone.to_local(at).unwrap();
+                let end = shown + horizon.length;
+                assert!(at < end && end <= at + 1 + horizon.reach, "{name} at {at}");
+            }
+        }
     }
 }

@@ -172,13 +172,14 @@ fn term(scalar: &Scalar) -> Option<Term> {
     }
 }
 
-/// The start of a bucket lies up to its width before the value.
+/// Where the start of a bucket lies, its value as a zone's clock shows it included.
 fn bucket(scalar: &Scalar) -> Option<Term> {
     let mut column = None;
     scalar.columns(&mut |of| column = Some(of));
     let at = Horizon { column: column?, length: 1, accept: 0, reach: 0, step: 1 };
     let of = Horizon::of(scalar, &[at], at.column)?;
-    Some(Term { column: at.column, least: -of.reach, most: 0 })
+    let least = 1 - of.length;
+    Some(Term { column: at.column, least, most: of.reach.saturating_add(least) })
 }
 
 impl Term {
