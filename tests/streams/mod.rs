@@ -6,6 +6,7 @@ mod chance;
 mod content;
 mod determinism;
 mod equal;
+mod freed;
 mod lookups;
 mod pairs;
 mod postgres;

@@ -58,11 +58,19 @@ fn settles(rel: &Rel) -> bool {
 impl World {
     /// What the views' readers are told.
     pub fn run(&self, workers: usize, views: &Views<'_>) -> BTreeMap<String, Vec<Step>> {
+        let program = self.program(views);
+        let names: Vec<RelationName> = program.views.iter().map(|view| view.name.clone()).collect();
+        let settings = Settings { workers, refresh_us: self.grid, ..Settings::default() };
+        let steps = evaluate(settings, program, &names, self.ticks()).expect("our own program");
+        steps.into_iter().map(|(name, steps)| (name.name, steps)).collect()
+    }
+
+    /// Views over the world's sources.
+    pub fn program(&self, views: &Views<'_>) -> Program {
         let schemas = self.schemas();
         let mut catalog = Catalog::new();
         schemas.iter().for_each(|(name, schema)| catalog.insert(name.clone(), schema.clone()));
         let views = views.compiled(&catalog, self.grid);
-        let names: Vec<RelationName> = views.iter().map(|view| view.name.clone()).collect();
         let inputs = schemas.into_iter().enumerate().map(|(id, (name, schema))| InputRelation {
             id: RelationId(id),
             source: SourceId(id),
@@ -70,15 +78,12 @@ impl World {
             schema,
             upserts: false,
         });
-        let program = Program {
+        Program {
             sources: (0..SOURCES.len()).map(SourceId).collect(),
             inputs: inputs.collect(),
             views,
             ..Program::default()
-        };
-        let settings = Settings { workers, refresh_us: self.grid, ..Settings::default() };
-        let steps = evaluate(settings, program, &names, self.ticks()).expect("our own program");
-        steps.into_iter().map(|(name, steps)| (name.name, steps)).collect()
+        }
     }
 
     /// The sources that a view reads.
