@@ -1,5 +1,7 @@
 //! Arrangements: rows indexed by a key, of whichever kind.
 
+use super::footprint::footprint;
+use super::holding::weigh;
 use super::key::{Key, KeyPlan, with_key};
 use super::linear::Linear;
 use super::sides::KeyPart;
@@ -54,7 +56,10 @@ where
     R: Semigroup + Ord + differential_dataflow::ExchangeData,
 {
     let exchange = Exchange::new(|update: &Update<K, R>| update.0.0.spread());
-    arrange_core::<_, _, KeyBatcher<K, R>, KeySpine<K, R>>(keyed.inner, exchange, name, KeyBatcher::<K, R>::new)
+    let batcher = KeyBatcher::<K, R>::new;
+    let arranged = arrange_core::<_, _, KeyBatcher<K, R>, KeySpine<K, R>>(keyed.inner, exchange, name, batcher);
+    weigh(footprint::<K, R>(&arranged));
+    arranged
 }
 
 /// The columns a join's key has: without nulls where null agrees with nothing.

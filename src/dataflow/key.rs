@@ -140,6 +140,9 @@ pub trait Key: ExchangeData + Hash {
     /// Appends the columns, encoded. Only for plans with `shows_columns`.
     fn write(plan: &KeyPlan, key: <Self::Container as BatchContainer>::ReadItem<'_>, out: &mut RowBuilder);
 
+    /// What a container of keys takes.
+    fn memory(keys: &Self::Container) -> usize;
+
     /// Spreads keys over workers and buckets; the same on every worker.
     fn spread(&self) -> u64 {
         differential_dataflow::Hashable::hashed(self)
@@ -165,6 +168,10 @@ impl Key for u64 {
         if let Some(column) = plan.columns.first() {
             column.write_word(*key, out);
         }
+    }
+
+    fn memory(keys: &Vec<u64>) -> usize {
+        keys.capacity() * size_of::<u64>()
     }
 
     #[inline]
@@ -206,6 +213,10 @@ impl Key for [u64; 2] {
         }
     }
 
+    fn memory(keys: &Vec<[u64; 2]>) -> usize {
+        keys.capacity() * size_of::<[u64; 2]>()
+    }
+
     #[inline]
     fn spread(&self) -> u64 {
         mix(mix(self[0]).wrapping_add(self[1]))
@@ -223,6 +234,10 @@ impl Key for Row {
     #[inline]
     fn write(_plan: &KeyPlan, key: super::slab::Bytes<'_>, out: &mut RowBuilder) {
         out.push_encoded(key.0);
+    }
+
+    fn memory(keys: &Slab) -> usize {
+        keys.memory()
     }
 }
 

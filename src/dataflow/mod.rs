@@ -12,6 +12,7 @@ mod chunker;
 mod content;
 mod evaluate;
 mod fault;
+mod footprint;
 mod hash;
 mod held;
 mod holding;

@@ -3,6 +3,7 @@
 //! While all rows of a slab have one length no offsets are kept. Rows are compared by their first words before anything else,
 //! which decides nearly always and spares a call.
 
+use super::footprint::offsets;
 use crate::value::Row;
 use differential_dataflow::trace::implementations::{BatchContainer, OffsetList};
 use std::cmp::Ordering;
@@ -33,6 +34,12 @@ impl Default for Bounds {
 impl Slab {
     fn with_bytes(bytes: usize) -> Slab {
         Slab { bytes: Vec::with_capacity(bytes), ..Slab::default() }
+    }
+
+    /// What it takes.
+    pub fn memory(&self) -> usize {
+        let ends = if let Bounds::Ends(ends) = &self.bounds { offsets(ends) } else { 0 };
+        self.bytes.capacity() + ends
     }
 
     #[inline]

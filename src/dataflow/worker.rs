@@ -7,7 +7,7 @@
 use super::blueprint::{Blueprint, Definition};
 use super::content::Content;
 use super::fault::row_error;
-use super::holding::{self, Arrangements};
+use super::holding::Arrangements;
 use super::ingest::{Changes, Command, Sender};
 use super::native::NativeInputs;
 use super::operators::export::{Tell, export};
@@ -63,7 +63,7 @@ pub struct OperatorStats {
     pub operator: &'static str,
     /// Updates held.
     pub updates: i64,
-    /// Bytes held, of operators that hold updates outside of arrangements.
+    /// Bytes held; those of arrangements as they were a moment ago.
     pub bytes: i64,
 }
 
@@ -305,7 +305,7 @@ fn work(
         } else {
             worker.step_or_park(Some(Duration::from_millis(100)));
         }
-        holding::recount(worker);
+        arrangements.recount(worker);
         if worker.index() == 0 {
             publish(shared, &probes, &mut frontiers);
         }

@@ -102,3 +102,24 @@ fn rows_that_are_joined_below_a_window() {
     check("Temporal", sql, 0, "a 1 7 100 0\nt 100 + 7 1", 241);
     check("Settle", sql, 0, "a 1 7 100 0\nt 100 + 7 1", 240);
 }
+
+/// What an arrangement takes grows with its rows and their length, and shrinks when they go.
+#[test]
+fn rows_of_an_arrangement() {
+    const ROWS: i64 = 4000;
+    let sql = "CREATE VIEW v AS SELECT key, count(*) AS n FROM t GROUP BY key";
+    let views = Views { settled: false, ..Views::new(sql) };
+    let come: String = (0..ROWS).map(|key| format!("t 150 + {key} 1\n")).collect();
+    let half_go: String = (0..ROWS / 2).map(|key| format!("t 160 - {key} 1\n")).collect();
+    let all_go: String = (ROWS / 2..ROWS).map(|key| format!("t 170 - {key} 1\n")).collect();
+    let steps = [come, half_go, all_go].concat();
+    let steps = steps.trim_end();
+    let held = |frontier, most: i64| held(&views, 0, steps, "Arrange", frontier, |(updates, _)| updates <= most);
+    // Merging is lazy, and leaves at most half as much again.
+    let [none, all, half, gone] =
+        [(140, 0), (155, ROWS), (165, ROWS * 3 / 4), (175, ROWS / 4)].map(|(frontier, most)| held(frontier, most));
+    assert_eq!(none, (0, 0));
+    // A key of eight bytes, a time and a count.
+    assert!(all.0 == ROWS && all.1 >= 24 * ROWS && all.1 < 100 * ROWS, "{all:?}");
+    assert!(half.1 < all.1 * 3 / 4 && gone.1 < all.1 / 4, "{all:?}, {half:?}, {gone:?}");
+}

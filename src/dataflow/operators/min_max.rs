@@ -3,6 +3,8 @@
 
 use super::first::{Keep, Kept, first};
 use crate::dataflow::arrange::arrange;
+use crate::dataflow::footprint::footprint;
+use crate::dataflow::holding::weigh;
 use crate::dataflow::key::Key;
 use crate::dataflow::slab::Bytes;
 use crate::dataflow::types::{Arranged, Collection, KeyBuilder, KeySpine, Update};
@@ -166,7 +168,7 @@ pub fn reduce_to_many<'s, K: Key>(
     name: &str,
     logic: impl FnMut(ReadKey<'_, K>, &[(Bytes<'_>, Diff)], &mut Vec<(Row, Diff)>) + 'static,
 ) -> Arranged<'s, K> {
-    arranged.reduce_abelian::<_, KeyBuilder<K>, KeySpine<K>, K::Container, _>(
+    let reduced = arranged.reduce_abelian::<_, KeyBuilder<K>, KeySpine<K>, K::Container, _>(
         name,
         logic,
         |updates: &mut Vec<Update<K>>, key, changes| {
@@ -174,7 +176,9 @@ pub fn reduce_to_many<'s, K: Key>(
             let own = K::Container::into_owned(key);
             updates.extend(changes.drain(..).map(|(row, time, diff)| ((own.clone(), row), time, diff)));
         },
-    )
+    );
+    weigh(footprint::<K, Diff>(&reduced));
+    reduced
 }
 
 /// A key as it lies in a batch.
