@@ -57,8 +57,9 @@ fn live_state_stays_at_its_level() {
         println!("{view}, {operator}: {before:?} updates and bytes at most before, {after:?} after");
         let grown = |before: i64, after: i64| after > before + before / 10 + 64;
         assert!(!grown(before.0, after.0), "{operator} of {view} held {} updates at first, then {}", before.0, after.0);
+        // Those of an arrangement are its vectors', of which little data has more or less to spare.
         assert!(
-            before.1 == 0 || after.1 <= before.1 + before.1 / 10 + 4096,
+            before.1 == 0 || after.1 <= before.1 + before.1 / 10 + 65536,
             "{operator} of {view}: {} bytes at first, then {}",
             before.1,
             after.1
