@@ -244,7 +244,7 @@ impl<'s, 'b> Renderer<'s, 'b> {
         let grid = self.shared.settings.refresh_us;
         let (horizon, emit) = match settling {
             Settling::Group { horizon, emit } => (horizon, *emit),
-            Settling::Pair { .. } => return self.rel(rel),
+            Settling::Pair { .. } => return self.pairs(rel, settling, &[]),
         };
         let place = (horizon.column, Terms::new(horizon, emit, grid));
         let Some(input) = rel.inputs().into_iter().next() else { return self.rel(rel) };
