@@ -174,17 +174,16 @@ impl<G: Groups> Sessions<G> {
         let Runs { gap, terms, .. } = self.runs;
         let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
         for key in due.flat_map(|(_, keys)| keys) {
-            let Some(OfKey { sessions, settles, .. }) = self.keys.get_mut(&key) else { continue };
-            let end = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
-            sessions.retain(|_, session| frontier.is_some_and(|frontier| end(session) > frontier));
-            match sessions.values().map(end).min() {
-                None => self.keys.remove(&key),
-                Some(next) if next != *settles => {
+            self.keys.retain(&key, |OfKey { sessions, settles, .. }| {
+                let end = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
+                sessions.retain(|_, session| frontier.is_some_and(|frontier| end(session) > frontier));
+                let first = sessions.values().map(end).min();
+                if let Some(next) = first.filter(|next| next != settles) {
                     *settles = next;
-                    self.settling.push(next, key);
+                    self.settling.push(next, key.clone());
                 }
-                Some(_) => {}
-            }
+                first.is_some()
+            });
         }
         self.keys.shrink();
     }
