@@ -2,8 +2,8 @@
 //! by hand on differential, on the same events.
 
 mod engine;
-mod events;
-mod typed;
+pub mod events;
+pub mod typed;
 
 use crate::Scale;
 use crate::measure::{Stopwatch, in_child, medians, peak_bytes};
@@ -74,17 +74,19 @@ pub fn measure(subject: &[String]) -> Vec<f64> {
     }
 }
 
-fn figures(clock: &Stopwatch) -> Figures {
+/// What was measured until now.
+pub fn figures(clock: &Stopwatch) -> Figures {
     let cost = clock.cost();
     [cost.wall, cost.cpu, peak_bytes()]
 }
 
 /// What a view holds, as one number: rows in, rows out, each by its values as integers.
 #[derive(Clone, Copy, Default)]
-struct Sum(u64);
+pub struct Sum(u64);
 
 impl Sum {
-    fn add(&mut self, values: impl IntoIterator<Item = i64>, diff: i64) {
+    /// A row comes or goes.
+    pub fn add(&mut self, values: impl IntoIterator<Item = i64>, diff: i64) {
         let mixed = values
             .into_iter()
             .fold(1u64, |sum, value| (sum ^ value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23));
@@ -96,7 +98,7 @@ impl Sum {
     }
 
     /// As a figure, which has 53 bits.
-    fn figure(self) -> f64 {
+    pub fn figure(self) -> f64 {
         (self.0 >> 11) as f64
     }
 }

@@ -160,14 +160,16 @@ fn bid(row: &Row, with_extra: bool) -> Bid {
     Bid { auction, bidder, price, time, extra: if with_extra { text(row, 6) } else { String::new() } }
 }
 
-fn int(row: &Row, column: usize) -> i64 {
+/// A number, or a time's.
+pub fn int(row: &Row, column: usize) -> i64 {
     match row.column(column) {
         Datum::Int8(number) | Datum::Timestamptz(number) => number,
         other => panic!("{other:?} is no number"),
     }
 }
 
-fn text(row: &Row, column: usize) -> String {
+/// A text.
+pub fn text(row: &Row, column: usize) -> String {
     match row.column(column) {
         Datum::Text(text) => text.to_string(),
         other => panic!("{other:?} is no text"),
