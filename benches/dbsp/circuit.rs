@@ -19,8 +19,7 @@ type Auction = Tup5<i64, i64, i64, i64, i64>;
 /// Auction, bidder, price, time, and where it is asked for the text.
 type Bid = Tup5<i64, i64, i64, i64, String>;
 
-/// The engine's default grid and the windows of the query, microseconds.
-const GRID: u64 = 10_000;
+/// The windows of the query, microseconds.
 const WINDOW: i64 = 10_000_000;
 
 type Weighed<T> = Vec<Tup2<T, ZWeight>>;
@@ -36,20 +35,12 @@ struct Events {
 /// Where they enter.
 type Inputs = (ZSetHandle<Person>, ZSetHandle<Auction>, ZSetHandle<Bid>);
 
-/// What a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// An instant of the engine's grid, so that as many states are told.
-    Instant,
-    /// A tick of the source.
-    Tick,
-}
-
-/// Runs a query to the end of the events. Its figures, or with `sum` what it shows.
-pub fn run(query: &str, events: u64, step: Step, sum: bool) -> Vec<f64> {
+/// Runs a query to the end of the events, with a step for the events of each cell of a grid (microseconds). Its figures, or with
+/// `sum` what it shows.
+pub fn run(query: &str, events: u64, grid: u64, sum: bool) -> Vec<f64> {
     let (sender, ticks) = channel();
     events::pass(events, move |tick| sender.send(tick).expect("a receiver"));
-    let steps = steps(ticks.try_iter(), step, query == "q1");
+    let steps = steps(ticks.try_iter(), grid, query == "q1");
     match query {
         "q1" => pass(
             steps,
@@ -138,15 +129,12 @@ fn new_sellers(persons: Rows<Person>, auctions: Rows<Auction>) -> Rows<Tup3<i64,
 }
 
 /// The events of the ticks, step by step.
-fn steps(ticks: impl Iterator<Item = Tick>, step: Step, with_extra: bool) -> Vec<Events> {
+fn steps(ticks: impl Iterator<Item = Tick>, grid: u64, with_extra: bool) -> Vec<Events> {
     let mut steps: BTreeMap<u64, Events> = BTreeMap::new();
-    for (tick, sent) in (0..).zip(ticks) {
-        for (RelationId(id), batch) in sent.batches {
-            let Batch::Rows(rows) = batch else { panic!("a stream has no keys") };
-            for (row, time, _) in rows {
-                let step = if step == Step::Tick { tick } else { time / GRID };
-                steps.entry(step).or_default().add(id, &row, with_extra);
-            }
+    for (RelationId(id), batch) in ticks.flat_map(|tick| tick.batches) {
+        let Batch::Rows(rows) = batch else { panic!("a stream has no keys") };
+        for (row, time, _) in rows {
+            steps.entry(time / grid).or_default().add(id, &row, with_extra);
         }
     }
     steps.into_values().collect()

@@ -13,9 +13,17 @@ use tidegate::source::Source;
 use tidegate::sql::SqlFile;
 use tidegate::value::RelationName;
 
-/// Runs a query to the end of the events: as the view set has it; or if `before` the events are made before the clock runs, and windows
-/// are told as they change. Its figures, or with `sum` what it shows.
-pub fn run(query: &str, events: u64, workers: usize, before: bool, sum: bool) -> Vec<f64> {
+/// How the events come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Events {
+    /// As the view set has it.
+    Live,
+    /// Made before the clock runs, windows told as they change, on this grid.
+    MadeBefore(Duration),
+}
+
+/// Runs a query to the end of the events. Its figures, or with `sum` what it shows.
+pub fn run(query: &str, count: u64, workers: usize, events: Events, sum: bool) -> Vec<f64> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // This may be built as a package of its own.
     let root = root.ancestors().find(|root| root.join("views/nexmark").exists()).expect("the view set");
@@ -23,24 +31,28 @@ pub fn run(query: &str, events: u64, workers: usize, before: bool, sum: bool) ->
     let is_its = |view: &RelationName| view.name.split('_').next() == Some(query);
     let its_file = |file: &SqlFile| Path::new(&file.path).file_stem().is_some_and(|stem| stem == query);
     let (begin, begun) = channel();
-    let source: Box<dyn Source> = match before {
-        true => Box::new(MadeBefore {
-            source: events::source(events),
+    let source: Box<dyn Source> = match events {
+        Events::MadeBefore(_) => Box::new(MadeBefore {
+            source: events::source(count),
             begin: Some(move || begin.send(Stopwatch::start()).expect("somebody measures")),
         }),
-        false => {
+        Events::Live => {
             begin.send(Stopwatch::start()).expect("a receiver");
-            Box::new(events::source(events))
+            Box::new(events::source(count))
         }
     };
+    let mut settings = Settings { workers, ..Settings::default() };
+    if let Events::MadeBefore(refresh) = events {
+        settings.refresh = refresh;
+    }
     let (tell, told) = channel();
     let make: MakeSink = Box::new(move |_, _| Ok(Box::new(Nowhere { sum: sum.then(Sum::default), end: tell })));
     let definition = Definition {
         sources: vec![("house".into(), source)],
         files: set.files.into_iter().filter(its_file).collect(),
-        timings: set.timings.into_iter().filter(|(view, _)| !before && is_its(view)).collect(),
+        timings: set.timings.into_iter().filter(|(view, _)| events == Events::Live && is_its(view)).collect(),
         sinks: vec![SinkDefinition { name: "shown".into(), relation: relation_name(query), make }],
-        settings: Settings { workers, ..Settings::default() },
+        settings,
         ..Definition::default()
     };
     let planned = engine::plan(definition).unwrap_or_else(|failure| panic!("{failure}"));

@@ -8,6 +8,9 @@ pub mod typed;
 use crate::Scale;
 use crate::measure::{Stopwatch, in_child, medians, peak_bytes};
 use crate::report::{Aim, Report};
+use engine::Events;
+use std::time::Duration;
+use tidegate::config::Settings;
 use tidegate::value::{Datum, Row};
 use typed::Ending;
 
@@ -66,10 +69,14 @@ pub fn measure(subject: &[String]) -> Vec<f64> {
         ["typed", query, events, _] => typed::run(query, number(events), Ending::Delivered),
         ["typed-bare", query, events, _] => typed::run(query, number(events), Ending::Dropped),
         ["typed", query, events, _, _] => typed::run(query, number(events), Ending::Summed),
-        [kind, query, events, workers] => {
-            engine::run(query, number(events), number(workers) as usize, kind != "live", false)
+        [kind, query, count, workers, ref sum @ ..] => {
+            let events = match kind {
+                "live" => Events::Live,
+                "by-second" => Events::MadeBefore(Duration::from_secs(1)),
+                _ => Events::MadeBefore(Settings::default().refresh),
+            };
+            engine::run(query, number(count), number(workers) as usize, events, !sum.is_empty())
         }
-        [_, query, events, workers, _] => engine::run(query, number(events), number(workers) as usize, true, true),
         _ => panic!("{subject:?} is nothing to measure"),
     }
 }
