@@ -67,7 +67,7 @@ impl Failure {
     pub(super) fn of_sink(name: &str, error: &SinkError) -> Failure {
         let exit = match error {
             SinkError::Config(_) => Exit::Config,
-            SinkError::Transient(_) | SinkError::Rewound(_) => Exit::Unavailable,
+            SinkError::Transient(_) => Exit::Unavailable,
             SinkError::Operator(_) => Exit::Operator,
         };
         Failure::new(exit, format!("sink `{name}`: {error}"))

@@ -30,6 +30,7 @@ use crate::config::{OnError, Settings};
 pub use crate::dataflow::OperatorStats;
 use crate::dataflow::{Dataflow, Export, Program, errors_of};
 use crate::plan::Held;
+use crate::sink::Owner;
 use crate::source::{Progress, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
 use crate::value::RelationName;
@@ -108,14 +109,14 @@ impl Planned {
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
         let mut waiting_sinks = Vec::new();
-        for assemble::SinkPlan { name, relation, sink, enforced } in sinks {
+        for assemble::SinkPlan { name, relation, sink, shape, enforced } in sinks {
             let mut errors = reach.errors(&relation);
             errors.extend(enforced.as_ref().map(|unique| unique.errors.clone()));
             let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
             program.uniques.extend(enforced);
             // A keyed target may lose what it has, and is then given the whole content.
             program.peekable.extend(sink.key().map(|_| shown.clone()));
-            let (waiting, tell) = sinks::prepare(name, relation, sink);
+            let (waiting, tell) = sinks::prepare(name, relation, sink, shape);
             let tell = gate.door(errors, tell);
             waiting_sinks.push((waiting, shown.clone()));
             program.exports.push(Export { relation: shown, tell });
@@ -128,9 +129,10 @@ impl Planned {
         let view_names: Vec<RelationName> = names.cloned().collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
-        let waiting = waiting_sinks.into_iter();
-        let running_sinks =
-            waiting.map(|(sink, shown)| sink.start(dataflow.peeker(&shown))).collect::<Result<Vec<_>, _>>()?;
+        let (owner, waiting) = (Owner::run(), waiting_sinks.into_iter());
+        let running_sinks = waiting
+            .map(|(sink, shown)| sink.start(owner.clone(), dataflow.peeker(&shown)))
+            .collect::<Result<Vec<_>, _>>()?;
         let awaited = sources.len() > 1 || reads_clock;
         let threads = sources.into_iter().enumerate();
         let launched =

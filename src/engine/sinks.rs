@@ -4,7 +4,7 @@ use super::failure::{Exit, Failure};
 use super::running::until;
 use crate::dataflow::Peeked;
 use crate::sink::runner::{self, ContentReader};
-use crate::sink::{Sink, SinkError, SinkProgress};
+use crate::sink::{Owner, Sink, SinkError, SinkProgress};
 use crate::timeline::Step;
 use crate::value::{RelationName, Time};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -46,34 +46,40 @@ pub(super) struct WaitingSink {
     name: String,
     relation: RelationName,
     sink: Box<dyn Sink>,
+    view: String,
     steps: Receiver<Step>,
     told: Arc<Told>,
 }
 
 /// Makes the way to a sink. The second value is called with each step; once it is dropped, the sink delivers what it has and
-/// ends.
+/// ends. `view` is the fingerprint of the relation.
 pub(super) fn prepare(
     name: String,
     relation: RelationName,
     sink: Box<dyn Sink>,
+    view: String,
 ) -> (WaitingSink, Box<dyn FnMut(Step) + Send>) {
     let (sender, steps) = unbounded();
     let told = Arc::<Told>::default();
     let tell = teller(sender, told.clone());
-    (WaitingSink { name, relation, sink, steps, told }, tell)
+    (WaitingSink { name, relation, sink, view, steps, told }, tell)
 }
 
 impl WaitingSink {
     /// Starts the sink's thread. `peek` reads the relation's content, for a target that lost it.
-    pub(super) fn start(self, peek: impl Fn() -> Option<Peeked> + Send + 'static) -> Result<RunningSink, Failure> {
-        let WaitingSink { name, relation, sink, steps, told } = self;
+    pub(super) fn start(
+        self,
+        owner: Owner,
+        peek: impl Fn() -> Option<Peeked> + Send + 'static,
+    ) -> Result<RunningSink, Failure> {
+        let WaitingSink { name, relation, sink, view, steps, told } = self;
         let (progress, stop) = (Arc::<SinkProgress>::default(), Arc::<AtomicBool>::default());
         let content = Some(content_reader(peek, told.clone()));
         let thread = std::thread::Builder::new()
             .name(format!("sink {name}"))
             .spawn({
                 let (progress, stop) = (progress.clone(), stop.clone());
-                let settings = runner::Settings { content, ..runner::Settings::default() };
+                let settings = runner::Settings { content, owner, view, ..runner::Settings::default() };
                 move || runner::run(sink, steps, &progress, &stop, settings)
             })
             .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;

@@ -12,7 +12,7 @@ pub(super) enum Call {
 
 /// What came of it. A delivery comes back in any case.
 pub(super) enum Answer {
-    Opened(Result<(), SinkError>),
+    Opened(Result<Option<String>, SinkError>),
     Applied(Delivery, Result<(), SinkError>),
 }
 

@@ -1,15 +1,18 @@
 //! Changes and frontiers as JSON lines: `{"time":T,"diff":1,"row":{…}}` per change, then `{"frontier":T}`.
 //!
-//! Folding the lines with a time below a frontier gives the view at that frontier. The file is written anew at every start, under
-//! a name of its own until the first content is whole; then it takes the old one's place. A line is whole or absent: what a
-//! failed write left behind is cut off before the next.
+//! Folding the lines with a time below a frontier gives the view at that frontier. The view's whole content goes to a new file,
+//! under a name of its own until it is whole; then it takes the old one's place. A line is whole or absent: what a failed write or
+//! a killed process left behind its last frontier is cut off before the next.
+//!
+//! With a store the first line is a frontier, too: `{"frontier":0,"store":…,"view":…}`, at which there is nothing. It says
+//! whose content follows, so that a later run of the same store goes on behind the last frontier.
 
-use super::{Delivery, Sink, SinkError, SinkKey, SinkView};
-use crate::value::json;
+use super::{Delivery, Mark, Owner, Sink, SinkError, SinkKey, SinkView};
+use crate::value::{Time, json};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Lines are handed to the file in pieces of about this size.
@@ -41,6 +44,8 @@ pub struct Jsonl {
     view: SinkView,
     path: PathBuf,
     output: Output,
+    /// The mark of the file's last whole delivery.
+    mark: Option<String>,
     lines: String,
 }
 
@@ -60,7 +65,7 @@ impl Jsonl {
     /// A sink that is not open yet.
     pub fn new(name: &str, config: Config, view: SinkView) -> Result<Jsonl, SinkError> {
         let (name, path) = (name.to_string(), config.path);
-        Ok(Jsonl { name, view, path, output: Output::Unopened, lines: String::new() })
+        Ok(Jsonl { name, view, path, output: Output::Unopened, mark: None, lines: String::new() })
     }
 
     fn error(&self, error: &io::Error) -> SinkError {
@@ -84,6 +89,12 @@ impl Jsonl {
 
     fn write(&mut self, delivery: &Delivery) -> io::Result<()> {
         self.lines.clear();
+        if delivery.first {
+            self.output.begin(&self.path)?;
+            if let Owner::Store(_) = delivery.mark.owner {
+                let _ = writeln!(self.lines, "{}", Mark { frontier: Some(0), ..delivery.mark.clone() });
+            }
+        }
         for (row, time, diff) in &delivery.changes {
             let _ = write!(self.lines, "{{\"time\":{time},\"diff\":{diff},\"row\":");
             json::write_row(&self.view.schema.columns, row, &mut self.lines);
@@ -98,26 +109,44 @@ impl Jsonl {
             None => writeln!(self.lines, "{{\"frontier\":null}}"),
         };
         self.output.write(&self.lines)?;
-        self.output.finish(&self.path)
+        self.output.finish(&self.path)?;
+        self.mark = Some(delivery.mark.to_string());
+        Ok(())
     }
 }
 
 impl Output {
-    fn open(path: &Path) -> io::Result<Output> {
+    /// Opens the output, and reads the mark of a file that an earlier run of a store has left.
+    fn open(path: &Path) -> io::Result<(Output, Option<String>)> {
         if path == Path::new("-") {
-            return Ok(Output::Stream(Box::new(io::stdout())));
+            return Ok((Output::Stream(Box::new(io::stdout())), None));
         }
         let there = std::fs::metadata(path);
         if there.as_ref().is_ok_and(Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         if there.is_ok_and(|there| !there.is_file()) {
-            return Ok(Output::Stream(Box::new(File::options().write(true).open(path)?)));
+            return Ok((Output::Stream(Box::new(File::options().write(true).open(path)?)), None));
         }
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
+        match Kept::read(path)? {
+            Some(Kept { file, whole, mark }) => Ok((Output::File { file, whole, staged: false }, Some(mark))),
+            None => Ok((Output::staged(path)?, None)),
+        }
+    }
+
+    fn staged(path: &Path) -> io::Result<Output> {
         Ok(Output::File { file: File::create(staging(path))?, whole: 0, staged: true })
+    }
+
+    /// Begins a new file. What was written to a stream cannot be taken back.
+    fn begin(&mut self, path: &Path) -> io::Result<()> {
+        if let Output::File { .. } = self {
+            *self = Output::staged(path)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, lines: &str) -> io::Result<()> {
@@ -146,6 +175,75 @@ impl Output {
     }
 }
 
+/// A file that an earlier run has left.
+struct Kept {
+    /// Behind its last frontier.
+    file: File,
+    whole: u64,
+    mark: String,
+}
+
+/// No line of a frontier is longer; lines are looked for from the end in pieces of this size.
+const TAIL: u64 = 64 << 10;
+
+impl Kept {
+    /// Reads whose content it is from the first line, and how far it goes from the last frontier. Nothing if there is no such file.
+    fn read(path: &Path) -> io::Result<Option<Kept>> {
+        let mut file = match File::options().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut first = String::new();
+        // What is not text has no mark.
+        if BufReader::new((&mut file).take(TAIL)).read_line(&mut first).is_err() {
+            return Ok(None);
+        }
+        let Some(first) = first.strip_suffix('\n').and_then(Mark::parse) else { return Ok(None) };
+        let Some((whole, frontier)) = last_frontier(&mut file)? else { return Ok(None) };
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        Ok(Some(Kept { file, whole, mark: Mark { frontier, ..first }.to_string() }))
+    }
+}
+
+/// Where the last line of a frontier ends, and which frontier that is.
+fn last_frontier(file: &mut File) -> io::Result<Option<(u64, Option<Time>)>> {
+    #[derive(Deserialize)]
+    struct Line {
+        frontier: Option<Time>,
+    }
+    let mut end = file.metadata()?.len();
+    let mut piece = Vec::new();
+    loop {
+        let begin = end.saturating_sub(TAIL);
+        file.seek(SeekFrom::Start(begin))?;
+        piece.clear();
+        file.take(end - begin).read_to_end(&mut piece)?;
+        let whole = memchr::memrchr(b'\n', &piece).map_or(0, |at| at + 1);
+        let mut rest = &piece[..whole];
+        while let Some(line) = rest.split_inclusive(|byte| *byte == b'\n').next_back() {
+            let line_begin = rest.len() - line.len();
+            // The first line of a piece may have begun before it.
+            if line_begin == 0 && begin > 0 {
+                break;
+            }
+            if line.starts_with(b"{\"frontier\":")
+                && let Ok(Line { frontier }) = serde_json::from_slice(line)
+            {
+                return Ok(Some((begin + rest.len() as u64, frontier)));
+            }
+            rest = &rest[..line_begin];
+        }
+        if begin == 0 {
+            return Ok(None);
+        }
+        // The next piece ends with the line that may have begun before this one, unless it is longer than any frontier's.
+        let left = rest.len() as u64;
+        end = if left < end - begin { begin + left } else { begin };
+    }
+}
+
 /// The file's name while it lacks its first content.
 fn staging(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -158,13 +256,21 @@ impl Sink for Jsonl {
         None
     }
 
-    fn open(&mut self) -> Result<(), SinkError> {
+    fn form(&self) -> String {
+        "jsonl".to_string()
+    }
+
+    fn open(&mut self) -> Result<Option<String>, SinkError> {
         let opened = match &mut self.output {
-            Output::Stream(_) => Ok(()),
+            Output::Stream(_) => Ok(None),
             Output::File { file, whole, staged: false } => {
-                file.set_len(*whole).and_then(|()| file.seek(SeekFrom::Start(*whole)).map(drop))
+                let cut = file.set_len(*whole).and_then(|()| file.seek(SeekFrom::Start(*whole)));
+                cut.map(|_| self.mark.clone())
             }
-            Output::Unopened | Output::File { .. } => Output::open(&self.path).map(|output| self.output = output),
+            Output::Unopened | Output::File { .. } => Output::open(&self.path).map(|(output, mark)| {
+                self.output = output;
+                mark
+            }),
         };
         opened.map_err(|error| self.error(&error))
     }

@@ -1,46 +1,90 @@
-//! The mark a sink keeps where its data is: whose content the target shows, and at which frontier.
+//! The mark a target keeps beside its data: whose content it shows, and at which frontier.
 //!
-//! It is written together with the data. A sink that reconnects reads it back: anything but the mark acknowledged last (or the
-//! one whose acknowledgement was lost) means that the target has gone back in time or belongs to somebody else by now.
+//! It is written together with the data, all or none, and read back on every connection. The runner compares it with what it had
+//! acknowledged: after a restart the same store goes on from it, and anything unexpected means that the target has gone back in
+//! time or belongs to somebody else by now.
 
-use super::{SinkError, SinkView};
+use super::SinkView;
 use crate::value::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// What is written.
-#[derive(Serialize)]
-struct Mark<'a> {
-    /// Which run wrote it: content is not comparable across runs as long as nothing is stored.
-    incarnation: &'a str,
-    /// The view's fingerprint.
-    view: &'a str,
-    /// The frontier shown; null when all inputs have ended.
-    frontier: Option<Time>,
+/// Whose content a target shows. Frontiers of different owners are not comparable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// The store of this incarnation, which outlives a run.
+    Store(String),
+    /// A run without a store.
+    Run(String),
 }
 
-/// The marks of one sink.
+impl Owner {
+    /// A run that starts now.
+    pub fn run() -> Owner {
+        Owner::Run(format!("{:016x}", RandomState::new().build_hasher().finish()))
+    }
+}
+
+/// What is written, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The frontier shown; null when all inputs have ended.
+    pub frontier: Option<Time>,
+    /// Whose content it is.
+    #[serde(flatten)]
+    pub owner: Owner,
+    /// The fingerprint of the view and of the form its rows have in the target.
+    pub view: String,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Mark {
+    /// Reads a mark; nothing if the text is none.
+    pub fn parse(text: &str) -> Option<Mark> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// What a mark found in a target means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The target shows what it had acknowledged.
+    Expected,
+    /// It shows an earlier run's content at this frontier, from which the store can go on.
+    Earlier(Option<Time>),
+    /// It shows something else, and is to be reconciled.
+    Other,
+    /// It no longer shows what it had acknowledged; in words.
+    Lost(String),
+}
+
+/// The marks of one target.
 #[derive(Debug)]
 pub(super) struct Marks {
-    incarnation: String,
+    owner: Owner,
     view: String,
     attempted: Option<String>,
     acknowledged: Option<String>,
 }
 
 impl Marks {
-    /// The marks of a run that starts now. `target` is what else decides how rows are shown, such as a key template.
-    pub(super) fn new(view: &SinkView, target: &str) -> Marks {
-        let incarnation = format!("{:016x}", RandomState::new().build_hasher().finish());
-        Marks { incarnation, view: fingerprint(view, target), attempted: None, acknowledged: None }
+    /// Nothing acknowledged yet. `view` is the fingerprint of the view, `form` what else decides how rows are shown.
+    pub(super) fn new(owner: Owner, view: &str, form: &str) -> Marks {
+        Marks { owner, view: fingerprint(&[view, form]), attempted: None, acknowledged: None }
     }
 
     /// The mark to write with a delivery.
-    pub(super) fn attempt(&mut self, frontier: Option<Time>) -> String {
-        let mark = Mark { incarnation: &self.incarnation, view: &self.view, frontier };
-        let text = serde_json::to_string(&mark).unwrap_or_default();
-        self.attempted = Some(text.clone());
-        text
+    pub(super) fn attempt(&mut self, frontier: Option<Time>) -> Mark {
+        let mark = Mark { owner: self.owner.clone(), view: self.view.clone(), frontier };
+        self.attempted = Some(mark.to_string());
+        mark
     }
 
     /// The mark attempted last is in the target.
@@ -48,26 +92,83 @@ impl Marks {
         self.acknowledged = self.attempted.take();
     }
 
-    /// Checks the mark found in the target on connecting.
-    pub(super) fn check(&mut self, target: &str, found: Option<&str>) -> Result<(), SinkError> {
-        let Some(acknowledged) = &self.acknowledged else { return Ok(()) };
+    /// What the mark found on connecting means.
+    pub(super) fn compare(&mut self, found: Option<&str>) -> Found {
+        let Some(acknowledged) = &self.acknowledged else { return self.compare_first(found) };
         if found == Some(acknowledged) || (found.is_some() && found == self.attempted.as_deref()) {
-            return Ok(());
+            return Found::Expected;
         }
-        let error = match found {
-            None => format!("{target} has lost what it had acknowledged ({acknowledged})"),
-            Some(found) => format!("{target} shows {found} instead of what it had acknowledged ({acknowledged})"),
+        let lost = match found {
+            None => format!("the target has lost what it had acknowledged ({acknowledged})"),
+            Some(found) => format!("the target shows {found} instead of what it had acknowledged ({acknowledged})"),
         };
         (self.acknowledged, self.attempted) = (None, None);
-        Err(SinkError::Rewound(error))
+        Found::Lost(lost)
+    }
+
+    fn compare_first(&self, found: Option<&str>) -> Found {
+        match found.and_then(Mark::parse) {
+            Some(Mark { frontier, owner: owner @ Owner::Store(_), view })
+                if owner == self.owner && view == self.view && self.attempted.is_none() =>
+            {
+                Found::Earlier(frontier)
+            }
+            _ => Found::Other,
+        }
     }
 }
 
-/// FNV-1a over the view's name, its columns and the target's form: the same in every run and on every machine.
-fn fingerprint(view: &SinkView, target: &str) -> String {
-    let columns = view.schema.columns.iter().map(|c| format!("{} {} {}", c.name, c.ty, c.modifier));
-    let text = format!("{}\n{}\n{target}", view.name, columns.collect::<Vec<_>>().join("\n"));
-    let hash =
-        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+impl SinkView {
+    /// The fingerprint of the view's name and columns.
+    pub fn shape(&self) -> String {
+        let columns = self.schema.columns.iter().map(|c| format!("{} {} {}", c.name, c.ty, c.modifier));
+        fingerprint(&[&self.name.to_string(), &columns.collect::<Vec<_>>().join("\n")])
+    }
+}
+
+/// FNV-1a over the texts: the same in every run and on every machine.
+fn fingerprint(texts: &[&str]) -> String {
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([b'\n']));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_store(view: &str) -> Marks {
+        Marks::new(Owner::Store("s".into()), view, "json")
+    }
+
+    #[test]
+    fn a_mark_is_json_with_the_frontier_first() {
+        let mark = of_store("v").attempt(Some(7));
+        assert!(mark.to_string().starts_with("{\"frontier\":7,\"store\":\"s\",\"view\":\""), "{mark}");
+        assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
+        assert_eq!(Mark::parse("{\"frontier\":7}"), None);
+    }
+
+    #[test]
+    fn only_the_same_store_and_view_go_on() {
+        let mark = of_store("v").attempt(Some(7)).to_string();
+        assert_eq!(of_store("v").compare(Some(&mark)), Found::Earlier(Some(7)));
+        assert_eq!(of_store("w").compare(Some(&mark)), Found::Other);
+        assert_eq!(of_store("v").compare(None), Found::Other);
+        let run = Owner::run();
+        let mark = Marks::new(run.clone(), "v", "json").attempt(Some(7)).to_string();
+        assert_eq!(Marks::new(run, "v", "json").compare(Some(&mark)), Found::Other);
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_expected_again() {
+        let mut marks = of_store("v");
+        let first = marks.attempt(Some(7)).to_string();
+        marks.acknowledge();
+        let second = marks.attempt(Some(8)).to_string();
+        assert_eq!(marks.compare(Some(&first)), Found::Expected);
+        assert_eq!(marks.compare(Some(&second)), Found::Expected);
+        assert!(matches!(marks.compare(None), Found::Lost(_)));
+        assert_eq!(marks.compare(None), Found::Other);
+    }
 }

@@ -16,6 +16,7 @@ pub mod tantivy;
 
 pub use crate::timeline::Step;
 pub use keyed::{KeyTemplate, SinkKey};
+pub use mark::{Mark, Owner};
 pub use progress::{Latency, SinkProgress};
 
 use crate::value::{Diff, RelationName, Row, Schema, Time};
@@ -51,6 +52,8 @@ pub struct Delivery {
     pub frontier: Option<Time>,
     /// Whether this is the view's whole content, with which the target is to be reconciled.
     pub first: bool,
+    /// What the target is to keep beside the data, and to give back when it is opened.
+    pub mark: Mark,
 }
 
 /// Why a sink could not take a delivery.
@@ -62,9 +65,6 @@ pub enum SinkError {
     /// The target is out of reach or refuses for now: tried again with backoff.
     #[error("{0}")]
     Transient(String),
-    /// The target no longer holds what it had acknowledged: it needs the view's whole content again.
-    #[error("{0}")]
-    Rewound(String),
     /// An operator must act: exit 80.
     #[error("{0}")]
     Operator(String),
@@ -75,11 +75,17 @@ pub trait Sink: Send {
     /// The key if the target has one row per key: deliveries then come as `keyed`, otherwise as `changes`.
     fn key(&self) -> Option<&SinkKey>;
 
-    /// Connects and checks. Called before the first delivery, and again after every error before the delivery is repeated.
-    fn open(&mut self) -> Result<(), SinkError>;
+    /// What besides the view decides how the target shows rows, such as a key template: of another form is other content.
+    fn form(&self) -> String;
 
-    /// Makes the target show the view at `delivery.frontier`, durably and all at once. After a transient error, when it may be
-    /// unknown whether the target took it, the same delivery, or one merged from it and what followed, is given again.
+    /// Connects, checks, and reads the mark the target keeps, if it has one. Called before the first delivery, and again after
+    /// every error before the delivery is repeated. From here on, and as long as no error is returned, only this sink writes to
+    /// the target: if somebody else does, the next delivery must fail.
+    fn open(&mut self) -> Result<Option<String>, SinkError>;
+
+    /// Makes the target show the view at `delivery.frontier` and keep `delivery.mark`, durably and all at once. After a transient
+    /// error, when it may be unknown whether the target took it, the same delivery, or one merged from it and what followed, is
+    /// given again.
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError>;
 
     /// How long changes may be collected for one delivery; zero: deliver as soon as possible.

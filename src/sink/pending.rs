@@ -6,7 +6,7 @@
 //! different now from what the target shows, not by how long the target has been away.
 
 use super::keyed::{KeyChange, by_key};
-use super::{Delivery, KeyedChange, SinkKey, Step};
+use super::{Delivery, KeyedChange, Mark, SinkKey, Step};
 use crate::value::{Diff, Row, Time};
 use std::collections::HashMap;
 
@@ -40,8 +40,10 @@ pub(super) struct Pending {
     first: bool,
     /// Whether any step came in since the last delivery was taken.
     moved: bool,
-    /// Changes below this time are contained in a content that was read again.
+    /// Changes below this time are in the target already, or in a content that was read again.
     contained: Time,
+    /// The target shows an earlier run's content at `contained`: a first step that is not later need not be told.
+    resumes: bool,
     ages: Ages,
 }
 
@@ -52,12 +54,29 @@ impl Pending {
             Some(key) => Content::Keyed { key: key.clone(), entries: HashMap::new() },
             None => Content::Changes { changes: Vec::new(), consolidate_at },
         };
-        let (bytes, contained) = (0, 0);
-        Pending { content, bytes, frontier: Some(0), first: false, moved: false, contained, ages: Vec::new() }
+        Pending {
+            content,
+            bytes: 0,
+            frontier: Some(0),
+            first: false,
+            moved: false,
+            contained: 0,
+            resumes: false,
+            ages: Vec::new(),
+        }
+    }
+
+    /// The target shows the view at this frontier already; nothing was merged yet. If the first step is not later than that,
+    /// only what comes after it is told.
+    pub(super) fn resume(&mut self, shown: Option<Time>) {
+        (self.contained, self.resumes) = (shown.unwrap_or(Time::MAX), true);
     }
 
     /// Takes the next step.
     pub(super) fn merge(&mut self, mut step: Step) {
+        if step.first && std::mem::take(&mut self.resumes) {
+            self.begin_after(&mut step);
+        }
         if step.first {
             self.clear();
             self.first = true;
@@ -65,12 +84,29 @@ impl Pending {
             step.changes.retain(|(_, time, _)| *time >= self.contained);
             self.age(&step.changes);
         }
-        self.frontier = match (self.frontier, step.frontier) {
+        let frontier = match (self.frontier, step.frontier) {
             (Some(was), Some(is)) => Some(was.max(is)),
             _ => None,
         };
-        self.moved = true;
+        self.moved |= step.first || frontier != self.frontier || !step.changes.is_empty();
+        self.frontier = frontier;
         self.add(step.changes, step.first);
+    }
+
+    /// Takes the content out of a first step if the target shows it, or something later.
+    fn begin_after(&mut self, step: &mut Step) {
+        let has_ended = self.contained == Time::MAX;
+        let is_shown = match step.frontier {
+            None => has_ended,
+            Some(frontier) => frontier <= self.contained && !has_ended,
+        };
+        if is_shown {
+            step.first = false;
+            step.changes.clear();
+            self.frontier = (!has_ended).then_some(self.contained);
+        } else {
+            self.contained = 0;
+        }
     }
 
     /// Replaces everything by the view's whole content, which holds all changes below the step's frontier.
@@ -110,8 +146,9 @@ impl Pending {
         }
     }
 
-    /// Takes everything as one delivery, with the times of its changes and how many there were of each.
-    pub(super) fn take(&mut self) -> (Delivery, Ages) {
+    /// Takes everything as one delivery, with the times of its changes and how many there were of each. `mark` makes the mark of a
+    /// frontier.
+    pub(super) fn take(&mut self, mark: impl FnOnce(Option<Time>) -> Mark) -> (Delivery, Ages) {
         let (mut keyed, mut all) = (Vec::new(), Vec::new());
         match &mut self.content {
             Content::Keyed { entries, .. } => {
@@ -123,7 +160,8 @@ impl Pending {
         self.bytes = 0;
         self.moved = false;
         let first = std::mem::take(&mut self.first);
-        (Delivery { keyed, changes: all, frontier: self.frontier, first }, std::mem::take(&mut self.ages))
+        let (frontier, mark) = (self.frontier, mark(self.frontier));
+        (Delivery { keyed, changes: all, frontier, first, mark }, std::mem::take(&mut self.ages))
     }
 
     /// Gives back a delivery of which the target may have taken anything or nothing. What was merged since comes after it.

@@ -5,6 +5,7 @@
 //! silently.
 
 use super::calls::{Answer, Call, Calls};
+use super::mark::{Found, Marks, Owner};
 use super::pending::{Ages, Pending};
 use super::progress::{SinkProgress, now};
 use super::{Delivery, Sink, SinkError, Step};
@@ -41,6 +42,10 @@ pub struct Settings {
     pub stop_patience: Duration,
     /// Reads the whole content again for a target that lost it. Without it such a target needs a restart.
     pub content: Option<ContentReader>,
+    /// Whose content it is.
+    pub owner: Owner,
+    /// The fingerprint of the view.
+    pub view: String,
 }
 
 impl Default for Settings {
@@ -50,6 +55,8 @@ impl Default for Settings {
             patience: Duration::from_secs(60),
             stop_patience: Duration::from_secs(5),
             content: None,
+            owner: Owner::run(),
+            view: String::new(),
         }
     }
 }
@@ -63,6 +70,7 @@ pub fn run(
     settings: Settings,
 ) -> Result<(), SinkError> {
     let mut runner = Runner {
+        marks: Marks::new(settings.owner.clone(), &settings.view, &sink.form()),
         pending: Pending::new(sink.key(), settings.pending_bytes / 2),
         is_keyed: sink.key().is_some(),
         interval: sink.commit_interval(),
@@ -72,6 +80,7 @@ pub fn run(
         calls: Calls::start(sink)?,
         flight: None,
         open: false,
+        greeted: false,
         rewound: false,
         ended: false,
         base: 0,
@@ -95,6 +104,7 @@ pub fn run(
 
 struct Runner<'a> {
     steps: Receiver<Step>,
+    marks: Marks,
     pending: Pending,
     progress: &'a SinkProgress,
     settings: Settings,
@@ -105,6 +115,8 @@ struct Runner<'a> {
     flight: Option<Flight>,
     /// Whether the target answered last time.
     open: bool,
+    /// Whether it was ever asked what it shows. No step is taken before: it may have what the first steps tell.
+    greeted: bool,
     /// Whether the target needs the whole content again.
     rewound: bool,
     /// Whether no step will follow.
@@ -138,7 +150,7 @@ impl Runner<'_> {
         loop {
             let answer = self.receive()?;
             let stopping = stop.load(Ordering::Relaxed);
-            if stopping {
+            if stopping && self.greeted {
                 self.receive_waiting()?;
             }
             let last = self.ended || stopping;
@@ -151,9 +163,12 @@ impl Runner<'_> {
                     let text = format!("the target has not answered for {} s", flight.since.elapsed().as_secs());
                     return Err(SinkError::Transient(text));
                 }
-                Some(flight) if flight.is_silent() => self.is_silent(flight.since.elapsed()),
+                Some(flight) if flight.is_silent() => {
+                    let silence = flight.since.elapsed();
+                    self.is_silent(silence);
+                }
                 Some(_) => {}
-                None if last && !self.pending.moved() => return Ok(()),
+                None if last && self.greeted && !self.pending.moved() => return Ok(()),
                 None if self.is_due(last) => self.call(),
                 None => {}
             }
@@ -180,7 +195,7 @@ impl Runner<'_> {
             },
             default(wait) => {}
         }
-        if self.is_keyed || !self.keeps_up() {
+        if self.greeted && (self.is_keyed || !self.keeps_up()) {
             self.receive_waiting()?;
         }
         Ok(None)
@@ -189,7 +204,7 @@ impl Runner<'_> {
     /// Whether the next step may be merged with those that wait: a target that shows every change also shows every frontier,
     /// as long as it keeps up.
     fn takes_steps(&self) -> bool {
-        self.is_keyed || self.flight.is_none() || !self.keeps_up()
+        self.greeted && (self.is_keyed || self.flight.is_none() || !self.keeps_up())
     }
 
     fn keeps_up(&self) -> bool {
@@ -246,6 +261,9 @@ impl Runner<'_> {
 
     /// When there will be something to do without another step.
     fn due_at(&self) -> Option<Instant> {
+        if !self.greeted {
+            return Some(Instant::now());
+        }
         if !self.pending.moved() {
             return None;
         }
@@ -261,7 +279,7 @@ impl Runner<'_> {
         let now = Instant::now();
         match self.retry_at {
             Some(retry) => retry <= now,
-            None if last => self.pending.moved(),
+            None if last => self.pending.moved() || !self.greeted,
             None => self.due_at().is_some_and(|due| due <= now),
         }
     }
@@ -269,7 +287,7 @@ impl Runner<'_> {
     fn call(&mut self) {
         let (since, bytes) = (Instant::now(), self.pending.bytes());
         if self.open {
-            let (delivery, ages) = self.pending.take();
+            let (delivery, ages) = self.pending.take(|frontier| self.marks.attempt(frontier));
             self.collecting_since = None;
             self.flight = Some(Flight { since, ages, bytes });
             self.calls.call(Call::Apply(delivery));
@@ -283,7 +301,7 @@ impl Runner<'_> {
     fn answered(&mut self, answer: Answer, patience: Option<Duration>) -> Result<(), SinkError> {
         let ages = self.flight.take().map(|flight| flight.ages).unwrap_or_default();
         let result = match answer {
-            Answer::Opened(result) => result.and_then(|()| self.opened()),
+            Answer::Opened(result) => result.and_then(|mark| self.opened(mark.as_deref())),
             Answer::Applied(delivery, Ok(())) => {
                 self.applied(&delivery, &ages);
                 Ok(())
@@ -302,11 +320,24 @@ impl Runner<'_> {
         result
     }
 
-    fn opened(&mut self) -> Result<(), SinkError> {
+    /// The target answers, and keeps this mark.
+    fn opened(&mut self, mark: Option<&str>) -> Result<(), SinkError> {
         self.open = true;
-        if !self.rewound {
-            return Ok(());
+        match self.marks.compare(mark) {
+            Found::Earlier(frontier) if !self.greeted => self.pending.resume(frontier),
+            Found::Expected | Found::Earlier(_) | Found::Other => {}
+            Found::Lost(lost) => {
+                tracing::warn!("{lost}; it is given the whole content again");
+                self.progress.set_error(Some(lost));
+                self.rewound = true;
+            }
         }
+        self.greeted = true;
+        if self.rewound { self.read_again() } else { Ok(()) }
+    }
+
+    /// Begins anew with the whole content.
+    fn read_again(&mut self) -> Result<(), SinkError> {
         let Some(read) = &mut self.settings.content else {
             let error = self.progress.error().unwrap_or_default();
             return Err(SinkError::Operator(format!("{error}; start again, which reconciles it with the view")));
@@ -320,6 +351,7 @@ impl Runner<'_> {
     }
 
     fn applied(&mut self, delivery: &Delivery, ages: &Ages) {
+        self.marks.acknowledge();
         let at = now();
         for (time, count) in ages {
             self.progress.latency.record(Duration::from_micros(at.saturating_sub(*time)), *count);
@@ -338,9 +370,9 @@ impl Runner<'_> {
 
     /// Plans the next attempt, or passes on what no attempt can mend.
     fn failed(&mut self, error: SinkError, patience: Option<Duration>) -> Result<(), SinkError> {
+        self.greeted = true;
         match &error {
             SinkError::Config(_) | SinkError::Operator(_) => return Err(error),
-            SinkError::Rewound(_) => self.rewound = true,
             SinkError::Transient(_) => {}
         }
         let since = *self.failing_since.get_or_insert_with(Instant::now);
@@ -358,7 +390,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn is_silent(&self, silence: Duration) {
+    fn is_silent(&mut self, silence: Duration) {
+        self.greeted = true;
         self.progress.connected.store(false, Ordering::Relaxed);
         self.progress.set_error(Some(format!("the target has not answered for {} s", silence.as_secs())));
     }

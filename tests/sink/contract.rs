@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tidegate::sink::runner::{self, Settings};
-use tidegate::sink::{Sink, SinkError, SinkProgress, Step};
+use tidegate::sink::{Mark, Owner, Sink, SinkError, SinkProgress, Step};
 use tidegate::value::Time;
 
 /// A sink that runs.
@@ -163,6 +163,7 @@ fn a_delivery_told_again_changes_nothing() {
             changes: Vec::new(),
             frontier: Some(if first { 10 } else { 20 }),
             first,
+            mark: Mark { frontier: Some(if first { 10 } else { 20 }), owner: Owner::Run("r".into()), view: "v".into() },
         };
         for first in [true, true, false, false] {
             open(sink.as_mut());
@@ -212,6 +213,49 @@ fn reconciles_at_start() {
         running.end().expect("nothing fails");
         shows(kind, target.as_ref(), "third run", &model.content());
         assert_eq!(target.written() - before, marks, "{kind}: nothing differs");
+    }
+}
+
+/// A run of the same store tells again what the target has, from an earlier frontier on; only what it has not is written. Of
+/// another store, or of a view that was changed, it is reconciled.
+#[test]
+fn goes_on_behind_its_mark() {
+    for (kind, target) in all() {
+        let settings = |store: &str, view: &str| Settings {
+            owner: Owner::Store(store.into()),
+            view: view.into(),
+            ..Settings::default()
+        };
+        let mut model = Model::new();
+        let running = Running::start(target.sink(), settings("s", "v"));
+        let since = model.frontier() + 10_000;
+        for name in ["a", "b", "c"] {
+            running.send(model.step(&[(1, Some(name)), (2, Some(name))]));
+            running.wait(model.frontier());
+        }
+        running.end().expect("nothing fails");
+        let marks = u64::from(kind == "redis json");
+
+        let before = target.written();
+        let running = Running::start(target.sink(), settings("s", "v"));
+        model.replayed(since).into_iter().for_each(|step| running.send(step));
+        running.send(model.step(&[(2, Some("d"))]));
+        running.wait(model.frontier());
+        running.end().expect("nothing fails");
+        shows(kind, target.as_ref(), "the same store", &model.content());
+        let changes = if kind == "jsonl" { 2 } else { 1 + marks };
+        assert_eq!(target.written() - before, changes, "{kind}: only one row is new");
+
+        // The target has gone back behind what the store can tell again, or the store or the view is another.
+        for (what, settings) in [("s", settings("s", "w")), ("t", settings("t", "w")), ("run", Settings::default())] {
+            let mut later = model.restarted();
+            let running = Running::start(target.sink(), settings);
+            running.send(later.step(&[(3, Some(what))]));
+            running.wait(later.frontier());
+            running.end().expect("nothing fails");
+            shows(kind, target.as_ref(), "another store or view", &later.content());
+            model = later;
+        }
     }
 }
 

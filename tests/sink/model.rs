@@ -86,6 +86,30 @@ impl Model {
         Step { changes, frontier: Some(self.frontier), first: true }
     }
 
+    /// What a store tells again after a restart: the content at a frontier that was told, and the steps after it.
+    pub(super) fn replayed(&self, from: Time) -> Vec<Step> {
+        let mut rows = self.begun.clone();
+        let mut steps = Vec::new();
+        for (frontier, written) in &self.written {
+            let mut changes = Vec::new();
+            for (id, new) in written {
+                let old = match new {
+                    Some(new) => rows.insert(*id, new.clone()),
+                    None => rows.remove(id),
+                };
+                changes.extend(old.map(|old| (old, frontier - 10_000, -1)));
+                changes.extend(new.clone().map(|new| (new, frontier - 10_000, 1)));
+            }
+            if *frontier == from {
+                changes = rows.values().map(|row| (row.clone(), frontier - 1, 1)).collect();
+            }
+            if *frontier >= from {
+                steps.push(Step { changes, frontier: Some(*frontier), first: *frontier == from });
+            }
+        }
+        steps
+    }
+
     pub(super) fn content(&self) -> Content {
         content(&self.rows)
     }

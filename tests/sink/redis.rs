@@ -180,7 +180,7 @@ fn check_loss(loss: Loss, readable: bool) {
             ::redis::cmd("FLUSHALL").exec(&mut target.server.connection()).expect("a write");
         }
         Loss::Usurper => {
-            let mark = "{\"incarnation\":\"another\",\"view\":\"another\",\"frontier\":1}";
+            let mark = "{\"frontier\":1,\"run\":\"another\",\"view\":\"another\"}";
             let set = ::redis::cmd("SET").arg("tidegate:cache:mark").arg(mark).take();
             set.exec(&mut target.server.connection()).expect("a write");
         }

@@ -89,7 +89,7 @@ impl Target for JsonlTarget {
         }
         counts.retain(|_, count| *count != 0);
         assert!(counts.values().all(|count| *count == 1), "not a set: {counts:?}");
-        let frontier = last.strip_prefix("{\"frontier\":")?.parse().ok();
+        let frontier = last.strip_prefix("{\"frontier\":")?.split(',').next()?.parse().ok();
         Some((frontier, counts.into_keys().map(|row| (id(&row), row)).collect()))
     }
 

@@ -13,7 +13,6 @@ mod write;
 
 pub use read::content;
 
-use super::mark::Marks;
 use super::{Delivery, KeyTemplate, KeyedChange, Sink, SinkError, SinkKey, SinkView};
 use crate::secret::Secret;
 use crate::value::{Column, Row, json, text};
@@ -72,7 +71,7 @@ pub struct Redis {
     key: SinkKey,
     rows: Rows,
     own: OwnKeys,
-    marks: Marks,
+    form: String,
     connection: Option<Connection>,
     /// Whether the target ever answered: what it refuses before that is a mistake in the configuration.
     answered: bool,
@@ -115,7 +114,6 @@ impl Redis {
             None => default_template(&view).map_err(located)?,
         };
         let (parsed, key) = KeyTemplate::parse(&template, &view).map_err(located)?;
-        let marks = Marks::new(&view, &format!("{template} {:?}", config.value));
         Ok(Redis {
             name: name.to_string(),
             url: config.url,
@@ -124,7 +122,7 @@ impl Redis {
             key,
             rows: Rows { columns: view.schema.columns.clone(), form: config.value },
             own: OwnKeys::of(name),
-            marks,
+            form: format!("{template} {:?}", config.value),
             connection: None,
             answered: false,
         })
@@ -182,13 +180,12 @@ impl Redis {
         } else {
             writes
         };
-        let mark = self.marks.attempt(delivery.frontier);
+        let mark = delivery.mark.to_string();
         let written = write::write(connection, &self.own, &self.rows, &writes, &mark);
         if !written.map_err(|error| self.error("write", &error))? {
             let (name, mark) = (&self.name, &self.own.mark);
             return Err(SinkError::Transient(format!("sink {name}: Redis: somebody has changed {mark} meanwhile")));
         }
-        self.marks.acknowledge();
         Ok(())
     }
 }
@@ -198,7 +195,11 @@ impl Sink for Redis {
         Some(&self.key)
     }
 
-    fn open(&mut self) -> Result<(), SinkError> {
+    fn form(&self) -> String {
+        self.form.clone()
+    }
+
+    fn open(&mut self) -> Result<Option<String>, SinkError> {
         self.connection = None;
         let mut connection = self.connect()?;
         let mut prepare = || {
@@ -208,9 +209,8 @@ impl Sink for Redis {
         };
         let mark = prepare().map_err(|error| self.error("read the mark", &error))?;
         self.answered = true;
-        self.marks.check(&format!("the Redis of sink {}", self.name), mark.as_deref())?;
         self.connection = Some(connection);
-        Ok(())
+        Ok(mark)
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

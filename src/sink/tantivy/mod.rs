@@ -9,7 +9,6 @@ mod search;
 pub use mapping::{FieldConfig, Kind};
 pub use search::{Hit, Search};
 
-use super::mark::Marks;
 use super::{Delivery, KeyTemplate, KeyedChange, Sink, SinkError, SinkKey, SinkView};
 use crate::value::Row;
 use mapping::Mapping;
@@ -57,7 +56,6 @@ pub struct Tantivy {
     template: KeyTemplate,
     mapping: Mapping,
     commit_interval: Duration,
-    marks: Marks,
     open: Option<(Index, IndexWriter)>,
 }
 
@@ -77,7 +75,6 @@ impl Tantivy {
             key,
             mapping,
             commit_interval: config.commit_interval,
-            marks: Marks::new(&view, "tantivy"),
             open: None,
         })
     }
@@ -113,15 +110,13 @@ impl Tantivy {
                 }
             }
         }
-        let mark = self.marks.attempt(delivery.frontier);
+        let mark = delivery.mark.to_string();
         let mut commit = || {
             let mut commit = writer.prepare_commit()?;
             commit.set_payload(&mark);
             commit.commit()
         };
-        commit().map_err(|error| self.error("commit to", &error))?;
-        self.marks.acknowledge();
-        Ok(())
+        commit().map(drop).map_err(|error| self.error("commit to", &error))
     }
 
     fn reconcile(
@@ -175,7 +170,11 @@ impl Sink for Tantivy {
         Some(&self.key)
     }
 
-    fn open(&mut self) -> Result<(), SinkError> {
+    fn form(&self) -> String {
+        format!("{:?}", self.mapping.schema)
+    }
+
+    fn open(&mut self) -> Result<Option<String>, SinkError> {
         // The writer holds the directory's lock, and what it has not committed goes with it.
         self.open = None;
         let open = || {
@@ -185,9 +184,8 @@ impl Sink for Tantivy {
             Ok((index, writer, mark))
         };
         let (index, writer, mark) = open().map_err(|error| self.error("open", &error))?;
-        self.marks.check(&format!("the index in {}", self.path.display()), mark.as_deref())?;
         self.open = Some((index, writer));
-        Ok(())
+        Ok(mark)
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
