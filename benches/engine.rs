@@ -77,7 +77,7 @@ impl Engine {
             (RelationId(id), Batch::Rows(rows.into_iter().map(|(row, diff)| (row, time, diff)).collect()))
         };
         let batches = changes.into_iter().enumerate().map(batch).collect();
-        self.give(Tick { source: SOURCE, batches, errors: Vec::new(), frontier: Some(self.time), snapshot });
+        self.give(Tick { snapshot, ..Tick::new(SOURCE, batches, Some(self.time)) });
     }
 
     /// Gives a tick as it is.

@@ -65,6 +65,7 @@ pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod sql;
+pub mod store;
 pub mod timeline;
 pub mod value;
 pub mod view_set;

@@ -9,6 +9,7 @@ mod oracle;
 mod sink;
 mod source;
 mod sql;
+mod store;
 mod streams;
 mod support;
 mod value_roundtrip;

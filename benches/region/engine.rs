@@ -58,7 +58,7 @@ impl Subject for Revenue {
         let customers = customers.into_iter().map(|customer| (customer.id, None, customer_row(customer)));
         let orders = orders.into_iter().map(|(before, order)| (order.id, before.map(order_row), order_row(order)));
         let batches = vec![(CUSTOMERS, batch(form, time, customers)), (ORDERS, batch(form, time, orders))];
-        Tick { source: SOURCE, batches, errors: Vec::new(), frontier: Some(time + 1), snapshot: time < REAL_TIME }
+        Tick { snapshot: time < REAL_TIME, ..Tick::new(SOURCE, batches, Some(time + 1)) }
     }
 
     fn load(&mut self, tick: Tick) {
@@ -67,7 +67,7 @@ impl Subject for Revenue {
 
     fn loaded(&mut self) {
         let frontier = Some(REAL_TIME);
-        self.engine.give(Tick { source: SOURCE, batches: Vec::new(), errors: Vec::new(), frontier, snapshot: false });
+        self.engine.give(Tick::new(SOURCE, Vec::new(), frontier));
         self.catch_up(REAL_TIME);
     }
 

@@ -34,7 +34,7 @@ pub fn evaluate(
         }
     }
     for source in open {
-        let end = Tick { source, batches: Vec::new(), errors: Vec::new(), frontier: None, snapshot: false };
+        let end = Tick::new(source, Vec::new(), None);
         if let Some(sender) = senders.get_mut(&source) {
             sender.send(end).map_err(|_| failure())?;
         }

@@ -7,7 +7,7 @@
 
 use super::blueprint::Definition;
 use super::fault::error_row;
-use super::operators::upsert::{complete, worker_of};
+use super::operators::upsert::worker_of;
 use super::state::{ENDED, Shared};
 use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time};
@@ -203,7 +203,7 @@ impl Sender {
             None => self.applied_row(place, old_key)?,
         };
         let old = old.ok_or("a row moved from a key that has no row")?;
-        Ok(Upsert { kind: UpsertKind::Put(complete(partial, &old)), ..write })
+        Ok(Upsert { kind: UpsertKind::Put(partial.complete(&old)), ..write })
     }
 
     /// The key's row after the writes that wait and come before `sequence`; the outer `None` if they do not touch it.
@@ -235,7 +235,7 @@ impl Sender {
             None => self.applied_row(place, key)?,
         };
         for partial in newer.into_iter().rev() {
-            row = row.map(|row| complete(partial, &row));
+            row = row.map(|row| partial.complete(&row));
         }
         Ok(Some(row))
     }

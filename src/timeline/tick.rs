@@ -1,6 +1,6 @@
 //! A tick: one advance of a source's frontier with the changes below it.
 
-use crate::value::{Diff, Row, Time};
+use crate::value::{Diff, Row, RowBuilder, Time, encoding};
 
 /// A source's index in the view set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +23,16 @@ pub struct Tick {
     pub frontier: Option<Time>,
     /// Whether this tick belongs to the snapshot that precedes the first real frontier.
     pub snapshot: bool,
+    /// Where the source goes on after this tick, by names of its own; only what is new since the tick before. A store gives them
+    /// back at the next start.
+    pub positions: Vec<(String, String)>,
+}
+
+impl Tick {
+    /// A tick of real time without errors, and without a position.
+    pub fn new(source: SourceId, batches: Vec<(RelationId, Batch)>, frontier: Option<Time>) -> Tick {
+        Tick { source, batches, errors: Vec::new(), frontier, snapshot: false, positions: Vec::new() }
+    }
 }
 
 /// Changes of one relation.
@@ -81,4 +91,26 @@ pub struct DataError {
     pub message: String,
     /// The offending input: the row as JSON, or `file:line: text`.
     pub input: String,
+}
+
+impl Partial {
+    /// The row with the absent columns taken from the old one.
+    pub fn complete(&self, old: &Row) -> Row {
+        self.row.with_bytes(|row| {
+            old.with_bytes(|old| {
+                let (mut row, mut old) = (row, old);
+                let mut builder = RowBuilder::default();
+                let mut position = 0;
+                while !row.is_empty() && !old.is_empty() {
+                    let (new_column, new_rest) = row.split_at(encoding::skip(row));
+                    let (old_column, old_rest) = old.split_at(encoding::skip(old));
+                    let column = if self.absent.contains(&position) { old_column } else { new_column };
+                    builder.push_encoded(column);
+                    (row, old) = (new_rest, old_rest);
+                    position += 1;
+                }
+                builder.finish()
+            })
+        })
+    }
 }

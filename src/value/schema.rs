@@ -4,7 +4,7 @@ use super::Type;
 use std::fmt;
 
 /// A relation's name: schema and name, both as Postgres stores them (folded unless quoted).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct RelationName {
     /// The SQL schema; `public` for views and streams.
     pub schema: String,

@@ -140,7 +140,7 @@ fn check(lives: &[Life], frontiers: &[Time], workers: usize, case: &str) {
     let ticks = ends.map(|frontier| {
         let (rows, later) = left.drain(..).partition(|(_, time, _)| frontier.is_none_or(|frontier| *time < frontier));
         left = later;
-        Tick { source, batches: vec![(id, Batch::Rows(rows))], errors: Vec::new(), frontier, snapshot: false }
+        Tick::new(source, vec![(id, Batch::Rows(rows))], frontier)
     });
     let ticks: Vec<Tick> = ticks.collect();
 

@@ -400,7 +400,7 @@ pub fn ticks(tables: usize, moments: &[Moment]) -> Vec<Tick> {
             (RelationId(table), Batch::Rows(gone.chain(come).collect()))
         });
         let frontier = Some((index as u64 + 1) * SECTION);
-        Tick { source: SOURCE, batches: batches.collect(), errors: Vec::new(), frontier, snapshot: false }
+        Tick::new(SOURCE, batches.collect(), frontier)
     };
     pairs.map(tick).collect()
 }

@@ -42,7 +42,7 @@ fn live_state_stays_at_its_level() {
             let rows = (0..per_tick).map(|number| event(&mut random, begin + number * EVERY));
             let batches = vec![(RelationId(source), Batch::Rows(rows.collect()))];
             let frontier = Some(begin + SECOND);
-            let tick = Tick { source: SourceId(source), batches, errors: Vec::new(), frontier, snapshot: false };
+            let tick = Tick::new(SourceId(source), batches, frontier);
             sender.send(tick).expect("the dataflow runs");
         }
         reach(&dataflow, begin + SECOND);

@@ -188,12 +188,8 @@ impl World {
     /// What the dataflow is sent.
     pub fn ticks(&self) -> Vec<Tick> {
         let begin = (0..3).map(|source| Told { source, rows: Vec::new(), frontier: Some(BEGIN) });
-        let tick = |Told { source, rows, frontier }| Tick {
-            source: SourceId(source),
-            batches: vec![(RelationId(source), Batch::Rows(rows))],
-            errors: Vec::new(),
-            frontier,
-            snapshot: false,
+        let tick = |Told { source, rows, frontier }| {
+            Tick::new(SourceId(source), vec![(RelationId(source), Batch::Rows(rows))], frontier)
         };
         begin.chain(self.told.iter().cloned()).map(tick).collect()
     }

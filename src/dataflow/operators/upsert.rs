@@ -11,8 +11,8 @@ use super::hold::keep_least;
 use crate::dataflow::hash::hash;
 use crate::dataflow::table::{Put, Table};
 use crate::dataflow::types::Rows;
-use crate::timeline::{Partial, Upsert, UpsertKind};
-use crate::value::{Diff, Row, RowBuilder, Time, encoding};
+use crate::timeline::{Upsert, UpsertKind};
+use crate::value::{Diff, Row, Time, encoding};
 use differential_dataflow::AsCollection;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -144,7 +144,7 @@ fn apply(writes: Vec<Upsert>, rows: &mut Keyed, give: &mut impl FnMut(Row, Time,
         let new = match kind {
             UpsertKind::Put(row) => row,
             UpsertKind::PutPartial(partial) => match rows.get(&key).filter(|_| partial.old_key.is_none()) {
-                Some(old) => complete(&partial, &old),
+                Some(old) => partial.complete(&old),
                 None => return fail("a row is to be changed in part, but there is no row with its key".into()),
             },
             UpsertKind::Delete => {
@@ -167,29 +167,10 @@ fn apply(writes: Vec<Upsert>, rows: &mut Keyed, give: &mut impl FnMut(Row, Time,
     }
 }
 
-/// The row with the absent columns taken from the old one.
-pub fn complete(Partial { row, absent, .. }: &Partial, old: &Row) -> Row {
-    row.with_bytes(|row| {
-        old.with_bytes(|old| {
-            let (mut row, mut old) = (row, old);
-            let mut builder = RowBuilder::default();
-            let mut position = 0;
-            while !row.is_empty() && !old.is_empty() {
-                let (new_column, new_rest) = row.split_at(encoding::skip(row));
-                let (old_column, old_rest) = old.split_at(encoding::skip(old));
-                let column = if absent.contains(&position) { old_column } else { new_column };
-                builder.push_encoded(column);
-                (row, old) = (new_rest, old_rest);
-                position += 1;
-            }
-            builder.finish()
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timeline::Partial;
     use crate::value::Datum;
 
     fn row(values: &[i64]) -> Row {

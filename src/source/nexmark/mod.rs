@@ -136,6 +136,6 @@ impl Making {
         let of_streams = self.ids.iter().zip(batches).filter(|(_, rows)| !rows.is_empty());
         let batches = of_streams.filter_map(|(id, rows)| Some(((*id)?, Batch::Rows(rows)))).collect();
         let frontier = to.map(|to| self.clock.time(to));
-        self.ticks.send(Tick { source: self.source, batches, errors: Vec::new(), frontier, snapshot: false }).is_ok()
+        self.ticks.send(Tick::new(self.source, batches, frontier)).is_ok()
     }
 }

@@ -237,12 +237,12 @@ impl Pending {
         self.changes = 0;
         self.frontier = frontier;
         self.clock.announced(frontier);
-        Tick { source: self.source, batches, errors: Vec::new(), frontier: Some(frontier), snapshot }
+        Tick { snapshot, ..Tick::new(self.source, batches, Some(frontier)) }
     }
 
     /// The tick that ends the input.
     pub(super) fn end(&self) -> Tick {
-        Tick { source: self.source, batches: Vec::new(), errors: Vec::new(), frontier: None, snapshot: false }
+        Tick::new(self.source, Vec::new(), None)
     }
 }
 

@@ -391,7 +391,7 @@ impl Intake {
             waiting.bytes -= errors.iter().map(|(_, error, _)| held(error)).sum::<usize>();
         }
         self.told = frontier.unwrap_or(Time::MAX);
-        let tick = Tick { source: self.source, batches, errors, frontier, snapshot: false };
+        let tick = Tick { errors, ..Tick::new(self.source, batches, frontier) };
         self.ticks.send(tick).map_err(|_| Halt::Closed)
     }
 }

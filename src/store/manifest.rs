@@ -1,0 +1,129 @@
+//! The manifest: what the store is made of. One small file, replaced as a whole by renaming.
+//!
+//! Its first line is JSON, its second the checksum of the first.
+
+use super::disk::Disk;
+use super::error::StoreError;
+use super::segment::FORMAT;
+use crate::value::{RelationName, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read};
+
+const NAME: &str = "manifest";
+const STAGED: &str = "manifest.new";
+
+/// What the store is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) format: u32,
+    /// Drawn when the store was made: marks of another are not comparable.
+    pub(super) incarnation: u64,
+    /// The frames below this are merged into the runs.
+    pub(super) base: u64,
+    /// The frames below this were durable when this was written: the log must reach so far.
+    pub(super) reaches: u64,
+    /// No number was given to a source, a relation or a run yet from here on.
+    pub(super) unused: u64,
+    pub(super) sources: BTreeMap<u64, Source>,
+    pub(super) relations: BTreeMap<u64, Relation>,
+}
+
+/// A source, as of the frames that are merged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Source {
+    pub(super) name: String,
+    #[serde(flatten)]
+    pub(super) reached: Reached,
+}
+
+/// How far a source has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reached {
+    /// Its frontier; none while it reads its snapshot.
+    pub(super) frontier: Option<Time>,
+    /// Where it goes on, by the names it gave.
+    pub(super) positions: BTreeMap<String, String>,
+}
+
+/// A relation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Relation {
+    pub(super) source: u64,
+    pub(super) name: RelationName,
+    /// The positions of the columns of its key; none: its changes are complete rows.
+    pub(super) key: Option<Vec<usize>>,
+    /// What its rows are made of; of another definition are other rows.
+    pub(super) definition: String,
+    /// What is merged of it; none: no row.
+    pub(super) run: Option<Run>,
+}
+
+/// A run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Run {
+    pub(super) number: u64,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+impl Manifest {
+    /// Of an empty store.
+    pub(super) fn new(incarnation: u64) -> Manifest {
+        let (sources, relations) = Default::default();
+        Manifest { format: FORMAT, incarnation, base: 1, reaches: 1, unused: 1, sources, relations }
+    }
+
+    /// A number that nothing has.
+    pub(super) fn number(&mut self) -> u64 {
+        self.unused += 1;
+        self.unused - 1
+    }
+
+    /// Reads it; nothing if there is none.
+    pub(super) fn read(disk: &dyn Disk) -> Result<Option<Manifest>, StoreError> {
+        let mut text = String::new();
+        match disk.read(NAME).and_then(|mut file| file.read_to_string(&mut text)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(StoreError::damaged(NAME, 0, "it is not text"));
+            }
+            read => read.map_err(StoreError::io("read its manifest"))?,
+        };
+        let lines = text.split_once('\n').filter(|(json, sum)| *sum == format!("{:08x}\n", checksum(json)));
+        let Some((json, _)) = lines else { return Err(StoreError::damaged(NAME, 0, "its checksum is another")) };
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let makes_no_sense = |error: serde_json::Error| StoreError::damaged(NAME, 0, error.to_string());
+        let Format { format } = serde_json::from_str(json).map_err(makes_no_sense)?;
+        if format != FORMAT {
+            return Err(StoreError::Format { found: format, known: FORMAT });
+        }
+        serde_json::from_str(json).map(Some).map_err(makes_no_sense)
+    }
+
+    /// Puts it in the place of the one before, durably.
+    pub(super) fn write(&self, disk: &dyn Disk) -> Result<(), StoreError> {
+        let write = || {
+            let json = serde_json::to_string(self)?;
+            let text = format!("{json}\n{:08x}\n", checksum(&json));
+            if disk.list()?.iter().any(|(name, _)| name == STAGED) {
+                disk.remove(STAGED)?;
+            }
+            let mut file = disk.create(STAGED)?;
+            file.append(text.as_bytes())?;
+            file.sync()?;
+            // What the manifest names must be there when it is.
+            disk.sync_names()?;
+            disk.rename(STAGED, NAME)?;
+            disk.sync_names()
+        };
+        write().map_err(StoreError::io("write its manifest"))
+    }
+}
+
+fn checksum(json: &str) -> u32 {
+    crc32fast::hash(json.as_bytes())
+}

@@ -1,0 +1,270 @@
+//! What is durable: everything the sources said, in the order in which it came, and what it adds up to.
+//!
+//! The log (`log.rs`, `segment.rs`, `frame.rs`) takes every tick before the dataflow does (`record.rs` says how it reads). In the
+//! background what lies far enough behind is merged into runs (`merge.rs`, `run.rs`), one per table, and its segments go. The
+//! manifest (`manifest.rs`) names the runs and where the log begins. A start reads the runs, then the log, and the sources go on
+//! behind it.
+//!
+//! What must hold, whatever is killed when: a tick that `append` has returned for is there at the next start; a file that is not
+//! as it was written is refused, but for the end of the last segment, which nobody was told of; the manifest names whole runs only.
+//!
+//! Files are written through `Disk`, so that tests can lose what was not synced.
+
+mod bytes;
+mod disk;
+mod error;
+mod frame;
+mod lock;
+mod log;
+mod manifest;
+mod merge;
+mod record;
+mod replay;
+mod run;
+mod segment;
+
+pub use disk::{Append, Directory, Disk, ReadSeek};
+pub use error::StoreError;
+pub use replay::Resume;
+
+use crate::timeline::{RelationId, SourceId, Tick};
+use crate::value::{RelationName, Time};
+use lock::Lock;
+use log::Log;
+use manifest::{Manifest, Reached};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A source as the running view set knows it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its id in ticks.
+    pub id: SourceId,
+    /// Its name in the view set.
+    pub name: String,
+    /// Its relations.
+    pub relations: Vec<Relation>,
+}
+
+/// A relation as the running view set knows it.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// Its id in ticks.
+    pub id: RelationId,
+    /// Its name.
+    pub name: RelationName,
+    /// The columns of its key if its changes come by key.
+    pub key: Option<Vec<usize>>,
+    /// What its rows are made of: rows of another definition are not read.
+    pub definition: String,
+}
+
+/// A store that is open.
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    manifest: Mutex<Manifest>,
+    ids: Ids,
+    log: Log,
+    /// Taken back when the store is dropped.
+    _lock: Option<Lock>,
+}
+
+/// What a start found.
+pub struct Opened {
+    /// The store, ready for what comes.
+    pub store: Store,
+    /// How far each source had come; those that must begin anew are missing.
+    pub resumes: BTreeMap<SourceId, Resume>,
+}
+
+/// The store's numbers of the running view set's sources and relations.
+#[derive(Default)]
+struct Ids {
+    sources: HashMap<SourceId, u64>,
+    relations: HashMap<RelationId, u64>,
+}
+
+impl record::Numbers for Ids {
+    fn source(&self, source: SourceId) -> u64 {
+        self.sources.get(&source).copied().unwrap_or(UNKNOWN)
+    }
+
+    fn relation(&self, relation: RelationId) -> u64 {
+        self.relations.get(&relation).copied().unwrap_or(UNKNOWN)
+    }
+}
+
+/// The number of nothing: what nobody declared is not read back.
+const UNKNOWN: u64 = 0;
+
+/// The log is merged when it has so many bytes, or half as many as the runs if that is more: what is merged at once is in memory, and
+/// the runs are written anew.
+const MERGE_BYTES: u64 = 64 << 20;
+
+impl Store {
+    /// Opens the store in a directory, which is made if there is none, for this process alone.
+    pub fn open(directory: &Path, sources: &[Source]) -> Result<Opened, StoreError> {
+        let opened = Directory::open(directory);
+        let disk = opened.map_err(StoreError::io(format!("make {}", directory.display())))?;
+        let lock = Lock::take(directory)?;
+        let mut opened = Store::open_on(Arc::new(disk), sources)?;
+        opened.store._lock = Some(lock);
+        Ok(opened)
+    }
+
+    /// Opens a store on any disk.
+    pub fn open_on(disk: Arc<dyn Disk>, sources: &[Source]) -> Result<Opened, StoreError> {
+        let mut manifest = match Manifest::read(disk.as_ref())? {
+            Some(manifest) => manifest,
+            None => Manifest::new(RandomState::new().build_hasher().finish()),
+        };
+        let (next, mut reached) = replay::scan(disk.as_ref(), &manifest)?;
+        let ids = adopt(&mut manifest, sources, &mut reached);
+        manifest.reaches = next;
+        manifest.write(disk.as_ref())?;
+        remove_strays(disk.as_ref(), &manifest)?;
+        let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
+        let resume = |source: &Source| {
+            let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
+            Some((source.id, Resume { frontier: frontier?, positions }))
+        };
+        let resumes = sources.iter().filter_map(resume).collect();
+        let store = Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None };
+        Ok(Opened { store, resumes })
+    }
+
+    /// Drawn when the store was made.
+    pub fn incarnation(&self) -> String {
+        format!("{:016x}", self.manifest().incarnation)
+    }
+
+    /// Makes a tick durable.
+    pub fn append(&self, tick: &Tick) -> Result<(), StoreError> {
+        let mut record = Vec::new();
+        record::write(tick, &self.ids, &mut record);
+        self.log.append(&record)
+    }
+
+    /// Gives everything the store holds of the sources that resume, tick by tick as it was appended: what is merged as a snapshot, then
+    /// what is not. Before the first `append`.
+    pub fn replay(&self, resumes: &BTreeMap<SourceId, Resume>, take: &mut replay::Take<'_>) -> Result<(), StoreError> {
+        replay::replay(self.disk.as_ref(), &self.manifest(), &self.ids, resumes, take)
+    }
+
+    /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
+    pub fn merge(&self, below: Time) -> Result<bool, StoreError> {
+        let runs: u64 =
+            self.manifest().relations.values().filter_map(|relation| relation.run).map(|run| run.bytes).sum();
+        let bytes = MERGE_BYTES.max(runs / 2);
+        if self.log.bytes()? < bytes {
+            return Ok(false);
+        }
+        self.compact(below, bytes)
+    }
+
+    /// Merges what lies below this time, about so many bytes at once. Returns whether there may be more.
+    pub fn compact(&self, below: Time, bytes: u64) -> Result<bool, StoreError> {
+        let mut manifest = self.manifest().clone();
+        let end = self.log.next();
+        let found = replay::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
+        if found.end == manifest.base {
+            return Ok(false);
+        }
+        for (id, delta) in found.deltas {
+            let number = manifest.number();
+            let Some(relation) = manifest.relations.get_mut(&id) else { continue };
+            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number)?);
+        }
+        for (id, reached) in found.reached {
+            manifest.sources.entry(id).and_modify(|source| source.reached = reached);
+        }
+        (manifest.base, manifest.reaches) = (found.end, self.log.next());
+        manifest.write(self.disk.as_ref())?;
+        *self.manifest() = manifest.clone();
+        remove_strays(self.disk.as_ref(), &manifest)?;
+        self.log.forget_below(manifest.base)?;
+        Ok(found.end < end)
+    }
+
+    /// Notes how far the log reaches, so that a damage at its end is not taken for a crash.
+    pub fn close(self) -> Result<(), StoreError> {
+        let mut manifest = self.manifest().clone();
+        manifest.reaches = self.log.next();
+        manifest.write(self.disk.as_ref())
+    }
+
+    fn manifest(&self) -> MutexGuard<'_, Manifest> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the running sources and relations their numbers. What is new, was changed, or did not get through its snapshot gets new
+/// ones: the source then begins anew, and what the store has of it is not read again.
+fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut BTreeMap<u64, Reached>) -> Ids {
+    let mut ids = Ids::default();
+    for source in sources {
+        let known = manifest.sources.iter().find(|(_, known)| known.name == source.name).map(|(id, _)| *id);
+        let is_live = |id: &u64| reached.get(id).is_some_and(|reached| reached.frontier.is_some());
+        let relations = known.filter(is_live).and_then(|id| known_relations(manifest, id, source));
+        match (known, relations) {
+            (Some(id), Some(relations)) => {
+                ids.sources.insert(source.id, id);
+                ids.relations.extend(relations);
+            }
+            (known, _) => {
+                known.into_iter().for_each(|id| forget(manifest, id));
+                add(manifest, source, &mut ids);
+            }
+        }
+    }
+    let kept: BTreeSet<u64> = ids.sources.values().copied().collect();
+    let gone: Vec<u64> = manifest.sources.keys().copied().filter(|id| !kept.contains(id)).collect();
+    gone.into_iter().for_each(|id| forget(manifest, id));
+    reached.retain(|id, _| kept.contains(id));
+    ids
+}
+
+/// The numbers of the source's relations, if the store has all of them as they are now.
+fn known_relations(manifest: &Manifest, source_id: u64, source: &Source) -> Option<Vec<(RelationId, u64)>> {
+    let number = |relation: &Relation| {
+        let is_it = |known: &manifest::Relation| {
+            known.source == source_id
+                && known.name == relation.name
+                && known.key == relation.key
+                && known.definition == relation.definition
+        };
+        manifest.relations.iter().find(|(_, known)| is_it(known)).map(|(id, _)| (relation.id, *id))
+    };
+    source.relations.iter().map(number).collect()
+}
+
+fn forget(manifest: &mut Manifest, source: u64) {
+    manifest.sources.remove(&source);
+    manifest.relations.retain(|_, relation| relation.source != source);
+}
+
+fn add(manifest: &mut Manifest, source: &Source, ids: &mut Ids) {
+    let id = manifest.number();
+    manifest.sources.insert(id, manifest::Source { name: source.name.clone(), reached: Reached::default() });
+    ids.sources.insert(source.id, id);
+    for Relation { id: running, name, key, definition } in &source.relations {
+        let number = manifest.number();
+        let (name, key, definition) = (name.clone(), key.clone(), definition.clone());
+        let relation = manifest::Relation { source: id, name, key, definition, run: None };
+        manifest.relations.insert(number, relation);
+        ids.relations.insert(*running, number);
+    }
+}
+
+/// Removes the runs that the manifest does not name: a crash came between writing and naming them, or naming and removing.
+fn remove_strays(disk: &dyn Disk, manifest: &Manifest) -> Result<(), StoreError> {
+    let named: BTreeSet<String> =
+        manifest.relations.values().filter_map(|relation| relation.run).map(|run| run::name(run.number)).collect();
+    let files = disk.list().map_err(StoreError::io("list its directory"))?;
+    for (name, _) in files.into_iter().filter(|(name, _)| run::is_run(name) && !named.contains(name)) {
+        disk.remove(&name).map_err(StoreError::io(format!("remove {name}")))?;
+    }
+    Ok(())
+}

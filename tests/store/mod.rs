@@ -1,0 +1,6 @@
+//! The store on a disk that crashes: what was acknowledged is there at the next start, whatever was not synced is lost; and no
+//! byte that is not as it was written goes unseen.
+
+mod crash;
+mod disk;
+mod model;
