@@ -6,6 +6,7 @@ mod config;
 mod expr_semantics;
 mod offline;
 mod oracle;
+mod restart;
 mod sink;
 mod source;
 mod sql;

@@ -23,6 +23,7 @@ pub fn pass(events: u64, take: impl FnMut(Tick) + Send + 'static) {
         errors: Vec::new(),
         once: true,
         awaited: false,
+        stored: None,
         ticks: Box::new(Taken(take)),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),

@@ -158,7 +158,7 @@ fn read(directory: &Path, path: &Path, text: &str, errors: &mut Vec<ConfigError>
                 config.views.push((section.name, settings));
                 Ok(())
             }),
-            "settings" => settings::read(&locator, value).map(|settings| config.settings = settings),
+            "settings" => settings::read(directory, &locator, value).map(|settings| config.settings = settings),
             _ => Err(locator.unknown_key(&name, key.span(), &["sources", "sinks", "views", "settings"])),
         };
         errors.extend(result.err());

@@ -3,6 +3,7 @@
 use super::error::{ConfigError, Locator};
 use crate::quantity::{bytes, duration};
 use serde::Deserialize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
@@ -28,11 +29,19 @@ pub struct Settings {
     pub in_flight_bytes: usize,
     /// `None`: stop under `--once`, skip otherwise.
     pub on_error: Option<OnError>,
+    /// The directory of the store; `None`: nothing is kept, every start takes a new snapshot and reconciles the targets.
+    pub store: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { workers: 1, refresh: Duration::from_millis(10), in_flight_bytes: 64 << 20, on_error: None }
+        Settings {
+            workers: 1,
+            refresh: Duration::from_millis(10),
+            in_flight_bytes: 64 << 20,
+            on_error: None,
+            store: None,
+        }
     }
 }
 
@@ -41,7 +50,7 @@ impl Default for Settings {
 #[serde(deny_unknown_fields)]
 struct Written {
     workers: Option<Spanned<usize>>,
-    store: Option<Spanned<String>>,
+    store: Option<PathBuf>,
     refresh: Option<Spanned<String>>,
     in_flight_bytes: Option<Spanned<String>>,
     on_error: Option<OnError>,
@@ -50,7 +59,12 @@ struct Written {
 /// Most workers that are taken seriously.
 const WORKERS_MAX: usize = 256;
 
-pub(super) fn read(locator: &Locator<'_>, value: Spanned<DeValue<'_>>) -> Result<Settings, ConfigError> {
+/// `directory` is where relative paths start.
+pub(super) fn read(
+    directory: &Path,
+    locator: &Locator<'_>,
+    value: Spanned<DeValue<'_>>,
+) -> Result<Settings, ConfigError> {
     let written =
         Written::deserialize(ValueDeserializer::from(value)).map_err(|error| locator.from_toml(&error, &[]))?;
     let mut settings = Settings { on_error: written.on_error, ..Settings::default() };
@@ -60,10 +74,7 @@ pub(super) fn read(locator: &Locator<'_>, value: Spanned<DeValue<'_>>) -> Result
         }
         settings.workers = workers.into_inner();
     }
-    if let Some(store) = written.store.filter(|store| store.get_ref() != "none") {
-        let message = "there is no durable store yet: every start takes a new snapshot and reconciles the targets";
-        return Err(locator.at(store.span(), message).with_hint("write `store = \"none\"` or leave it out"));
-    }
+    settings.store = written.store.filter(|store| store != Path::new("none")).map(|store| directory.join(store));
     if let Some(refresh) = written.refresh {
         settings.refresh = duration(refresh.get_ref()).map_err(|message| locator.at(refresh.span(), message))?;
     }

@@ -46,8 +46,13 @@ fn the_example_of_the_design() {
     assert_eq!(web.path, Path::new("shop/clicks.jsonl"));
     let SinkConfig::Jsonl(pages) = &config.sinks[0].config else { panic!("pages is a jsonl sink") };
     assert_eq!((pages.view.as_str(), pages.path.as_path()), ("product_page", Path::new("-")));
-    let settings =
-        Settings { workers: 2, refresh: Duration::ZERO, in_flight_bytes: 1 << 20, on_error: Some(OnError::Skip) };
+    let settings = Settings {
+        workers: 2,
+        refresh: Duration::ZERO,
+        in_flight_bytes: 1 << 20,
+        on_error: Some(OnError::Skip),
+        store: None,
+    };
     assert_eq!(config.settings, settings);
 }
 
@@ -66,7 +71,6 @@ fn unknown_keys_are_located_with_a_suggestion() {
 #[test]
 fn values_are_checked_where_they_stand() {
     let cases = [
-        ("[settings]\nstore = \"state\"\n", "2:9: there is no durable store yet"),
         ("[settings]\nworkers = 0\n", "2:11: `workers` is expected to be 1 to 256"),
         ("[settings]\nrefresh = \"10\"\n", "2:11: `10` is not a length of time"),
         ("[settings]\nin_flight_bytes = \"much\"\n", "2:19: `much` is not a number of bytes"),

@@ -60,8 +60,6 @@ pub(super) struct SinkPlan {
     pub(super) name: String,
     pub(super) relation: RelationName,
     pub(super) sink: Box<dyn Sink>,
-    /// The fingerprint of the relation.
-    pub(super) shape: String,
     /// The key, if the relation's rows need not have it.
     pub(super) enforced: Option<Unique>,
 }
@@ -218,15 +216,13 @@ fn plan_sink(sink: SinkDefinition, schemas: &Schemas, inputs: &[Input]) -> Resul
             column.name, column.ty
         )));
     }
-    let view = SinkView { name: relation.clone(), schema };
-    let shape = view.shape();
-    let made = make(&name, view);
+    let made = make(&name, SinkView { name: relation.clone(), schema });
     let sink = made.map_err(|error| Failure::of_sink(&name, &error))?;
     let enforced = match sink.key().filter(|key| !key.is_enforced()) {
         Some(key) => Some(enforce(&name, &relation, key, schemas, inputs)?),
         None => None,
     };
-    Ok(SinkPlan { name, relation, sink, shape, enforced })
+    Ok(SinkPlan { name, relation, sink, enforced })
 }
 
 /// A sink's key that is declared only, or may be null.
@@ -277,7 +273,7 @@ impl Reach {
     }
 
     /// These relations and everything they are computed from.
-    fn closure(&self, wanted: Vec<RelationName>) -> BTreeSet<RelationName> {
+    pub(super) fn closure(&self, wanted: Vec<RelationName>) -> BTreeSet<RelationName> {
         let (mut reached, mut pending) = (BTreeSet::new(), wanted);
         while let Some(name) = pending.pop() {
             pending.extend(self.reads.get(&name).into_iter().flatten().cloned());

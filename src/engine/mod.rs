@@ -9,12 +9,14 @@ mod definition;
 mod failure;
 mod faults;
 mod gate;
+mod meaning;
 mod recorded;
 mod running;
 mod setup;
 mod sinks;
 mod sources;
 mod status;
+mod storing;
 mod why;
 
 pub use assemble::Assembly;
@@ -28,7 +30,7 @@ pub use why::{Link, Why};
 
 use crate::config::{OnError, Settings};
 pub use crate::dataflow::OperatorStats;
-use crate::dataflow::{Dataflow, Export, Program, errors_of};
+use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
 use crate::sink::Owner;
 use crate::source::{Progress, Start, Stop, Wanted};
@@ -37,9 +39,11 @@ use crate::value::RelationName;
 use assemble::{Input, Role};
 use faults::Faults;
 use gate::Gate;
-use sources::{Door, Sent, SourceThread};
+use meaning::meaning;
+use sources::{Door, Prepared, RunningSource, Sent, SourceThread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use storing::Storing;
 
 /// A view set that compiles, its sources waiting to be started.
 pub struct Planned {
@@ -106,17 +110,22 @@ impl Planned {
             peekable,
             ..Program::default()
         };
+        let storing = open_store(&settings, &sources, &program.inputs, &reads)?;
+        let is_held = |input: &&Input| !input.relation.upserts && !input.relation.schema.is_append_only();
+        let held = inputs.iter().filter(is_held).map(|input| input.relation.id).collect();
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
         let mut waiting_sinks = Vec::new();
-        for assemble::SinkPlan { name, relation, sink, shape, enforced } in sinks {
+        for assemble::SinkPlan { name, relation, sink, enforced } in sinks {
+            let depends = reach.closure(vec![relation.clone()]);
+            let meaning = meaning(&depends, &program.views, &program.native, &schemas, settings.refresh);
             let mut errors = reach.errors(&relation);
             errors.extend(enforced.as_ref().map(|unique| unique.errors.clone()));
             let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
             program.uniques.extend(enforced);
             // A keyed target may lose what it has, and is then given the whole content.
             program.peekable.extend(sink.key().map(|_| shown.clone()));
-            let (waiting, tell) = sinks::prepare(name, relation, sink, shape);
+            let (waiting, tell) = sinks::prepare(name, relation, sink, meaning);
             let tell = gate.door(errors, tell);
             waiting_sinks.push((waiting, shown.clone()));
             program.exports.push(Export { relation: shown, tell });
@@ -129,21 +138,35 @@ impl Planned {
         let view_names: Vec<RelationName> = names.cloned().collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
-        let (owner, waiting) = (Owner::run(), waiting_sinks.into_iter());
+        let storing = storing.map(Arc::new);
+        let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
+        let waiting = waiting_sinks.into_iter();
         let running_sinks = waiting
             .map(|(sink, shown)| sink.start(owner.clone(), dataflow.peeker(&shown)))
             .collect::<Result<Vec<_>, _>>()?;
         let awaited = sources.len() > 1 || reads_clock;
-        let threads = sources.into_iter().enumerate();
-        let launched =
-            threads.map(|(index, thread)| launch(thread, SourceId(index), &inputs, &reads, &dataflow, once, awaited));
-        let sources = launched.collect();
+        let prepare = |(index, thread)| prepare(thread, SourceId(index), &inputs, &reads, &dataflow, once, awaited);
+        let (sources, prepared): (Vec<RunningSource>, Vec<Prepared>) =
+            sources.into_iter().enumerate().map(prepare).unzip();
+        let kept = match storing {
+            None => {
+                prepared.into_iter().for_each(|Prepared { door, start, .. }| start(Box::new(door), None));
+                None
+            }
+            Some(storing) => {
+                let stop = Stop::default();
+                let progress = running_sinks.iter().map(|sink| sink.progress.clone()).collect();
+                let threads = [storing.load(prepared, held, stop.clone())?, storing.merge(progress, stop.clone())?];
+                Some(running::Kept { storing, threads, stop })
+            }
+        };
         let depends = running_sinks.iter().map(|sink| reach.sources(&sink.relation)).collect();
         let refresh_us = dataflow_settings(&settings).refresh_us;
         Ok(Running::new(
             dataflow,
             sources,
             running_sinks,
+            kept,
             running::Plan { depends, view_names, refresh_us, once, waits },
             faults,
         ))
@@ -156,6 +179,24 @@ fn dataflow_settings(settings: &Settings) -> crate::dataflow::Settings {
         refresh_us: u64::try_from(settings.refresh.as_micros()).unwrap_or(u64::MAX),
         in_flight_bytes: settings.in_flight_bytes,
     }
+}
+
+/// The store of the settings, if there is one.
+fn open_store(
+    settings: &Settings,
+    sources: &[SourceThread],
+    inputs: &[InputRelation],
+    reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+) -> Result<Option<Storing>, Failure> {
+    let Some(directory) = &settings.store else { return Ok(None) };
+    if let Some(source) = sources.iter().find(|source| !source.resumes()) {
+        return Err(Failure::config(format!(
+            "source `{}`: only what comes from Postgres can be stored yet; write `store = \"none\"`",
+            source.name()
+        )));
+    }
+    let names: Vec<String> = sources.iter().map(|source| source.name().to_string()).collect();
+    Storing::open(directory, &names, inputs, reads).map(Some)
 }
 
 /// The inputs somebody needs, with the relations of late and unintelligible events beside them.
@@ -186,8 +227,8 @@ fn error_relations(program: &Program, inputs: &[Input]) -> Vec<(RelationName, Re
     of_inputs.chain(views.map(|view| (errors_of(view), view.clone()))).collect()
 }
 
-/// Lets a source run into the dataflow.
-fn launch(
+/// A source and its way into the dataflow.
+fn prepare(
     thread: SourceThread,
     source: SourceId,
     inputs: &[Input],
@@ -195,7 +236,7 @@ fn launch(
     dataflow: &Dataflow,
     once: bool,
     awaited: bool,
-) -> sources::RunningSource {
+) -> (RunningSource, Prepared) {
     let (mut wanted, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for Input { relation, role } in inputs.iter().filter(|input| input.relation.source == source) {
         match role {
@@ -207,8 +248,13 @@ fn launch(
             Role::ErrorsOf(owner) => errors.push((*owner, relation.id)),
         }
     }
-    let sent = Arc::<Sent>::default();
-    let ticks = Box::new(Door { sender: dataflow.sender(source), sent: sent.clone() });
-    let (stop, progress) = (Stop::default(), Arc::<Progress>::default());
-    thread.start(Start { source, wanted, late, errors, once, awaited, ticks, stop, progress }, sent)
+    let (sent, progress) = (Arc::<Sent>::default(), Arc::<Progress>::default());
+    let door = Door { sender: dataflow.sender(source), sent: sent.clone() };
+    let (running, tell) = thread.prepare(progress.clone(), sent);
+    let stop = running.stop.clone();
+    let start = Box::new(move |ticks, stored| {
+        // A thread that is gone already is found by `poll`.
+        let _ = tell.send(Start { source, wanted, late, errors, once, awaited, stored, ticks, stop, progress });
+    });
+    (running, Prepared { source, door, start })
 }

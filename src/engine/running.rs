@@ -8,13 +8,16 @@ use super::faults::Faults;
 use super::sinks::RunningSink;
 use super::sources::{RunningSource, SourceState};
 use super::status::{Reached, SinkStatus, Status, ViewStatus, source_status};
+use super::storing::Storing;
 use super::why::{Waits, Why};
 use crate::dataflow::{Dataflow, Peeked, errors_of};
+use crate::source::Stop;
 use crate::timeline::SourceId;
 use crate::value::RelationName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long each stage of a shutdown may take.
@@ -27,8 +30,29 @@ pub struct Running {
     dataflow: Dataflow,
     sources: Vec<RunningSource>,
     sinks: Vec<RunningSink>,
+    kept: Option<Kept>,
     plan: Plan,
     faults: Arc<Faults>,
+}
+
+/// The store and the threads that work on it.
+pub(super) struct Kept {
+    pub(super) storing: Arc<Storing>,
+    pub(super) threads: [JoinHandle<()>; 2],
+    pub(super) stop: Stop,
+}
+
+impl Kept {
+    /// Waits for the threads, and notes that the run ended in order.
+    fn close(self) -> Result<(), Failure> {
+        self.stop.request();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                return Err(Failure::new(Exit::Internal, "a thread of the store panicked".to_string()));
+            }
+        }
+        Arc::try_unwrap(self.storing).map_or(Ok(()), Storing::close)
+    }
 }
 
 /// What a run needs to know of what was planned.
@@ -50,10 +74,11 @@ impl Running {
         dataflow: Dataflow,
         sources: Vec<RunningSource>,
         sinks: Vec<RunningSink>,
+        kept: Option<Kept>,
         plan: Plan,
         faults: Arc<Faults>,
     ) -> Running {
-        Running { dataflow, sources, sinks, plan, faults }
+        Running { dataflow, sources, sinks, kept, plan, faults }
     }
 
     /// Looks for an end: `None` while the run goes on. After an end only `shutdown` is of use.
@@ -61,7 +86,8 @@ impl Running {
         if let Some(message) = self.dataflow.failed() {
             return Some(Err(Failure::new(Exit::Internal, message)));
         }
-        if let Some(failure) = self.faults.failure() {
+        let of_store = self.kept.as_ref().and_then(|kept| kept.storing.failure());
+        if let Some(failure) = of_store.or_else(|| self.faults.failure()) {
             return Some(Err(failure));
         }
         let failures: Vec<Failure> = self
@@ -100,6 +126,7 @@ impl Running {
     pub fn shutdown(mut self) -> Result<(), Failure> {
         let mut failures = Vec::new();
         self.sources.iter().for_each(|source| source.stop.request());
+        self.kept.iter().for_each(|kept| kept.stop.request());
         until(GRACE, || {
             failures.extend(self.sources.iter_mut().filter_map(RunningSource::poll));
             !self.sources.iter().any(RunningSource::is_running)
@@ -124,6 +151,7 @@ impl Running {
             }
             until(GRACE, || ended(&mut sinks));
         }
+        failures.extend(self.kept.and_then(|kept| kept.close().err()));
         match failures.into_iter().next() {
             Some(failure) => Err(failure),
             None => Ok(()),

@@ -52,7 +52,7 @@ pub(super) struct WaitingSink {
 }
 
 /// Makes the way to a sink. The second value is called with each step; once it is dropped, the sink delivers what it has and
-/// ends. `view` is the fingerprint of the relation.
+/// ends. `view` says what the relation means.
 pub(super) fn prepare(
     name: String,
     relation: RelationName,

@@ -2,8 +2,8 @@
 
 use super::failure::{Exit, Failure};
 use crate::dataflow::Sender as DataflowSender;
-use crate::source::{Closed, Progress, Source, SourceError, SourceRelation, Start, Stop, TickSender};
-use crate::timeline::Tick;
+use crate::source::{Closed, Progress, Source, SourceError, SourceRelation, Start, Stop, Stored, TickSender};
+use crate::timeline::{SourceId, Tick};
 use crate::value::Time;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 /// A source's thread, waiting to be started.
 pub(super) struct SourceThread {
     name: String,
+    resumes: bool,
     start: Sender<Start>,
     thread: JoinHandle<Result<(), SourceError>>,
 }
@@ -30,6 +31,14 @@ pub(super) struct RunningSource {
     pub(super) progress: Arc<Progress>,
     pub(super) sent: Arc<Sent>,
     pub(super) state: SourceState,
+}
+
+/// A source that waits for its way into the dataflow to be free.
+pub(super) struct Prepared {
+    pub(super) source: SourceId,
+    pub(super) door: Door,
+    /// Lets it run, given where its ticks go and what is stored of it.
+    pub(super) start: Box<dyn FnOnce(Box<dyn TickSender>, Option<Stored>) + Send>,
 }
 
 /// Where a started source stands.
@@ -66,6 +75,7 @@ pub(super) fn describe(sources: Vec<(String, Box<dyn Source>)>) -> Result<Vec<De
 type Answer = Receiver<Result<Vec<SourceRelation>, SourceError>>;
 
 fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Answer), Failure> {
+    let resumes = source.resumes();
     let (tell, answer) = bounded(1);
     let (start, started) = bounded::<Start>(1);
     let body = move || {
@@ -84,7 +94,7 @@ fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Ans
         .name(format!("source {name}"))
         .spawn(body)
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;
-    Ok((SourceThread { name, start, thread }, answer))
+    Ok((SourceThread { name, resumes, start, thread }, answer))
 }
 
 impl SourceThread {
@@ -92,12 +102,15 @@ impl SourceThread {
         &self.name
     }
 
-    /// Lets the source run.
-    pub(super) fn start(self, start: Start, sent: Arc<Sent>) -> RunningSource {
-        let (stop, progress) = (start.stop.clone(), start.progress.clone());
-        // A thread that is gone already is found by `poll`.
-        let _ = self.start.send(start);
-        RunningSource { name: self.name, stop, progress, sent, state: SourceState::Running(self.thread) }
+    /// Whether it goes on where a store says.
+    pub(super) fn resumes(&self) -> bool {
+        self.resumes
+    }
+
+    /// A source that runs as soon as it is told what with.
+    pub(super) fn prepare(self, progress: Arc<Progress>, sent: Arc<Sent>) -> (RunningSource, Sender<Start>) {
+        let (stop, state) = (Stop::default(), SourceState::Running(self.thread));
+        (RunningSource { name: self.name, stop, progress, sent, state }, self.start)
     }
 }
 

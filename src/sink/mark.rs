@@ -4,7 +4,6 @@
 //! acknowledged: after a restart the same store goes on from it, and anything unexpected means that the target has gone back in
 //! time or belongs to somebody else by now.
 
-use super::SinkView;
 use crate::value::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -75,7 +74,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// Nothing acknowledged yet. `view` is the fingerprint of the view, `form` what else decides how rows are shown.
+    /// Nothing acknowledged yet. `view` says what the view means, `form` what else decides how rows are shown.
     pub(super) fn new(owner: Owner, view: &str, form: &str) -> Marks {
         Marks { owner, view: fingerprint(&[view, form]), attempted: None, acknowledged: None }
     }
@@ -115,14 +114,6 @@ impl Marks {
             }
             _ => Found::Other,
         }
-    }
-}
-
-impl SinkView {
-    /// The fingerprint of the view's name and columns.
-    pub fn shape(&self) -> String {
-        let columns = self.schema.columns.iter().map(|c| format!("{} {} {}", c.name, c.ty, c.modifier));
-        fingerprint(&[&self.name.to_string(), &columns.collect::<Vec<_>>().join("\n")])
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Settings {
     pub content: Option<ContentReader>,
     /// Whose content it is.
     pub owner: Owner,
-    /// The fingerprint of the view.
+    /// What the view means: of another meaning is other content.
     pub view: String,
 }
 
@@ -276,11 +276,10 @@ impl Runner<'_> {
     }
 
     fn is_due(&self, last: bool) -> bool {
-        let now = Instant::now();
         match self.retry_at {
-            Some(retry) => retry <= now,
+            Some(retry) => retry <= Instant::now(),
             None if last => self.pending.moved() || !self.greeted,
-            None => self.due_at().is_some_and(|due| due <= now),
+            None => self.due_at().is_some_and(|due| due <= Instant::now()),
         }
     }
 

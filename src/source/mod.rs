@@ -13,8 +13,9 @@ pub mod postgres;
 pub mod redis;
 pub mod stream;
 
-use crate::timeline::{RelationId, SourceId, Tick};
-use crate::value::{RelationName, Schema};
+use crate::timeline::{RelationId, Resume, SourceId, Tick};
+use crate::value::{Diff, RelationName, Row, Schema};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -105,6 +106,17 @@ impl Progress {
     }
 }
 
+/// What a source is told of the store that keeps its ticks. A tick is durable once `TickSender::send` has returned.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Drawn when the store was made: what a server keeps for it is named after it.
+    pub incarnation: String,
+    /// Where the source goes on; nothing if it begins.
+    pub resume: Option<Resume>,
+    /// What its relations of complete rows that are not append-only held then.
+    pub held: BTreeMap<RelationId, Vec<(Row, Diff)>>,
+}
+
 /// What a source is started with.
 pub struct Start {
     /// Its id in ticks.
@@ -119,6 +131,8 @@ pub struct Start {
     pub once: bool,
     /// Whether its frontier must move on soon while nothing happens: other sources' changes may wait for it, or views read the clock.
     pub awaited: bool,
+    /// The store, if there is one.
+    pub stored: Option<Stored>,
     /// Where ticks go.
     pub ticks: Box<dyn TickSender>,
     /// Asks the source to stop.
@@ -148,6 +162,11 @@ pub enum SourceError {
 pub trait Source: Send {
     /// Connects as far as needed and tells the relations with their schemas. Nothing is created yet.
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError>;
+
+    /// Whether it goes on where a store says.
+    fn resumes(&self) -> bool {
+        false
+    }
 
     /// Runs until the input ends, a stop is asked for, or it cannot go on.
     fn run(&mut self, start: Start) -> Result<(), SourceError>;

@@ -25,9 +25,8 @@ mod segment;
 
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
-pub use replay::Resume;
 
-use crate::timeline::{RelationId, SourceId, Tick};
+use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
 use lock::Lock;
 use log::Log;

@@ -9,18 +9,9 @@ use super::manifest::{Manifest, Reached};
 use super::merge::{Delta, key_of};
 use super::record::{self, Head};
 use super::run::RunReader;
-use crate::timeline::{Batch, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, Upsert, UpsertKind};
 use crate::value::{RowBuilder, Time};
 use std::collections::BTreeMap;
-
-/// How far a source had come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resume {
-    /// Its frontier.
-    pub frontier: Time,
-    /// The last position of each name it gave.
-    pub positions: BTreeMap<String, String>,
-}
 
 /// What ticks are given to. An end that it asks for is no error.
 pub type Take<'a> = dyn FnMut(Tick) -> Result<(), StoreError> + 'a;

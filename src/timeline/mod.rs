@@ -9,5 +9,5 @@ mod verdict;
 pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;
 pub use step::Step;
-pub use tick::{Batch, DataError, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
+pub use tick::{Batch, DataError, Partial, RelationId, Resume, SourceId, Tick, Upsert, UpsertKind};
 pub use verdict::{Disorder, Judge, Verdict};

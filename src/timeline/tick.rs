@@ -1,6 +1,7 @@
 //! A tick: one advance of a source's frontier with the changes below it.
 
 use crate::value::{Diff, Row, RowBuilder, Time, encoding};
+use std::collections::BTreeMap;
 
 /// A source's index in the view set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +34,15 @@ impl Tick {
     pub fn new(source: SourceId, batches: Vec<(RelationId, Batch)>, frontier: Option<Time>) -> Tick {
         Tick { source, batches, errors: Vec::new(), frontier, snapshot: false, positions: Vec::new() }
     }
+}
+
+/// How far a source had come at the end of an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Its frontier.
+    pub frontier: Time,
+    /// The last position of each name it gave.
+    pub positions: BTreeMap<String, String>,
 }
 
 /// Changes of one relation.

@@ -48,6 +48,7 @@ fn run(settings: &str, columns: Option<[&[usize]; 3]>, once: bool) -> (Vec<Tick>
         errors: Vec::new(),
         once,
         awaited: false,
+        stored: None,
         ticks: Box::new(Collect(sender)),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),

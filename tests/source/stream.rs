@@ -61,6 +61,7 @@ impl Running {
             errors: vec![(STREAM, ERRORS)],
             once,
             awaited: false,
+            stored: None,
             ticks: Box::new(Collect(sender)),
             stop: stop.clone(),
             progress: progress.clone(),

@@ -59,6 +59,7 @@ fn made(settings: &str) -> (Vec<SourceRelation>, Vec<Tick>) {
         errors: Vec::new(),
         once: true,
         awaited: false,
+        stored: None,
         ticks: Box::new(Collect(sender)),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),

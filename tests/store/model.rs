@@ -3,8 +3,8 @@
 use crate::support::random::Random;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tidegate::store::{Disk, Opened, Relation, Resume, Source, Store, StoreError};
-use tidegate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use tidegate::store::{Disk, Opened, Relation, Source, Store, StoreError};
+use tidegate::timeline::{Batch, Partial, RelationId, Resume, SourceId, Tick, Upsert, UpsertKind};
 use tidegate::value::{Datum, Diff, RelationName, Row, Time};
 
 const KEYED: RelationId = RelationId(4);

@@ -22,12 +22,26 @@ pub struct Config {
     /// Whether `run` may create the publication, or add tables to it.
     #[serde(default)]
     pub create: bool,
+    /// With a store: what to do when the slot is gone, lost or was advanced by somebody else.
+    #[serde(default)]
+    pub slot_lost: SlotLost,
     /// How many connections read the snapshot.
     #[serde(default = "default_snapshot_connections")]
     pub snapshot_connections: usize,
     /// How far a commit may lie ahead of our clock before its time is clamped and reported.
     #[serde(default = "default_max_ahead", deserialize_with = "duration")]
     pub max_ahead: Duration,
+}
+
+/// What to do when a slot cannot be read on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SlotLost {
+    /// Stop, and say what is wrong.
+    #[default]
+    Stop,
+    /// Read the tables again, and tell the difference.
+    Snapshot,
 }
 
 fn default_snapshot_connections() -> usize {

@@ -11,6 +11,11 @@ pub(super) struct Content {
 }
 
 impl Content {
+    /// These rows.
+    pub(super) fn of(rows: Vec<(Row, Diff)>) -> Content {
+        Content { rows: rows.into_iter().collect() }
+    }
+
     /// Takes changes in.
     pub(super) fn apply(&mut self, changes: &[(Row, Time, Diff)]) {
         for (row, _, diff) in changes {

@@ -10,6 +10,8 @@ use tokio_postgres::error::SqlState;
 pub(super) enum Failure {
     /// The connection is gone or the server is out of reach for now: try again.
     Lost(String),
+    /// What was read cannot be gone on from: the tables are to be read again.
+    Stale(String),
     /// Nobody but people can mend it.
     Final(SourceError),
     /// The engine takes no more ticks.

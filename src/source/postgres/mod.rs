@@ -1,12 +1,13 @@
 //! Tables of a Postgres database: a snapshot, then the change feed of logical replication.
 //!
 //! One slot and one exported snapshot serve all tables, so transactions stay whole across tables and nothing falls between
-//! snapshot and stream. The slot is temporary: it never holds back WAL after us, and it is gone when the connection is lost. Then a
-//! new slot and a new snapshot are taken, and the difference is told at one time: no sink sees a state in between. That one tick
-//! holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told at once.
+//! snapshot and stream. Without a store the slot is temporary: it never holds back WAL after us, and it is gone when the connection
+//! is lost. Then a new slot and a new snapshot are taken, and the difference is told at one time: no sink sees a state in between.
+//! That one tick holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told
+//! at once. With a store the slot is kept (`kept`), and read on wherever that is sound.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is read, and
-//! `watch` goes on looking; `slot`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
+//! `watch` goes on looking; `slot`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
 //! `rehearsal` does the same to messages without a server.
 
@@ -20,6 +21,7 @@ mod ddl;
 mod decode;
 mod failure;
 mod feed;
+mod kept;
 mod moment;
 mod partitions;
 mod pending;
@@ -37,10 +39,11 @@ mod watch;
 pub use config::Config;
 pub use rehearsal::{FeedTable, Rehearsal};
 
-use super::{Source, SourceError, SourceRelation, Start, Stop};
+use super::{Source, SourceError, SourceRelation, Start, Stop, Stored};
 use crate::pg::Endpoint;
 use clock::Clock;
 use failure::Failure;
+use kept::Kept;
 use pending::Pending;
 use pipe::Pipe;
 use session::Session;
@@ -90,7 +93,9 @@ impl Postgres {
             loop {
                 match task(&endpoint).await {
                     Ok(done) => return Ok(done),
-                    Err(Failure::Lost(reason)) => patience.wait(&self.name, &endpoint, &reason).await?,
+                    Err(Failure::Lost(reason) | Failure::Stale(reason)) => {
+                        patience.wait(&self.name, &endpoint, &reason).await?
+                    }
                     Err(Failure::Final(error)) => return Err(error),
                     Err(Failure::Closed) => return Err(SourceError::Unavailable("the engine is shutting down".into())),
                 }
@@ -115,6 +120,10 @@ impl Source for Postgres {
         })
     }
 
+    fn resumes(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let endpoint = self.endpoint()?;
         let runtime = runtime()?;
@@ -126,13 +135,15 @@ impl Source for Postgres {
 
 impl Postgres {
     async fn run_until_stopped(&self, endpoint: &Endpoint, start: Start) -> Result<(), SourceError> {
-        let Start { source, wanted, once, awaited, ticks, stop, progress, late: _, errors: _ } = start;
+        let Start { source, wanted, once, awaited, stored, ticks, stop, progress, late: _, errors: _ } = start;
+        let slot = self.config.slot_name(&self.name);
         let pipe = Pipe::new(ticks);
         let session = Session {
             endpoint,
             config: &self.config,
             publication: self.config.publication_name(&self.name),
-            slot: self.config.slot_name(&self.name),
+            kept: stored.as_ref().map(|stored| Kept::new(&slot, stored)),
+            slot,
             wanted: &wanted,
             once,
             awaited,
@@ -140,6 +151,9 @@ impl Postgres {
             pipe: &pipe,
         };
         let mut pending = Pending::new(source, Clock::new(self.config.max_ahead));
+        if let Some(Stored { resume: Some(resume), held, .. }) = stored {
+            pending.resume(resume.frontier, held);
+        }
         let ended = tokio::select! {
             ended = self.keep_running(session, &mut pending) => ended,
             () = stopped(&stop) => {
@@ -165,7 +179,8 @@ impl Postgres {
                 Ok(()) => return Ok(true),
                 Err(Failure::Closed) => return Ok(false),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Lost(reason)) => {
+                Err(failure @ (Failure::Lost(_) | Failure::Stale(_))) => {
+                    let reason = session.interrupted(failure);
                     pending.discard();
                     if begun.elapsed() >= GOT_SOMEWHERE {
                         patience = Patience::new(RUN_PATIENCE);

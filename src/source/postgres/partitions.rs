@@ -4,11 +4,18 @@
 
 use super::failure::Failure;
 use super::preflight::Table;
+use std::fmt;
 use tokio_postgres::Client;
 
 /// The partitions of some tables, and the files their rows are in: truncating gives a new one, as do some harmless rewrites.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Partitions(String);
+
+impl fmt::Display for Partitions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl Partitions {
     /// As they are now.

@@ -5,8 +5,9 @@ use super::content::Content;
 use super::decode::Value;
 use super::failure::Failure;
 use super::shape::{Encoder, Shape};
-use crate::timeline::{Batch, Partial, SourceId, Tick, Upsert, UpsertKind};
+use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a change tells of the row before: a value for every field.
@@ -47,6 +48,8 @@ pub(super) struct Pending {
     changes: u64,
     /// Whether the first real frontier was sent.
     live: bool,
+    /// What tables without a key held when an earlier run ended, until the tables are defined.
+    held: BTreeMap<RelationId, Vec<(Row, Diff)>>,
 }
 
 impl Writes {
@@ -58,14 +61,24 @@ impl Writes {
 impl Pending {
     /// Nothing read yet, of no table.
     pub(super) fn new(source: SourceId, clock: Clock) -> Pending {
-        let (tables, encoder) = (Vec::new(), Encoder::default());
-        Pending { source, tables, clock, sequence: 0, encoder, frontier: 0, changes: 0, live: false }
+        let (tables, encoder, held) = (Vec::new(), Encoder::default(), BTreeMap::new());
+        Pending { source, tables, clock, sequence: 0, encoder, frontier: 0, changes: 0, live: false, held }
+    }
+
+    /// Goes on where an earlier run has ended, with what tables without a key held then.
+    pub(super) fn resume(&mut self, frontier: Time, held: BTreeMap<RelationId, Vec<(Row, Diff)>>) {
+        self.clock.announced(frontier);
+        (self.frontier, self.live, self.held) = (frontier, true, held);
     }
 
     /// Takes the tables' present definitions; the tables are the same every time.
     pub(super) fn define(&mut self, shapes: Vec<Arc<Shape>>) {
         if self.tables.is_empty() {
             self.tables = shapes.into_iter().map(Writes::new).collect();
+            for table in &mut self.tables {
+                let held = self.held.remove(&table.shape.id).unwrap_or_default();
+                table.content = Content::of(held);
+            }
             return;
         }
         for (table, shape) in self.tables.iter_mut().zip(shapes) {

@@ -60,7 +60,7 @@ impl Rehearsal {
                 self.pending.discard();
                 self.feed = Feed::new(&self.pending);
                 Err(match failure {
-                    Failure::Lost(reason) => reason,
+                    Failure::Lost(reason) | Failure::Stale(reason) => reason,
                     Failure::Final(error) => error.to_string(),
                     Failure::Closed => Closed.to_string(),
                 })

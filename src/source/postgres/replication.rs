@@ -9,11 +9,13 @@
 use super::connection::{ReplicationConnection, server_error};
 use super::failure::Failure;
 use super::feed::{Event, Feed};
+use super::kept::Kept;
 use super::moment::Moments;
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::slot::show_position;
 use crate::source::Progress;
+use crate::timeline::Tick;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -55,6 +57,8 @@ pub(super) struct Streaming<'a> {
     pub(super) position: u64,
     /// The slot's name.
     pub(super) slot: String,
+    /// The slot, if it is kept for a store.
+    pub(super) kept: Option<&'a mut Kept>,
     /// The server's clock.
     pub(super) moments: Moments,
     /// What a watch over the catalog finds.
@@ -89,6 +93,7 @@ impl Streaming<'_> {
         loop {
             let asked = self.take_frames(&mut feed, &mut gathered, &mut heard).await?;
             if asked {
+                self.note_position(&feed).await?;
                 self.connection.send_status(self.position, self.confirmed(), false).await?;
             }
             if self.is_reached(&feed) {
@@ -145,10 +150,24 @@ impl Streaming<'_> {
         });
     }
 
+    /// With a store: makes the position durable that nothing else would, as a server that shuts down waits for it to be confirmed.
+    async fn note_position(&mut self, feed: &Feed) -> Result<(), Failure> {
+        let nothing_gathered = self.pending.changes() == 0 && !feed.in_transaction();
+        match &mut self.kept {
+            Some(kept) if nothing_gathered && kept.is_behind(self.position) => {
+                let positions = kept.advance(self.position);
+                let tick = self.pending.seal(self.pending.frontier(), false);
+                self.pipe.send(Tick { positions, ..tick }, 0, self.position).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What the server need not keep. With nothing gathered and nothing on its way that is all that was received: a server that
     /// shuts down waits for that.
     fn confirmed(&self) -> u64 {
-        if self.pending.changes() == 0 {
+        // With a store a position is durable in a tick.
+        if self.kept.is_none() && self.pending.changes() == 0 {
             self.pipe.confirm_if_empty(self.position);
         }
         self.pipe.confirmed()
@@ -218,7 +237,8 @@ impl Streaming<'_> {
         } else if frontier <= self.pending.frontier() {
             return Ok(false);
         }
-        let tick = self.pending.seal(frontier, false);
+        let positions = self.kept.as_mut().map(|kept| kept.advance(self.position)).unwrap_or_default();
+        let tick = Tick { positions, ..self.pending.seal(frontier, false) };
         self.progress.changes.fetch_add(changes, Ordering::Relaxed);
         let send = self.pipe.send(tick, bytes, self.position);
         let mut send = std::pin::pin!(send);

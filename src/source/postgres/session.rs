@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
+use super::kept::{Ground, Kept};
 use super::moment::{Moments, Sample};
 use super::partitions::Partitions;
 use super::pending::Pending;
@@ -16,6 +17,7 @@ use super::snapshot::{Chunk, Snapshot};
 use super::watch::{self, Watched};
 use crate::pg::{Endpoint, quote_identifier, quote_literal};
 use crate::source::{Progress, Wanted};
+use crate::timeline::Tick;
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +39,8 @@ pub(super) struct Session<'a> {
     pub(super) publication: String,
     /// How the slot's name begins.
     pub(super) slot: String,
+    /// The slot that is kept for a store.
+    pub(super) kept: Option<Kept>,
     /// The relations somebody needs.
     pub(super) wanted: &'a [Wanted],
     /// Whether to end at the position where the first session began.
@@ -77,25 +81,26 @@ impl Session<'_> {
             *until = Some(Sample::ask(&control).await?.inserted);
         }
         let mut connection = ReplicationConnection::open(self.endpoint).await?;
-        // Before the slot: whatever was committed until then is in the snapshot.
-        let server_clock = Sample::ask(&control).await?.clock;
-        let slot = slot::create(&mut connection, &control, &self.slot, self.progress).await?;
-        self.progress.holds(format!(
-            "slot `{}`: the tables are read as they are at {}",
-            slot.name,
-            slot::show_position(slot.consistent_point)
-        ));
-        self.progress.snapshot_rows.store(0, Ordering::Relaxed);
-        let estimate = tables.iter().map(|table| table.entry.estimate).sum();
-        self.progress.snapshot_estimate.store(estimate, Ordering::Relaxed);
-        self.tell_snapshot(pending, &slot, &shapes, server_clock).await?;
-        connection.start_streaming(&self.start_command(&slot)).await?;
+        let ground = ground(&mut connection, &tables, &partitions).await?;
+        let position = match &self.kept {
+            Some(kept) => kept.position(&control, &ground, self.config.slot_lost).await?,
+            None => None,
+        };
+        let (slot, position) = match (position, &self.kept) {
+            (Some(position), Some(kept)) => (kept.name.clone(), position),
+            _ => {
+                let estimate = tables.iter().map(|table| table.entry.estimate).sum();
+                self.progress.snapshot_rows.store(0, Ordering::Relaxed);
+                self.progress.snapshot_estimate.store(estimate, Ordering::Relaxed);
+                self.begin(pending, &mut connection, &control, &shapes, ground).await?
+            }
+        };
+        connection.start_streaming(&self.start_command(&slot, position)).await?;
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
         let watched = Watched { publication: self.publication.clone(), tables, partitions };
         tokio::spawn(watch::run(control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
-        let position = slot.consistent_point;
         let (until, awaited) = (*until, self.awaited);
         let streaming = Streaming {
             connection,
@@ -106,12 +111,63 @@ impl Session<'_> {
             awaited,
             changed: Instant::now(),
             position,
-            slot: slot.name,
+            slot,
+            kept: self.kept.as_mut(),
             moments,
             watch,
         };
         streaming.run().await?;
         self.pipe.send(pending.end(), 0, position).await
+    }
+
+    /// Makes a slot, and reads the tables as they are at its position. Returns both.
+    async fn begin(
+        &mut self,
+        pending: &mut Pending,
+        connection: &mut ReplicationConnection,
+        control: &Client,
+        shapes: &[Arc<Shape>],
+        ground: Ground,
+    ) -> Result<(String, u64), Failure> {
+        // Before the slot: whatever was committed until then is in the snapshot.
+        let server_clock = Sample::ask(control).await?.clock;
+        let kind = match &self.kept {
+            Some(_) if !self.config.create => {
+                return Err(Failure::operator(
+                    "a store needs a replication slot of its own, which stays when Tidegate is stopped and holds WAL back then: say \
+                     `create = true` in the source to let it be created; or write `store = \"none\"`",
+                ));
+            }
+            Some(kept) => {
+                slot::drop_kept(control, &kept.name).await?;
+                slot::Kind::Kept(&kept.name)
+            }
+            None => slot::Kind::Temporary(&self.slot),
+        };
+        let slot = slot::create(connection, control, kind, self.progress).await?;
+        let Slot { name, consistent_point, .. } = &slot;
+        let at = slot::show_position(*consistent_point);
+        self.progress.holds(format!("slot `{name}`: the tables are read as they are at {at}"));
+        let begun = self.kept.as_mut().map(|kept| kept.begin(*consistent_point, ground)).unwrap_or_default();
+        // Until the tables are read there is nothing to go on from.
+        let told = self.tell_snapshot(pending, &slot, shapes, server_clock, begun).await;
+        if told.is_err() {
+            self.kept.iter_mut().for_each(Kept::forget);
+        }
+        told.map(|()| (slot.name, slot.consistent_point))
+    }
+
+    /// The connection was lost, or what was read cannot be gone on from; why.
+    pub(super) fn interrupted(&mut self, failure: Failure) -> String {
+        match failure {
+            Failure::Stale(reason) => {
+                self.kept.iter_mut().for_each(Kept::forget);
+                reason
+            }
+            Failure::Lost(reason) => reason,
+            Failure::Final(error) => error.to_string(),
+            Failure::Closed => String::new(),
+        }
     }
 
     /// Without a wanted table there is nothing to read: the input ends.
@@ -158,11 +214,11 @@ impl Session<'_> {
         if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(refusals.join("\n"))) }
     }
 
-    fn start_command(&self, slot: &Slot) -> String {
+    fn start_command(&self, slot: &str, position: u64) -> String {
         format!(
             "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})",
-            quote_identifier(&slot.name),
-            slot::show_position(slot.consistent_point),
+            quote_identifier(slot),
+            slot::show_position(position),
             quote_literal(&quote_identifier(&self.publication))
         )
     }
@@ -174,6 +230,7 @@ impl Session<'_> {
         slot: &Slot,
         shapes: &[Arc<Shape>],
         server_clock: i64,
+        positions: Vec<(String, String)>,
     ) -> Result<(), Failure> {
         let telling =
             if pending.is_live() { Telling::Again { at: pending.clock.idle(server_clock) } } else { Telling::First };
@@ -194,7 +251,7 @@ impl Session<'_> {
                 self.pipe.send(tick, std::mem::take(&mut waiting), 0).await?;
             }
         }
-        self.finish_snapshot(pending, &telling, waiting, server_clock).await
+        self.finish_snapshot(pending, &telling, waiting, server_clock, positions).await
     }
 
     /// Sends what is left of the snapshot, and the first real frontier.
@@ -204,6 +261,7 @@ impl Session<'_> {
         telling: &Telling,
         waiting: usize,
         server_clock: i64,
+        positions: Vec<(String, String)>,
     ) -> Result<(), Failure> {
         let frontier = match telling {
             Telling::First => {
@@ -214,9 +272,23 @@ impl Session<'_> {
             Telling::Again { at } => at + 1,
         };
         pending.go_live();
-        let tick = pending.seal(frontier, false);
+        let tick = Tick { positions, ..pending.seal(frontier, false) };
         self.pipe.send(tick, waiting, 0).await
     }
+}
+
+/// What a slot on this connection is read on.
+async fn ground(
+    connection: &mut ReplicationConnection,
+    tables: &[Table],
+    partitions: &Partitions,
+) -> Result<Ground, Failure> {
+    let identity = connection.query("IDENTIFY_SYSTEM").await?;
+    let system = identity.into_iter().flatten().next().flatten();
+    let system = system.ok_or_else(|| Failure::Lost("the server does not say which it is".into()))?;
+    let table = |table: &Table| format!("{} {}", table.relation.name, table.entry.oid);
+    let tables: Vec<String> = tables.iter().map(table).chain([partitions.to_string()]).collect();
+    Ok(Ground { system, tables: tables.join("; ") })
 }
 
 impl Telling {

@@ -1,7 +1,8 @@
-//! The temporary replication slot and its exported snapshot.
+//! The replication slot and its exported snapshot: temporary, or kept for a store.
 
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
+use super::preflight::server_version;
 use crate::pg::quote_identifier;
 use crate::source::Progress;
 use std::time::Duration;
@@ -23,17 +24,86 @@ pub(super) struct Slot {
     pub(super) snapshot: String,
 }
 
+/// What becomes of a slot when its connection is lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind<'a> {
+    /// It is gone; its name begins so.
+    Temporary(&'a str),
+    /// It stays, under this name.
+    Kept(&'a str),
+}
+
+/// A kept slot as the server has it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It can be read from this position.
+    Good,
+    /// Another connection reads it; its process.
+    InUse(i32),
+    /// It cannot be read from this position any more, and why.
+    Stale(String),
+}
+
+/// Looks at a kept slot before it is read from `position`, up to which everything is durable here. A position before what the slot
+/// was told is durable would be passed over silently by the server.
+pub(super) async fn look(control: &Client, name: &str, position: u64) -> Result<Condition, Failure> {
+    let look = "
+        SELECT active_pid, wal_status, confirmed_flush_lsn::text, pg_current_wal_lsn()::text
+        FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = current_database() AND plugin = 'pgoutput'";
+    let Some(row) = control.query_opt(look, &[&name]).await? else {
+        return Ok(Condition::Stale(format!("slot \"{name}\" is gone")));
+    };
+    let (user, status): (Option<i32>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let text = |column| row.try_get::<_, Option<String>>(column);
+    let (confirmed, written) = (text(2)?, text(3)?);
+    let [confirmed, written] = [confirmed, written].map(|text| text.as_deref().and_then(parse_position));
+    let here = show_position(position);
+    let told =
+        |what: &str, at: u64| format!("slot \"{name}\" {what} {}, and {here} is where to go on", show_position(at));
+    Ok(match (status.as_deref(), user) {
+        (Some("lost"), _) => Condition::Stale(format!(
+            "slot \"{name}\" is lost: the server has removed the WAL it needs (see max_slot_wal_keep_size)"
+        )),
+        (_, Some(user)) => Condition::InUse(user),
+        _ => match (confirmed, written) {
+            (Some(confirmed), _) if confirmed > position => {
+                Condition::Stale(told("was advanced by somebody else to", confirmed))
+            }
+            (_, Some(written)) if written < position => {
+                Condition::Stale(told("is on a server that has only come to", written))
+            }
+            _ => Condition::Good,
+        },
+    })
+}
+
+/// Drops a kept slot that nobody reads, if it is there.
+pub(super) async fn drop_kept(control: &Client, name: &str) -> Result<(), Failure> {
+    let drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";
+    control.query(drop, &[&name]).await?;
+    Ok(())
+}
+
 /// Creates a slot. Postgres waits for the transactions that are writing now: which ones, is said if it takes long.
 pub(super) async fn create(
     connection: &mut ReplicationConnection,
     control: &Client,
-    prefix: &str,
+    kind: Kind<'_>,
     progress: &Progress,
 ) -> Result<Slot, Failure> {
-    let command = format!(
-        "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT",
-        quote_identifier(&unique_name(prefix))
-    );
+    let command = match kind {
+        Kind::Temporary(prefix) => format!(
+            "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT",
+            quote_identifier(&unique_name(prefix))
+        ),
+        // Standbys are kept informed of it where that is possible.
+        Kind::Kept(name) if server_version(control).await? >= 170_000 => {
+            format!("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput (SNAPSHOT 'export', FAILOVER)", quote_identifier(name))
+        }
+        Kind::Kept(name) => {
+            format!("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", quote_identifier(name))
+        }
+    };
     let create = connection.query(&command);
     let mut create = std::pin::pin!(create);
     let mut looks = 0;

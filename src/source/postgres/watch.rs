@@ -33,7 +33,7 @@ pub(super) async fn run(client: Arc<Client>, watched: Watched, found: oneshot::S
                 let _ = found.send(failure);
                 return;
             }
-            Err(Failure::Lost(reason)) => {
+            Err(Failure::Lost(reason) | Failure::Stale(reason)) => {
                 tracing::debug!("the catalog is no longer watched: {reason}");
                 return;
             }
@@ -65,7 +65,7 @@ async fn look(client: &Client, watched: &Watched) -> Result<Option<Failure>, Fai
     }
     publication::still_carries(client, publication, tables).await?;
     let changed = Partitions::read(client, tables).await? != *partitions;
-    Ok(changed.then(|| Failure::Lost("partitions came, went or were rewritten: the tables are read again".into())))
+    Ok(changed.then(|| Failure::Stale("partitions came, went or were rewritten: the tables are read again".into())))
 }
 
 fn key_names(table: &Table) -> Option<Vec<&str>> {

@@ -46,6 +46,7 @@ fn open(settings: &str) -> (Intake, Receiver<Tick>) {
         errors: vec![(STREAM, ERRORS)],
         once: false,
         awaited: false,
+        stored: None,
         ticks: Box::new(Collect(sender)),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),

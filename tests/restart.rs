@@ -1,0 +1,228 @@
+//! The whole program with a store, killed at random moments while the database goes on.
+//!
+//! Amounts move between accounts, and the view is every account's balance: what a target shows at any time sums up to nothing, or it
+//! is a mixture. Nothing that a target was given is given again: the file of lines only ever grows, and no mark goes back.
+
+use crate::support::postgres::{Database, Postgres};
+use crate::support::program::{Program, ViewSet};
+use crate::support::random::{Random, seed, setting};
+use crate::support::redis::RedisServer;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tidegate::sink::tantivy::Search;
+
+const TABLES: &str = "
+CREATE TABLE account (id bigint PRIMARY KEY, owner text NOT NULL, note text);
+CREATE TABLE move (id bigserial PRIMARY KEY, a bigint NOT NULL, b bigint NOT NULL, amount bigint NOT NULL);
+INSERT INTO account SELECT n, 'owner ' || n, repeat(md5(n::text), 200) FROM generate_series(0, 99) n;
+INSERT INTO move (a, b, amount) SELECT n % 100, n * 7 % 100, n FROM generate_series(1, 1000) n;
+";
+
+const VIEWS: &str = "
+CREATE VIEW leg AS SELECT a AS account, -amount AS amount FROM move UNION ALL SELECT b, amount FROM move;
+CREATE VIEW balance AS SELECT id, owner, length(note) AS note, coalesce(sum(amount), 0)::bigint AS amount, count(amount) AS legs
+    FROM account LEFT JOIN leg ON account = id GROUP BY id, owner, note;
+";
+
+/// The view set, its targets, and the database.
+struct Bank {
+    set: ViewSet,
+    redis: RedisServer,
+    database: Database,
+    /// The file of lines up to its last frontier, and the marks of the others, as they were seen last.
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct Seen {
+    lines: String,
+    marks: [u64; 2],
+}
+
+impl Bank {
+    fn new(more: &str) -> Bank {
+        let (redis, database) = (RedisServer::start(), Postgres::shared().create_database());
+        database.execute(TABLES);
+        let config = format!(
+            "
+[sources.bank]
+type = \"postgres\"
+url = {{ env = \"DATABASE_URL\" }}
+tables = [\"account\", \"move\"]
+create = true
+{more}
+
+[sinks.lines]
+type = \"jsonl\"
+view = \"balance\"
+path = \"out/lines.jsonl\"
+
+[sinks.search]
+type = \"tantivy\"
+view = \"balance\"
+path = \"index\"
+key = [\"id\"]
+commit_interval = \"20ms\"
+
+[sinks.cache]
+type = \"redis\"
+view = \"balance\"
+url = \"{}\"
+key = \"balance:{{id}}\"
+
+[settings]
+store = \"state\"
+",
+            redis.url()
+        );
+        Bank { set: ViewSet::new(&config, VIEWS), redis, database, seen: Seen::default() }
+    }
+
+    fn start(&self) -> Program {
+        self.set.start(&["run"], &self.database.url)
+    }
+
+    /// What Postgres says.
+    fn expected(&self) -> Vec<String> {
+        let query = format!("SELECT to_jsonb(balance)::text FROM ({}) balance", view("balance"));
+        sorted(
+            self.database.query_text(&format!("WITH leg AS ({}) {query}", view("leg"))).into_iter().flatten().flatten(),
+        )
+    }
+
+    /// Looks at all targets: none shows a mixture or has gone back. What each shows.
+    fn look(&mut self) -> [Option<Vec<String>>; 3] {
+        let shown = [self.lines(), self.search(), self.cache()];
+        for (target, shown) in ["lines", "search", "cache"].iter().zip(&shown) {
+            let amounts = shown.iter().flatten().map(|row| {
+                let row: serde_json::Value = serde_json::from_str(row).unwrap_or_else(|error| panic!("{row}: {error}"));
+                row["amount"].as_i64().expect("a number")
+            });
+            assert_eq!(amounts.sum::<i64>(), 0, "{target} shows a mixture: {shown:?}");
+        }
+        shown
+    }
+
+    fn lines(&mut self) -> Option<Vec<String>> {
+        let text = std::fs::read_to_string(self.set.path().join("out/lines.jsonl")).ok()?;
+        let last = text[..text.rfind('\n')? + 1].rfind("{\"frontier\":")?;
+        let end = last + text[last..].find('\n')? + 1;
+        let (whole, seen) = (&text[..end], &self.seen.lines);
+        assert!(whole.starts_with(seen.as_str()), "what was told is told otherwise, behind {} bytes", seen.len());
+        self.seen.lines = whole.to_string();
+        let mut counts: std::collections::BTreeMap<&str, i64> = Default::default();
+        for line in whole.lines().filter(|line| line.starts_with("{\"time\"")) {
+            let (head, row) = line.split_once(",\"row\":").expect("a change has a row");
+            let diff = head.rsplit_once(':').and_then(|(_, diff)| diff.parse::<i64>().ok()).expect("a difference");
+            let count = counts.entry(row.strip_suffix('}').expect("a change ends")).or_default();
+            *count += diff;
+        }
+        counts.retain(|_, count| *count != 0);
+        assert!(counts.values().all(|count| *count == 1), "a change was told twice: {counts:?}");
+        Some(sorted(counts.into_keys().map(str::to_string)))
+    }
+
+    fn search(&mut self) -> Option<Vec<String>> {
+        let (rows, mark) = Search::open(&self.set.path().join("index")).ok()?.content().ok()?;
+        self.advances(0, mark.as_deref());
+        Some(sorted(rows.into_iter().map(|(_, row)| row)))
+    }
+
+    fn cache(&mut self) -> Option<Vec<String>> {
+        const READ: &str = "
+local rows = {}
+for _, key in ipairs(redis.call('SMEMBERS', 'tidegate:cache:keys')) do rows[#rows + 1] = redis.call('GET', key) end
+return {redis.call('GET', 'tidegate:cache:mark'), rows}";
+        let mut connection = redis::Client::open(self.redis.url()).and_then(|client| client.get_connection()).ok()?;
+        let (mark, rows): (Option<String>, Vec<String>) =
+            redis::cmd("EVAL").arg(READ).arg(0).query(&mut connection).ok()?;
+        self.advances(1, mark.as_deref());
+        Some(sorted(rows.into_iter()))
+    }
+
+    fn advances(&mut self, target: usize, mark: Option<&str>) {
+        let Some(mark) = mark else { return };
+        let mark: serde_json::Value = serde_json::from_str(mark).expect("a mark is JSON");
+        let frontier = mark["frontier"].as_u64().expect("no input ends");
+        assert!(frontier >= self.seen.marks[target], "a mark goes back");
+        self.seen.marks[target] = frontier;
+    }
+
+    /// Waits until every target shows what Postgres says.
+    fn settle(&mut self, program: &mut Program) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let expected = self.expected();
+        loop {
+            let shown = self.look();
+            if shown.iter().all(|shown| shown.as_ref() == Some(&expected)) {
+                return;
+            }
+            program.must_run();
+            let which: Vec<bool> = shown.iter().map(|shown| shown.as_ref() == Some(&expected)).collect();
+            assert!(Instant::now() < deadline, "not all targets show everything: {which:?}\n{}", program.errors());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn view(name: &str) -> &'static str {
+    let definition = VIEWS.split(';').find_map(|view| view.split_once(&format!("CREATE VIEW {name} AS ")));
+    definition.expect("a view").1
+}
+
+fn sorted(rows: impl Iterator<Item = String>) -> Vec<String> {
+    let mut rows: Vec<String> = rows.collect();
+    rows.sort();
+    rows
+}
+
+/// Transactions of all kinds, until it is told to stop.
+fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let (a, b, amount) = (random.below(100), random.below(100), random.below(1000));
+        let sql = match random.below(20) {
+            0 => format!("UPDATE account SET note = repeat(md5(random()::text), 150 + {a}) WHERE id = {a}"),
+            1 => format!("UPDATE account SET owner = 'owner {amount}' WHERE id = {a}"),
+            // The note, which is out of line, moves along without being told.
+            2 => format!(
+                "UPDATE account SET id = id + 1000 WHERE id = {a}; UPDATE account SET id = id - 1000 WHERE id = {a} + 1000"
+            ),
+            3 => format!("DELETE FROM move WHERE id IN (SELECT id FROM move ORDER BY id LIMIT {b})"),
+            4 => format!(
+                "INSERT INTO move (a, b, amount) SELECT n % 100, n * 3 % 100, n FROM generate_series(1, {amount}) n"
+            ),
+            _ => format!("INSERT INTO move (a, b, amount) VALUES ({a}, {b}, {amount})"),
+        };
+        database.execute(&format!("BEGIN; SET LOCAL synchronous_commit = off; {sql}; COMMIT"));
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_goes_on_where_it_was() {
+    let mut random = Random::new(seed(11));
+    let mut bank = Bank::new("");
+    let mut program = bank.start();
+    bank.settle(&mut program);
+    drop(program);
+    let (stop, writer) = (AtomicBool::new(false), bank.database.another());
+    let mut chance = random.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(|| write(&writer, &mut chance, &stop));
+        for _ in 0..setting("TIDEGATE_TEST_KILLS", 12) {
+            let mut program = bank.start();
+            let until = Instant::now() + Duration::from_millis(50 + random.below(1200));
+            while Instant::now() < until {
+                bank.look();
+            }
+            // A dropped program is killed.
+            program.must_run();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let mut program = bank.start();
+    bank.settle(&mut program);
+    program.terminate();
+    let slots = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()";
+    let slots = bank.database.query_text(slots);
+    assert_eq!(slots.len(), 1, "{slots:?}");
+}
