@@ -110,6 +110,13 @@ impl Sender {
         self.ended = frontier.is_none();
         self.frontier = frontier.unwrap_or(self.frontier);
         let reached = frontier.map(|frontier| floor(frontier, grid).max(announced));
+        let state = &self.shared.sources[source];
+        if let Some(reached) = reached
+            && state.begin.load(Ordering::Acquire) == ENDED
+            && reached > state.snapshot_end.load(Ordering::Acquire)
+        {
+            state.begin.store(reached, Ordering::Release);
+        }
         self.release(source, announced, reached)
     }
 

@@ -17,11 +17,14 @@ pub struct Settings {
     /// How many bytes of a source's changes may be on their way before its sender blocks. A tick larger than this is
     /// admitted when nothing else is on its way.
     pub in_flight_bytes: usize,
+    /// Whether the first step is told at the first real frontier even if more has come meanwhile: told the same ticks again, it is
+    /// then the same.
+    pub same_beginning: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { workers: 1, refresh_us: 10_000, in_flight_bytes: 64 << 20 }
+        Settings { workers: 1, refresh_us: 10_000, in_flight_bytes: 64 << 20, same_beginning: false }
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Shared {
 pub struct SourceState {
     /// The frontier before the first tick that is not part of the snapshot; `ENDED` until that tick arrives.
     pub snapshot_end: AtomicU64,
+    /// The first real frontier; `ENDED` until it is announced, and if there is none.
+    pub begin: AtomicU64,
     /// The frontier the workers were told.
     pub announced: AtomicU64,
     /// The last one before the end.
@@ -81,6 +83,7 @@ impl Shared {
                 .iter()
                 .map(|_| SourceState {
                     snapshot_end: AtomicU64::new(ENDED),
+                    begin: AtomicU64::new(ENDED),
                     announced: AtomicU64::new(0),
                     last: AtomicU64::new(0),
                 })
@@ -157,6 +160,12 @@ impl Shared {
             let end = self.sources[*source].snapshot_end.load(Ordering::Acquire);
             end != ENDED && frontier.is_none_or(|frontier| frontier > end)
         })
+    }
+
+    /// The least of the first real frontiers of these sources, below which their snapshots lie; none if no such is known.
+    pub fn beginning(&self, sources: &BTreeSet<usize>) -> Option<Time> {
+        let begin = |source: &usize| self.sources[*source].begin.load(Ordering::Acquire);
+        sources.iter().map(begin).min().filter(|begin| *begin != ENDED)
     }
 
     /// The content of a relation that can be peeked at.

@@ -138,11 +138,15 @@ impl Planned {
         let view_names: Vec<RelationName> = names.cloned().collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
-        let storing = storing.map(Arc::new);
+        let (storing, grid) = (storing.map(Arc::new), dataflow_settings(&settings).refresh_us.max(1));
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
         let waiting = waiting_sinks.into_iter();
         let running_sinks = waiting
-            .map(|(sink, shown)| sink.start(owner.clone(), dataflow.peeker(&shown)))
+            .map(|(sink, shown)| {
+                let not_before =
+                    storing.as_ref().map_or(0, |storing| storing.recovered(&reach.sources(sink.relation())));
+                sink.start(owner.clone(), not_before / grid * grid, dataflow.peeker(&shown))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let awaited = sources.len() > 1 || reads_clock;
         let prepare = |(index, thread)| prepare(thread, SourceId(index), &inputs, &reads, &dataflow, once, awaited);
@@ -178,6 +182,7 @@ fn dataflow_settings(settings: &Settings) -> crate::dataflow::Settings {
         workers: settings.workers,
         refresh_us: u64::try_from(settings.refresh.as_micros()).unwrap_or(u64::MAX),
         in_flight_bytes: settings.in_flight_bytes,
+        same_beginning: settings.store.is_some(),
     }
 }
 

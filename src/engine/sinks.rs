@@ -66,10 +66,16 @@ pub(super) fn prepare(
 }
 
 impl WaitingSink {
+    /// What it shows.
+    pub(super) fn relation(&self) -> &RelationName {
+        &self.relation
+    }
+
     /// Starts the sink's thread. `peek` reads the relation's content, for a target that lost it.
     pub(super) fn start(
         self,
         owner: Owner,
+        not_before: Time,
         peek: impl Fn() -> Option<Peeked> + Send + 'static,
     ) -> Result<RunningSink, Failure> {
         let WaitingSink { name, relation, sink, view, steps, told } = self;
@@ -79,7 +85,7 @@ impl WaitingSink {
             .name(format!("sink {name}"))
             .spawn({
                 let (progress, stop) = (progress.clone(), stop.clone());
-                let settings = runner::Settings { content, owner, view, ..runner::Settings::default() };
+                let settings = runner::Settings { content, owner, view, not_before, ..runner::Settings::default() };
                 move || runner::run(sink, steps, &progress, &stop, settings)
             })
             .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;

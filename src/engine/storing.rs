@@ -53,6 +53,11 @@ impl Storing {
         self.store.incarnation()
     }
 
+    /// The frontier up to which the store tells again what comes from these sources.
+    pub(super) fn recovered(&self, sources: &BTreeSet<SourceId>) -> Time {
+        sources.iter().filter_map(|source| self.resumes.get(source)).map(|resume| resume.frontier).min().unwrap_or(0)
+    }
+
     /// A source's way through the store into the dataflow.
     fn door(&self, door: Door) -> Box<dyn TickSender> {
         Box::new(StoredDoor { store: self.store.clone(), door, failure: self.failure.clone() })

@@ -46,6 +46,8 @@ pub struct Settings {
     pub owner: Owner,
     /// What the view means: of another meaning is other content.
     pub view: String,
+    /// Nothing is delivered below this frontier: a store tells again what was, and the target may show what came later.
+    pub not_before: Time,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             content: None,
             owner: Owner::run(),
             view: String::new(),
+            not_before: 0,
         }
     }
 }
@@ -168,7 +171,7 @@ impl Runner<'_> {
                     self.is_silent(silence);
                 }
                 Some(_) => {}
-                None if last && self.greeted && !self.pending.moved() => return Ok(()),
+                None if last && self.greeted && !self.has_news() => return Ok(()),
                 None if self.is_due(last) => self.call(),
                 None => {}
             }
@@ -259,12 +262,18 @@ impl Runner<'_> {
         self.progress.pending_bytes.store(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Whether there is anything to deliver.
+    fn has_news(&self) -> bool {
+        let is_late = self.pending.frontier().is_none_or(|frontier| frontier >= self.settings.not_before);
+        self.pending.moved() && is_late
+    }
+
     /// When there will be something to do without another step.
     fn due_at(&self) -> Option<Instant> {
         if !self.greeted {
             return Some(Instant::now());
         }
-        if !self.pending.moved() {
+        if !self.has_news() {
             return None;
         }
         let due = match (self.pending.has_content(), self.collecting_since, self.delivered_at) {
@@ -278,7 +287,7 @@ impl Runner<'_> {
     fn is_due(&self, last: bool) -> bool {
         match self.retry_at {
             Some(retry) => retry <= Instant::now(),
-            None if last => self.pending.moved() || !self.greeted,
+            None if last => self.has_news() || !self.greeted,
             None => self.due_at().is_some_and(|due| due <= Instant::now()),
         }
     }

@@ -76,7 +76,20 @@ impl Exporter {
             return false;
         }
         let first = self.told == Told::Nothing;
+        let beginning = self.shared.beginning(sources).filter(|_| self.shared.settings.same_beginning);
         self.told = reached;
+        match beginning.filter(|begin| first && frontier.is_none_or(|frontier| *begin < frontier)) {
+            Some(begin) => {
+                self.step(Some(begin), true);
+                self.step(frontier, false);
+            }
+            None => self.step(frontier, first),
+        }
+        true
+    }
+
+    /// Tells what lies below a frontier.
+    fn step(&mut self, frontier: Option<Time>, first: bool) {
         let due: Vec<(Row, Time, Diff)> = match frontier {
             Some(frontier) if self.waiting.iter().any(|(_, time, _)| *time >= frontier) => {
                 let waiting = std::mem::take(&mut self.waiting).into_iter();
@@ -89,7 +102,6 @@ impl Exporter {
         let changes = if first { content(due, frontier) } else { ordered(due) };
         self.remember(&changes, frontier);
         self.tell(Step { changes, frontier, first });
-        true
     }
 
     fn tell(&mut self, step: Step) {
