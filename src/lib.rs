@@ -9,13 +9,13 @@
 //! ```text
 //!  Postgres, streams, files                                          search index, cache, file
 //!      │ transactions, events                                                   ▲ puts and deletes
-//!   source ──► timeline ──ticks──► dataflow ──steps: changes + a frontier──► sink
-//!                                     ▲ built from
-//!                                   plan ◄── sql ◄── *.sql
+//!   source ──► timeline ──ticks──► store ──► dataflow ──steps: changes + a frontier──► sink
+//!                                               ▲ built from
+//!                                             plan ◄── sql ◄── *.sql
 //! ```
 //!
 //! Rows flow one way. Reading order: [`value`] (what a row is) and [`timeline`] (what a tick and a step are); then along the
-//! river [`source`], [`dataflow`], [`sink`]; beside it [`expr`], [`plan`] and [`sql`] (what views mean); above it [`engine`]
+//! river [`source`], [`store`], [`dataflow`], [`sink`]; beside it [`expr`], [`plan`] and [`sql`] (what views mean); above it [`engine`]
 //! (who starts what), [`serve`] (who may ask), [`config`] and [`view_set`] (how a view set is written: as a directory, or in Rust) and [`cli`].
 //!
 //! # A view set in Rust

@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("plan", &["value", "expr"]),
     ("sql", &["value", "expr", "plan"]),
     ("timeline", &["value"]),
+    ("store", &["value", "timeline"]),
     ("pg", &["value", "secret"]),
     ("source", &["value", "timeline", "pg", "secret", "quantity"]),
     ("dataflow", &["value", "expr", "plan", "timeline"]),
@@ -22,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["source", "sink", "secret", "quantity"]),
     ("serve", &[]),
     ("demo", &["pg", "sink", "secret", "value", "config", "engine"]),
-    ("cli", &["config", "engine", "serve", "view_set", "demo", "sql", "plan", "value"]),
+    ("cli", &["config", "engine", "serve", "view_set", "demo", "sql", "plan", "value", "store"]),
     ("main", &["cli"]),
     ("engine", EVERY),
     ("view_set", EVERY),
@@ -30,8 +31,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const EVERY: &[&str] = &[
-    "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "pg", "source", "dataflow", "sink", "config",
-    "engine", "serve", "view_set", "demo", "cli",
+    "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "store", "pg", "source", "dataflow", "sink",
+    "config", "engine", "serve", "view_set", "demo", "cli",
 ];
 
 /// A crate (or a path into one), and the places that alone may name it.
@@ -50,6 +51,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("glob", &["source/jsonl"]),
     ("tantivy", &["sink/tantivy"]),
     ("toml", &["config"]),
+    ("crc32fast", &["store"]),
+    ("lz4_flex", &["store"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),
     ("async_nats", &["source/nats"]),

@@ -10,6 +10,7 @@ mod live;
 mod run;
 mod schema;
 mod setup;
+mod store;
 mod terminal;
 mod why;
 
@@ -32,6 +33,7 @@ Examples:
   tidegate run --once views/shop      bring the sinks up to now and exit
   tidegate explain views/shop sales   show what a view runs as
   tidegate why views/shop sales       show what it waits for while it runs
+  tidegate store verify views/shop    tell whether what is stored is whole
 
 Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
 
@@ -79,6 +81,9 @@ enum Verb {
     /// Show what holds back a view of a view set that runs.
     #[command(after_help = "Example:\n  tidegate why views/shop order_totals")]
     Why(why::Arguments),
+    /// Look into what a view set stores.
+    #[command(after_help = "Example:\n  tidegate store verify views/shop")]
+    Store(store::Arguments),
     /// Create what the sources need in their databases.
     #[command(after_help = "Example:\n  tidegate setup views/shop")]
     Setup(setup::Arguments),
@@ -153,6 +158,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),
+        Verb::Store(arguments) => store::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),
     };

@@ -59,6 +59,13 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// One that is there.
+    pub(super) fn existing(path: &Path) -> io::Result<Directory> {
+        std::fs::metadata(path).map(|_| Directory { path: path.to_path_buf() })
+    }
+}
+
 impl Disk for Directory {
     fn create(&self, name: &str) -> io::Result<Box<dyn Append>> {
         let file = File::options().write(true).create_new(true).open(self.path.join(name))?;

@@ -14,6 +14,7 @@ mod bytes;
 mod disk;
 mod error;
 mod frame;
+mod inspect;
 mod lock;
 mod log;
 mod manifest;
@@ -25,6 +26,7 @@ mod segment;
 
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
+pub use inspect::{Summary, inspect};
 
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
@@ -119,7 +121,7 @@ impl Store {
             Some(manifest) => manifest,
             None => Manifest::new(RandomState::new().build_hasher().finish()),
         };
-        let (next, mut reached) = replay::scan(disk.as_ref(), &manifest)?;
+        let (next, mut reached) = replay::scan(disk.as_ref(), &manifest, true)?;
         let ids = adopt(&mut manifest, sources, &mut reached);
         manifest.reaches = next;
         manifest.write(disk.as_ref())?;

@@ -24,11 +24,15 @@ fn makes_no_sense(Malformed: Malformed) -> StoreError {
     StoreError::damaged("", 0, "a record makes no sense")
 }
 
-/// How far each source of the store came, and the frame that follows the last one. Cuts off what a crash left behind.
-pub(super) fn scan(disk: &dyn Disk, manifest: &Manifest) -> Result<(u64, BTreeMap<u64, Reached>), StoreError> {
+/// How far each source of the store came, and the frame that follows the last one. Cuts off what a crash left behind if `mend` says so.
+pub(super) fn scan(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    mend: bool,
+) -> Result<(u64, BTreeMap<u64, Reached>), StoreError> {
     let mut reached: BTreeMap<u64, Reached> =
         manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
-    let next = log::read(disk, manifest.incarnation, manifest.base, true, &mut |_, mut records| {
+    let next = log::read(disk, manifest.incarnation, manifest.base, mend, &mut |_, mut records| {
         while !records.is_empty() {
             let head = record::read_head(&mut records).map_err(makes_no_sense)?;
             if let Some(reached) = reached.get_mut(&(head.source.0 as u64)) {
@@ -42,6 +46,14 @@ pub(super) fn scan(disk: &dyn Disk, manifest: &Manifest) -> Result<(u64, BTreeMa
         return Err(StoreError::damaged("the log", 0, what));
     }
     Ok((next, reached))
+}
+
+/// Whether records make sense.
+pub(super) fn check(mut records: Bytes<'_>) -> Result<(), StoreError> {
+    while !records.is_empty() {
+        record::read(&mut records).map_err(makes_no_sense)?;
+    }
+    Ok(())
 }
 
 fn note(reached: &mut Reached, Head { frontier, snapshot, positions, .. }: Head) {

@@ -1,0 +1,56 @@
+//! What a store holds, read beside the process that writes it.
+
+use super::disk::{Directory, Disk};
+use super::error::StoreError;
+use super::manifest::Manifest;
+use super::run::RunReader;
+use super::{log, replay, segment};
+use crate::timeline::Resume;
+use std::path::Path;
+
+/// What a store holds.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Drawn when it was made.
+    pub incarnation: String,
+    /// The log's segments, and their bytes.
+    pub log: (usize, u64),
+    /// Its frames.
+    pub frames: u64,
+    /// The sources by name, with how far they have come; nothing of one that has not read its tables yet.
+    pub sources: Vec<(String, Option<Resume>)>,
+    /// What is merged: the source, the relation, its rows and bytes.
+    pub merged: Vec<(String, String, u64, u64)>,
+}
+
+/// Reads the whole log of the store in a directory, and with `runs` what it was merged into too. Nothing is changed.
+pub fn inspect(directory: &Path, runs: bool) -> Result<Summary, StoreError> {
+    let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
+    let manifest = Manifest::read(&disk)?;
+    let manifest = manifest.ok_or_else(|| StoreError::damaged("manifest", 0, "there is none: this is no store"))?;
+    let (next, reached) = replay::scan(&disk, &manifest, false)?;
+    log::read(&disk, manifest.incarnation, manifest.base, false, &mut |_, records| replay::check(records))?;
+    let mut merged = Vec::new();
+    for relation in manifest.relations.values() {
+        let Some(run) = relation.run else { continue };
+        if runs {
+            let mut reader = RunReader::open(&disk, manifest.incarnation, run.number)?;
+            while reader.next()?.is_some() {}
+        }
+        let source = manifest.sources.get(&relation.source).map(|source| source.name.clone()).unwrap_or_default();
+        merged.push((source, relation.name.to_string(), run.rows, run.bytes));
+    }
+    let resume = |id| {
+        let reached: &super::manifest::Reached = reached.get(id)?;
+        Some(Resume { frontier: reached.frontier?, positions: reached.positions.clone() })
+    };
+    let files = disk.list().map_err(StoreError::io("list its directory"))?;
+    let segments = files.iter().filter(|(name, _)| segment::is_segment(name));
+    Ok(Summary {
+        incarnation: format!("{:016x}", manifest.incarnation),
+        log: segments.fold((0, 0), |(count, bytes), (_, length)| (count + 1, bytes + length)),
+        frames: next - manifest.base,
+        sources: manifest.sources.iter().map(|(id, source)| (source.name.clone(), resume(id))).collect(),
+        merged,
+    })
+}
