@@ -87,6 +87,8 @@ pub enum SinkConfig {
     Redis(sink::redis::Config),
     /// `type = "tantivy"`
     Tantivy(sink::tantivy::Config),
+    /// `type = "postgres"`
+    Postgres(sink::postgres::Config),
 }
 
 impl SinkConfig {
@@ -96,6 +98,7 @@ impl SinkConfig {
             SinkConfig::Jsonl(config) => &config.view,
             SinkConfig::Redis(config) => &config.view,
             SinkConfig::Tantivy(config) => &config.view,
+            SinkConfig::Postgres(config) => &config.view,
         }
     }
 }
@@ -213,6 +216,9 @@ fn stream_keys() -> Vec<&'static str> {
     [&["type"], source::stream::KEYS].concat()
 }
 
+/// The types of sinks.
+const SINKS: &[&str] = &["jsonl", "redis", "tantivy", "postgres"];
+
 fn read_sink(mut section: Section<'_, '_>, directory: &Path) -> Result<SinkEntry, ConfigError> {
     const TAKEN: &[&str] = &["type"];
     let name = section.name.clone();
@@ -221,7 +227,8 @@ fn read_sink(mut section: Section<'_, '_>, directory: &Path) -> Result<SinkEntry
         "jsonl" => SinkConfig::Jsonl(section.finish::<sink::jsonl::Config>(TAKEN)?.relative_to(directory)),
         "redis" => SinkConfig::Redis(section.finish::<sink::redis::Config>(TAKEN)?.relative_to(directory)),
         "tantivy" => SinkConfig::Tantivy(section.finish::<sink::tantivy::Config>(TAKEN)?.relative_to(directory)),
-        _ => return Err(section.unknown_value("sink type", &kind, span, &["jsonl", "redis", "tantivy"])),
+        "postgres" => SinkConfig::Postgres(section.finish::<sink::postgres::Config>(TAKEN)?.relative_to(directory)),
+        _ => return Err(section.unknown_value("sink type", &kind, span, SINKS)),
     };
     Ok(SinkEntry { name, config })
 }

@@ -3,7 +3,7 @@
 use super::unavailable;
 use crate::config::{Config, SinkConfig, SourceConfig, ViewFile};
 use crate::engine::{Exit, Failure, Running, relation_name};
-use crate::pg::{Blocking, StatementError, quote_identifier, quote_literal, quote_relation};
+use crate::pg::{Blocking, quote_identifier, quote_literal, quote_relation};
 use crate::secret::Secret;
 use crate::sink;
 use crate::value::{RelationName, Row, Schema, json};
@@ -33,6 +33,7 @@ enum Target {
     Jsonl(PathBuf),
     Tantivy(PathBuf),
     Redis(Secret),
+    Postgres(sink::postgres::Config),
 }
 
 /// Where a sink and Postgres disagree: rows as JSON.
@@ -67,6 +68,7 @@ impl Judge {
                 SinkConfig::Jsonl(config) => Target::Jsonl(config.path.clone()),
                 SinkConfig::Tantivy(config) => Target::Tantivy(config.path.clone()),
                 SinkConfig::Redis(config) => Target::Redis(config.url.clone()),
+                SinkConfig::Postgres(config) => Target::Postgres(config.clone()),
             };
             (entry.name.clone(), relation_name(entry.config.view()), target)
         };
@@ -86,7 +88,7 @@ impl Judge {
     pub fn search_index(&self) -> Option<&Path> {
         self.targets.iter().find_map(|(_, _, target)| match target {
             Target::Tantivy(path) => Some(path.as_path()),
-            Target::Jsonl(_) | Target::Redis(_) => None,
+            Target::Jsonl(_) | Target::Redis(_) | Target::Postgres(_) => None,
         })
     }
 
@@ -155,6 +157,10 @@ impl Target {
                 search.content().map(|(rows, _)| once(rows))
             }
             Target::Redis(url) => sink::redis::content(url, sink).map(once).map_err(|error| error.to_string()),
+            Target::Postgres(config) => {
+                let rows = sink::postgres::content(config, sink).map_err(|error| error.to_string())?;
+                Ok(rows.into_iter().map(|row| (row, 1)).collect())
+            }
         }
     }
 }
@@ -229,8 +235,8 @@ fn create_views(database: &Blocking, files: &[ViewFile]) -> Result<(), Failure> 
         for file in &waiting {
             match database.execute(&file.text) {
                 Ok(()) => (),
-                Err(StatementError::Refused { code, message }) if code == UNDEFINED_TABLE => {
-                    last = Some(StatementError::Refused { code, message });
+                Err(error) if error.code() == UNDEFINED_TABLE => {
+                    last = Some(error);
                     next.push(*file);
                 }
                 Err(error) => return Err(unavailable(error)),

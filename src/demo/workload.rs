@@ -2,7 +2,7 @@
 
 use super::{read, unavailable};
 use crate::engine::{Exit, Failure};
-use crate::pg::{Blocking, StatementError};
+use crate::pg::Blocking;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ fn transactions(database: &Blocking, round: &str, stop: &AtomicBool, rounds: &At
     while !stop.load(Ordering::Relaxed) {
         match database.execute(round) {
             Ok(()) => _ = rounds.fetch_add(1, Ordering::Relaxed),
-            Err(StatementError::Refused { code, .. }) if LOST.contains(&code.as_str()) => {
+            Err(error) if LOST.contains(&error.code()) => {
                 database.execute("ROLLBACK").map_err(unavailable)?;
             }
             Err(error) => return Err(unavailable(error)),

@@ -108,6 +108,7 @@ pub fn make_sink(config: SinkConfig) -> MakeSink {
             SinkConfig::Jsonl(config) => Box::new(sink::jsonl::Jsonl::new(name, config, view)?) as Box<dyn Sink>,
             SinkConfig::Redis(config) => Box::new(sink::redis::Redis::new(name, config, view)?),
             SinkConfig::Tantivy(config) => Box::new(sink::tantivy::Tantivy::new(name, config, view)?),
+            SinkConfig::Postgres(config) => Box::new(sink::postgres::Postgres::new(name, config, view)?),
         })
     })
 }

@@ -76,7 +76,14 @@ impl Endpoint {
             TlsMode::Prefer => SslMode::Prefer,
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
-        config.keepalives_idle(Duration::from_secs(60));
+        // A peer that is gone without a word is noticed within two minutes.
+        config
+            .keepalives_idle(Duration::from_secs(60))
+            .keepalives_interval(Duration::from_secs(15))
+            .keepalives_retries(4);
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(Duration::from_secs(120));
+        }
         config.options(session_options(config.get_options()));
         Ok(Endpoint { config, tls })
     }

@@ -5,7 +5,7 @@ mod connect;
 mod tls;
 pub mod types;
 
-pub use blocking::{Blocking, StatementError};
+pub use blocking::{Blocking, Prepared, StatementError, TextRows};
 pub use connect::{ConnectError, Endpoint, PINNED_SETTINGS};
 pub use tls::{TlsMode, TlsSettings};
 

@@ -9,6 +9,7 @@ pub mod jsonl;
 mod keyed;
 mod mark;
 mod pending;
+pub mod postgres;
 mod progress;
 pub mod redis;
 pub mod runner;

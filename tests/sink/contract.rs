@@ -133,7 +133,7 @@ fn tells_the_end_of_all_inputs() {
 
 #[test]
 fn one_put_per_key_and_step() {
-    for (kind, target) in all().into_iter().filter(|(kind, _)| kind.starts_with("redis")) {
+    for (kind, target) in all().into_iter().filter(|(kind, _)| kind.starts_with("redis") || *kind == "postgres") {
         let mut model = Model::new();
         let running = Running::start(target.sink(), Settings::default());
         running.send(model.step(&[(1, Some("a"))]));

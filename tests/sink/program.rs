@@ -3,6 +3,7 @@
 //! Amounts move between accounts and the view is every account's balance: what any target shows at any time sums up to nothing,
 //! or it is a mixture.
 
+use crate::support::postgres::{Database, Postgres};
 use crate::support::program::{Program, ViewSet};
 use crate::support::random::{Random, seed};
 use crate::support::redis::RedisServer;
@@ -24,6 +25,7 @@ type Balances = BTreeMap<i64, (i64, i64)>;
 struct Bank {
     set: ViewSet,
     redis: RedisServer,
+    database: Database,
     moves: File,
     expected: Balances,
     random: Random,
@@ -32,6 +34,7 @@ struct Bank {
 impl Bank {
     fn new(random: Random) -> Bank {
         let redis = RedisServer::forgetful();
+        let database = Postgres::shared().create_database();
         let config = format!(
             "
 [sources.moves]
@@ -56,13 +59,19 @@ type = \"redis\"
 view = \"balance\"
 url = \"{}\"
 key = \"balance:{{account}}\"
+
+[sinks.table]
+type = \"postgres\"
+view = \"balance\"
+url = \"{}\"
 ",
-            redis.url()
+            redis.url(),
+            database.url
         );
         let set = ViewSet::new(&config, VIEWS);
         let path = set.write("moves.jsonl", "");
         let moves = OpenOptions::new().append(true).open(path).expect("our own file");
-        Bank { set, redis, moves, expected: Balances::new(), random }
+        Bank { set, redis, database, moves, expected: Balances::new(), random }
     }
 
     fn start(&self) -> Program {
@@ -90,7 +99,9 @@ key = \"balance:{{account}}\"
 
     /// No target shows a mixture.
     fn check(&self) {
-        for (target, shown) in [("lines", self.lines()), ("search", self.search()), ("cache", self.cache())] {
+        let shown =
+            [("lines", self.lines()), ("search", self.search()), ("table", self.table()), ("cache", self.cache())];
+        for (target, shown) in shown {
             let amount: i64 = shown.iter().flat_map(|shown| shown.values()).map(|(amount, _)| amount).sum();
             assert_eq!(amount, 0, "{target} shows a mixture: {shown:?}");
         }
@@ -114,6 +125,12 @@ key = \"balance:{{account}}\"
     fn search(&self) -> Option<Balances> {
         let (rows, _) = Search::open(&self.set.path().join("index")).ok()?.content().ok()?;
         Some(rows.iter().map(|(_, row)| balance(row)).collect())
+    }
+
+    /// Nothing before there is a table.
+    fn table(&self) -> Option<Balances> {
+        let rows = self.database.try_query_text("SELECT to_jsonb(b)::text FROM balance b").ok()?;
+        Some(rows.iter().map(|row| balance(row[0].as_deref().expect("a row"))).collect())
     }
 
     /// Read at one instant; nothing while the server is away.
@@ -146,7 +163,9 @@ fn balance(row: &str) -> (i64, (i64, i64)) {
     (field("account"), (field("amount"), field("legs")))
 }
 
-const ALL: [fn(&Bank) -> Option<Balances>; 3] = [Bank::lines, Bank::search, Bank::cache];
+const ALL: [fn(&Bank) -> Option<Balances>; 4] = [Bank::lines, Bank::search, Bank::table, Bank::cache];
+/// Those that are there while the cache is away.
+const OTHERS: usize = 3;
 
 /// The program is killed at random moments; what it leaves behind is whole, and mended by the next run.
 #[test]
@@ -185,18 +204,19 @@ fn targets_away_and_emptied() {
         }
     }
     bank.moves.write_all(lines.as_bytes()).expect("our own file");
-    bank.wait(&mut program, &ALL[..2]);
+    bank.wait(&mut program, &ALL[..OTHERS]);
     drop(frozen);
     bank.wait(&mut program, &ALL);
 
     bank.redis.kill();
     bank.go_on(Duration::from_millis(300));
-    bank.wait(&mut program, &ALL[..2]);
+    bank.wait(&mut program, &ALL[..OTHERS]);
     bank.redis.restart();
     bank.wait(&mut program, &ALL);
 
     for changes in [true, false] {
         redis::cmd("FLUSHALL").exec(&mut bank.redis.connection()).expect("a command");
+        bank.database.execute("TRUNCATE balance");
         if changes {
             bank.go_on(Duration::from_millis(300));
         }

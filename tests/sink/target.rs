@@ -1,12 +1,13 @@
 //! The targets under contract behind one trait: how a sink for each is made, read and disturbed.
 
 use super::model::{Content, view};
+use crate::support::postgres::{Database, Postgres};
 use crate::support::redis::RedisServer;
 use ::redis::Connection;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tempfile::TempDir;
-use tidegate::sink::{Sink, jsonl, redis, tantivy};
+use tidegate::sink::{Sink, jsonl, postgres, redis, tantivy};
 use tidegate::value::Time;
 
 /// A target and what it shows.
@@ -41,6 +42,7 @@ pub(super) fn all() -> Vec<(&'static str, Box<dyn Target>)> {
         ("redis json", Box::new(RedisTarget::new("json"))),
         ("redis hash", Box::new(RedisTarget::new("hash"))),
         ("tantivy", Box::new(TantivyTarget::new())),
+        ("postgres", Box::new(PostgresTarget::new())),
     ]
 }
 
@@ -237,5 +239,75 @@ impl Target for TantivyTarget {
     fn restart(&mut self) {
         std::fs::remove_file(self.path()).expect("the file can be removed");
         std::fs::rename(self.away(), self.path()).expect("the index can be moved back");
+    }
+}
+
+pub(super) struct PostgresTarget {
+    server: &'static Postgres,
+    pub(super) database: Database,
+}
+
+/// The table of `view`, in which every row that is written is counted.
+const COUNTED: &str = "
+CREATE TABLE product (id bigint PRIMARY KEY, name text, stock integer);
+CREATE SEQUENCE written;
+CREATE FUNCTION count_written() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_catalog.nextval('public.written'); RETURN NULL; END $$;
+CREATE TRIGGER written AFTER INSERT OR UPDATE ON product FOR EACH ROW EXECUTE FUNCTION count_written();
+";
+
+impl PostgresTarget {
+    /// A table of its own on the shared server.
+    pub(super) fn new() -> PostgresTarget {
+        let server = Postgres::shared();
+        let database = server.create_database();
+        database.execute(COUNTED);
+        PostgresTarget { server, database }
+    }
+}
+
+/// A sink named `table` for `product` in this database.
+pub(super) fn postgres_sink(url: &str, more: &str) -> postgres::Postgres {
+    let config = toml::from_str(&format!("view = 'product'\nurl = '{url}'\n{more}")).expect("a valid configuration");
+    postgres::Postgres::new("table", config, view(true)).expect("a valid configuration")
+}
+
+/// The table and its mark in one snapshot.
+pub(super) fn read_product(database: &Database) -> Option<(Option<Time>, Content)> {
+    const READ: &str = "SELECT m.mark, to_jsonb(t)::text FROM public.tidegate_marks m LEFT JOIN public.product t ON true \
+        WHERE m.relation = 'product'";
+    let rows = database.try_query_text(READ).ok()?;
+    let mark = rows.first()?[0].clone()?;
+    Some((frontier(&mark), rows.into_iter().filter_map(|row| row[1].clone()).map(|row| (id(&row), row)).collect()))
+}
+
+impl Target for PostgresTarget {
+    fn sink(&self) -> Box<dyn Sink> {
+        Box::new(postgres_sink(&self.database.url, ""))
+    }
+
+    fn read(&self) -> Option<(Option<Time>, Content)> {
+        read_product(&self.database)
+    }
+
+    fn written(&self) -> u64 {
+        let count = self.database.value("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM written");
+        count.parse().expect("a number")
+    }
+
+    /// Its database takes no sessions but the test's own.
+    fn stop(&mut self) -> bool {
+        let name = &self.database.name;
+        self.server.database("postgres").execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        self.database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        true
+    }
+
+    fn restart(&mut self) {
+        let name = &self.database.name;
+        self.server.database("postgres").execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     }
 }
