@@ -94,8 +94,12 @@ impl<F: FnMut(Told) + Send> Sink for Nowhere<F> {
         None
     }
 
-    fn open(&mut self) -> Result<(), SinkError> {
-        Ok(())
+    fn form(&self) -> String {
+        String::new()
+    }
+
+    fn open(&mut self) -> Result<Option<String>, SinkError> {
+        Ok(None)
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

@@ -82,8 +82,12 @@ impl Sink for Nowhere {
         None
     }
 
-    fn open(&mut self) -> Result<(), SinkError> {
-        Ok(())
+    fn form(&self) -> String {
+        String::new()
+    }
+
+    fn open(&mut self) -> Result<Option<String>, SinkError> {
+        Ok(None)
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
