@@ -44,9 +44,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["pg", "source/postgres"]),
     ("tokio_postgres_rustls", &["pg", "source/postgres"]),
     ("postgres_protocol", &["pg", "source/postgres"]),
-    ("rustls", &["pg", "source/postgres"]),
+    ("rustls", &["pg", "source/postgres", "sink/opensearch"]),
     ("redis", &["sink/redis", "source/redis"]),
-    ("flate2", &["source/jsonl"]),
+    ("base64", &["sink/opensearch"]),
+    ("flate2", &["source/jsonl", "sink/opensearch"]),
     ("ruzstd", &["source/jsonl"]),
     ("glob", &["source/jsonl"]),
     ("tantivy", &["sink/tantivy"]),
@@ -57,10 +58,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("async_nats", &["source/nats"]),
     ("rdkafka", &["source/kafka"]),
-    ("hyper", &["source/http"]),
-    ("hyper_util", &["source/http"]),
-    ("http_body_util", &["source/http"]),
-    ("tokio", &["pg", "source/postgres", "source/http", "source/nats", "engine", "view_set"]),
+    ("hyper", &["source/http", "sink/opensearch"]),
+    ("hyper_util", &["source/http", "sink/opensearch"]),
+    ("http_body_util", &["source/http", "sink/opensearch"]),
+    ("tokio", &["pg", "source/postgres", "source/http", "source/nats", "sink/opensearch", "engine", "view_set"]),
 ];
 
 /// Module names that say nothing.

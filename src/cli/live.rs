@@ -1,6 +1,6 @@
 //! What a run shows of itself: on a terminal progress bars for the snapshot and then a live table, otherwise a log line now and then.
 
-use crate::engine::{Phase, Reached, SourceStatus, Status};
+use crate::engine::{Phase, Reached, SinkStatus, SourceStatus, Status};
 use crate::value::Time;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -173,7 +173,8 @@ fn log(status: &Status) {
         let lag_ms = sink.acknowledged.lag(now).map(|lag| lag.as_millis() as u64);
         let micros = |latency: Option<Duration>| latency.map(|d| d.as_micros() as u64);
         let (p50_us, p99_us) = (micros(sink.p50), micros(sink.p99));
-        tracing::info!(sink = sink.name, rows = sink.rows, retries = sink.retries, lag_ms, p50_us, p99_us, "sink");
+        let SinkStatus { name, rows, retries, rejected, .. } = sink;
+        tracing::info!(sink = name, rows, retries, rejected, lag_ms, p50_us, p99_us, "sink");
     }
 }
 

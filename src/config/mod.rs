@@ -89,6 +89,8 @@ pub enum SinkConfig {
     Tantivy(sink::tantivy::Config),
     /// `type = "postgres"`
     Postgres(sink::postgres::Config),
+    /// `type = "opensearch"`
+    OpenSearch(sink::opensearch::Config),
 }
 
 impl SinkConfig {
@@ -99,6 +101,7 @@ impl SinkConfig {
             SinkConfig::Redis(config) => &config.view,
             SinkConfig::Tantivy(config) => &config.view,
             SinkConfig::Postgres(config) => &config.view,
+            SinkConfig::OpenSearch(config) => &config.view,
         }
     }
 }
@@ -217,7 +220,7 @@ fn stream_keys() -> Vec<&'static str> {
 }
 
 /// The types of sinks.
-const SINKS: &[&str] = &["jsonl", "redis", "tantivy", "postgres"];
+const SINKS: &[&str] = &["jsonl", "redis", "tantivy", "postgres", "opensearch"];
 
 fn read_sink(mut section: Section<'_, '_>, directory: &Path) -> Result<SinkEntry, ConfigError> {
     const TAKEN: &[&str] = &["type"];
@@ -228,6 +231,9 @@ fn read_sink(mut section: Section<'_, '_>, directory: &Path) -> Result<SinkEntry
         "redis" => SinkConfig::Redis(section.finish::<sink::redis::Config>(TAKEN)?.relative_to(directory)),
         "tantivy" => SinkConfig::Tantivy(section.finish::<sink::tantivy::Config>(TAKEN)?.relative_to(directory)),
         "postgres" => SinkConfig::Postgres(section.finish::<sink::postgres::Config>(TAKEN)?.relative_to(directory)),
+        "opensearch" => {
+            SinkConfig::OpenSearch(section.finish::<sink::opensearch::Config>(TAKEN)?.relative_to(directory))
+        }
         _ => return Err(section.unknown_value("sink type", &kind, span, SINKS)),
     };
     Ok(SinkEntry { name, config })

@@ -69,13 +69,15 @@ impl Judge {
                 SinkConfig::Tantivy(config) => Target::Tantivy(config.path.clone()),
                 SinkConfig::Redis(config) => Target::Redis(config.url.clone()),
                 SinkConfig::Postgres(config) => Target::Postgres(config.clone()),
+                // The demo has none.
+                SinkConfig::OpenSearch(_) => return None,
             };
-            (entry.name.clone(), relation_name(entry.config.view()), target)
+            Some((entry.name.clone(), relation_name(entry.config.view()), target))
         };
         Judge {
             files: config.files.clone(),
             streams: config.sources.iter().filter_map(stream).collect(),
-            targets: config.sinks.iter().map(target).collect(),
+            targets: config.sinks.iter().filter_map(target).collect(),
         }
     }
 

@@ -109,6 +109,7 @@ pub fn make_sink(config: SinkConfig) -> MakeSink {
             SinkConfig::Redis(config) => Box::new(sink::redis::Redis::new(name, config, view)?),
             SinkConfig::Tantivy(config) => Box::new(sink::tantivy::Tantivy::new(name, config, view)?),
             SinkConfig::Postgres(config) => Box::new(sink::postgres::Postgres::new(name, config, view)?),
+            SinkConfig::OpenSearch(config) => Box::new(sink::opensearch::OpenSearch::new(name, config, view)?),
         })
     })
 }

@@ -239,6 +239,7 @@ fn sink_status(sink: &RunningSink) -> SinkStatus {
         view: sink.relation.to_string(),
         connected: progress.connected.load(Ordering::Relaxed),
         rows: progress.rows.load(Ordering::Relaxed),
+        rejected: progress.rejected.load(Ordering::Relaxed),
         retries: progress.retries.load(Ordering::Relaxed),
         acknowledged: progress.frontier().map_or(Reached::Nothing, Reached::from_frontier),
         p50: progress.latency.quantile(0.5),

@@ -116,6 +116,8 @@ pub struct SinkStatus {
     pub rows: u64,
     /// Deliveries tried again.
     pub retries: u64,
+    /// Rows the target has refused for good.
+    pub rejected: u64,
     /// The frontier acknowledged last.
     pub acknowledged: Reached,
     /// From commit to acknowledgement: median.

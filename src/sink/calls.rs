@@ -13,7 +13,13 @@ pub(super) enum Call {
 /// What came of it. A delivery comes back in any case.
 pub(super) enum Answer {
     Opened(Result<Option<String>, SinkError>),
-    Applied(Delivery, Result<(), SinkError>),
+    Applied(Delivery, Result<Applied, SinkError>),
+}
+
+/// A delivery that the target has taken.
+pub(super) struct Applied {
+    /// Rows that the target has refused so far.
+    pub(super) rejected: u64,
 }
 
 /// The thread. One call at a time: the next after the answer to the last.
@@ -34,7 +40,7 @@ impl Calls {
                 let done = match call {
                     Call::Open => Answer::Opened(sink.open()),
                     Call::Apply(delivery) => {
-                        let result = sink.apply(&delivery);
+                        let result = sink.apply(&delivery).map(|()| Applied { rejected: sink.rejected() });
                         Answer::Applied(delivery, result)
                     }
                 };

@@ -8,6 +8,7 @@ mod calls;
 pub mod jsonl;
 mod keyed;
 mod mark;
+pub mod opensearch;
 mod pending;
 pub mod postgres;
 mod progress;
@@ -92,5 +93,10 @@ pub trait Sink: Send {
     /// How long changes may be collected for one delivery; zero: deliver as soon as possible.
     fn commit_interval(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// How many rows the target has refused for good, so that it does not show them.
+    fn rejected(&self) -> u64 {
+        0
     }
 }

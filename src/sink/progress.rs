@@ -19,6 +19,8 @@ pub struct SinkProgress {
     pub rows: AtomicU64,
     /// Deliveries the target has acknowledged.
     pub deliveries: AtomicU64,
+    /// Rows the target has refused for good.
+    pub rejected: AtomicU64,
     /// Deliveries and connections that failed and were tried again.
     pub retries: AtomicU64,
     /// Bytes of changes waiting for the target.

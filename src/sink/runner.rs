@@ -4,7 +4,7 @@
 //! else down and holds bounded memory; beyond the bound it gives up with an error rather than growing or losing anything
 //! silently.
 
-use super::calls::{Answer, Call, Calls};
+use super::calls::{Answer, Applied, Call, Calls};
 use super::mark::{Found, Marks, Owner};
 use super::pending::{Ages, Pending};
 use super::progress::{SinkProgress, now};
@@ -310,7 +310,8 @@ impl Runner<'_> {
         let ages = self.flight.take().map(|flight| flight.ages).unwrap_or_default();
         let result = match answer {
             Answer::Opened(result) => result.and_then(|mark| self.opened(mark.as_deref())),
-            Answer::Applied(delivery, Ok(())) => {
+            Answer::Applied(delivery, Ok(Applied { rejected })) => {
+                self.progress.rejected.store(rejected, Ordering::Relaxed);
                 self.applied(&delivery, &ages);
                 Ok(())
             }

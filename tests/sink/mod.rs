@@ -4,6 +4,7 @@ mod contract;
 mod jsonl;
 mod keys;
 mod model;
+mod opensearch;
 mod postgres;
 mod program;
 mod redis;

@@ -7,6 +7,7 @@ use crate::support::postgres::{Database, Postgres};
 use crate::support::program::{Program, ViewSet};
 use crate::support::random::{Random, seed};
 use crate::support::redis::RedisServer;
+use crate::support::search::{Product, SearchServer};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -26,6 +27,7 @@ struct Bank {
     set: ViewSet,
     redis: RedisServer,
     database: Database,
+    index: SearchServer,
     moves: File,
     expected: Balances,
     random: Random,
@@ -35,6 +37,7 @@ impl Bank {
     fn new(random: Random) -> Bank {
         let redis = RedisServer::forgetful();
         let database = Postgres::shared().create_database();
+        let index = SearchServer::start(Product::Elasticsearch);
         let config = format!(
             "
 [sources.moves]
@@ -64,14 +67,22 @@ key = \"balance:{{account}}\"
 type = \"postgres\"
 view = \"balance\"
 url = \"{}\"
+
+[sinks.index]
+type = \"opensearch\"
+view = \"balance\"
+url = \"{}\"
+commit_interval = \"20ms\"
+settings = {{ gc_deletes = \"1s\" }}
 ",
             redis.url(),
-            database.url
+            database.url,
+            index.url()
         );
         let set = ViewSet::new(&config, VIEWS);
         let path = set.write("moves.jsonl", "");
         let moves = OpenOptions::new().append(true).open(path).expect("our own file");
-        Bank { set, redis, database, moves, expected: Balances::new(), random }
+        Bank { set, redis, database, index, moves, expected: Balances::new(), random }
     }
 
     fn start(&self) -> Program {
@@ -97,7 +108,7 @@ url = \"{}\"
         }
     }
 
-    /// No target shows a mixture.
+    /// No target shows a mixture. The stub's index may, after the program was killed.
     fn check(&self) {
         let shown =
             [("lines", self.lines()), ("search", self.search()), ("table", self.table()), ("cache", self.cache())];
@@ -144,6 +155,11 @@ return rows";
         Some(rows.iter().map(|row| balance(row)).collect())
     }
 
+    fn index(&self) -> Option<Balances> {
+        let state = self.index.state();
+        Some(state.cluster.one("balance")?.visible.values().map(|(_, row)| balance(row)).collect())
+    }
+
     /// Waits until these targets show everything.
     fn wait(&self, program: &mut Program, targets: &[fn(&Bank) -> Option<Balances>]) {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -163,9 +179,9 @@ fn balance(row: &str) -> (i64, (i64, i64)) {
     (field("account"), (field("amount"), field("legs")))
 }
 
-const ALL: [fn(&Bank) -> Option<Balances>; 4] = [Bank::lines, Bank::search, Bank::table, Bank::cache];
+const ALL: [fn(&Bank) -> Option<Balances>; 5] = [Bank::lines, Bank::search, Bank::table, Bank::index, Bank::cache];
 /// Those that are there while the cache is away.
-const OTHERS: usize = 3;
+const OTHERS: usize = 4;
 
 /// The program is killed at random moments; what it leaves behind is whole, and mended by the next run.
 #[test]

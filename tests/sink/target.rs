@@ -3,11 +3,13 @@
 use super::model::{Content, view};
 use crate::support::postgres::{Database, Postgres};
 use crate::support::redis::RedisServer;
+use crate::support::search::{Product, SearchServer};
 use ::redis::Connection;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tidegate::sink::{Sink, jsonl, postgres, redis, tantivy};
+use tidegate::sink::{Sink, jsonl, opensearch, postgres, redis, tantivy};
 use tidegate::value::Time;
 
 /// A target and what it shows.
@@ -43,6 +45,7 @@ pub(super) fn all() -> Vec<(&'static str, Box<dyn Target>)> {
         ("redis hash", Box::new(RedisTarget::new("hash"))),
         ("tantivy", Box::new(TantivyTarget::new())),
         ("postgres", Box::new(PostgresTarget::new())),
+        ("opensearch", Box::new(SearchTarget::new())),
     ]
 }
 
@@ -309,5 +312,77 @@ impl Target for PostgresTarget {
     fn restart(&mut self) {
         let name = &self.database.name;
         self.server.database("postgres").execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    }
+}
+
+/// A stub: see `support/search`.
+pub(super) struct SearchTarget {
+    pub(super) server: SearchServer,
+}
+
+impl SearchTarget {
+    pub(super) fn new() -> SearchTarget {
+        SearchTarget { server: SearchServer::start(Product::OpenSearch) }
+    }
+
+    /// A sink with these lines in its configuration.
+    pub(super) fn sink_with(&self, lines: &str) -> Box<dyn Sink> {
+        let url = self.server.url();
+        let lines = if lines.contains("commit_interval") {
+            lines.to_string()
+        } else {
+            format!("commit_interval = '20ms'\n{lines}")
+        };
+        let lines = if lines.contains("url =") { lines } else { format!("url = '{url}'\n{lines}") };
+        let config = toml::from_str(&format!("view = 'product'\n{lines}")).expect("a valid configuration");
+        Box::new(opensearch::OpenSearch::new("search", config, view(true)).expect("a valid configuration"))
+    }
+
+    /// The document that keeps the mark.
+    pub(super) fn kept(&self) -> Option<serde_json::Value> {
+        let state = self.server.state();
+        let document = state.cluster.indices.get("tidegate-marks")?.documents.get("product")?;
+        Some(serde_json::from_str(&document.source).expect("a mark is JSON"))
+    }
+
+    /// What a search finds.
+    pub(super) fn found(&self) -> Content {
+        let state = self.server.state();
+        let Some(index) = state.cluster.one("product") else { return Content::new() };
+        index.visible.values().map(|(_, row)| (id(row), row.clone())).collect()
+    }
+}
+
+impl Target for SearchTarget {
+    fn sink(&self) -> Box<dyn Sink> {
+        self.sink_with("")
+    }
+
+    /// As long as a delivery is being written, what is shown may be the last or the next.
+    fn read(&self) -> Option<(Option<Time>, Content)> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            let before = self.kept()?;
+            let content = self.found();
+            if before["next"].is_null() && self.kept().as_ref() == Some(&before) {
+                let mark = before["mark"].as_object()?;
+                return Some((mark["frontier"].as_u64(), content));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn written(&self) -> u64 {
+        self.server.state().cluster.one("product").map_or(0, |index| index.written)
+    }
+
+    fn stop(&mut self) -> bool {
+        self.server.stop();
+        true
+    }
+
+    fn restart(&mut self) {
+        self.server.run();
     }
 }

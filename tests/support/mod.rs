@@ -1,6 +1,7 @@
 //! What the tests stand on: private servers that die with the test process.
 
 pub mod allocation;
+pub mod certificates;
 pub mod feed;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -9,4 +10,5 @@ pub mod postgres;
 pub mod program;
 pub mod random;
 pub mod redis;
+pub mod search;
 pub mod server;

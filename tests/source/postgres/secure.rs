@@ -1,11 +1,11 @@
 //! Who is let in, and whom the program trusts: passwords and TLS, for the queries as for the change feed.
 
 use super::ingest::{config, content, views};
+use crate::support::certificates::Certificates;
 use crate::support::feed::{Feed, difference};
 use crate::support::postgres::{Database, Options, PASSWORD, Postgres, USER};
 use crate::support::program::ViewSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 const TABLES: &[(&str, &str)] = &[("t", "*")];
 
@@ -51,41 +51,6 @@ fn passwords_are_given_and_checked() {
             let none = database.url.replace(&format!(":{PASSWORD}"), "");
             assert_run(&database, &none, 78, &["password"]);
         }
-    }
-}
-
-/// Files of an authority and of a server it vouches for.
-struct Certificates {
-    directory: tempfile::TempDir,
-}
-
-impl Certificates {
-    /// Made for a server of this name.
-    fn new(name: &str) -> Certificates {
-        let made = Certificates { directory: tempfile::tempdir().expect("a temporary directory") };
-        made.openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.crt -subj /CN=authority");
-        made.openssl("req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=server");
-        std::fs::write(made.directory.path().join("names"), format!("subjectAltName = {name}\n"))
-            .expect("our own file");
-        made.openssl(
-            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt",
-        );
-        made
-    }
-
-    fn openssl(&self, arguments: &str) {
-        let mut command = Command::new("openssl");
-        let done = command.args(arguments.split(' ')).current_dir(&self.directory).output();
-        let done = done.expect("openssl: `scripts/install tests` installs it");
-        assert!(done.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&done.stderr));
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn server_file(&self, name: &str) -> (String, Vec<u8>) {
-        (name.to_owned(), std::fs::read(self.path(name)).expect("our own file"))
     }
 }
 

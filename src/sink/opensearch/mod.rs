@@ -1,0 +1,328 @@
+//! An index of Elasticsearch or OpenSearch with one document per row, through their bulk API.
+//!
+//! The servers have no transactions, so what they show converges by other means.
+//!
+//! **Versions.** Every put and delete of a delivery has one external version: the frontier's time, or one more than the
+//! last version if that is not less. It is reserved in the mark before it is used (`keeper.rs`), so it is greater than
+//! all versions of earlier attempts, of whatever process, and a request that arrives late cannot overwrite what a later
+//! attempt has written.
+//!
+//! **Deletes.** The version of a deleted document is forgotten after `index.gc_deletes` (a minute by default), or when
+//! a server starts again: a put that arrives later brings the document back. So nothing old may arrive so late. A
+//! request that was given up is not sent again: what it told is told by a later attempt with a later version. The
+//! server is told to give up by itself (`timeout`) after a quarter of `gc_deletes`; so long, too, refused items are
+//! sent again, and a writer that has not looked at its mark for so long looks whether it is still the only one. A
+//! process that repeats a delivery repeats every key of it, so late writes of the first attempt meet newer versions.
+//! Only a comparison with the whole content leaves documents as they are that an interrupted attempt may still be about
+//! to write: it waits for half of `gc_deletes` before it reads. What this does not cover: a server that keeps a request
+//! for longer than that before it executes it, and a process that is stopped, between looking and sending, for longer.
+//!
+//! **The mark** is written when every document of a delivery is acknowledged, has been made visible (`_refresh`), and
+//! the index is still the one it was. A delivery that another process has begun and not ended voids it: among what that
+//! has written there may be keys that have gone since, of which nobody tells, so the whole content is compared. So it is
+//! for an index that was deleted, made again or restored from a backup. (A bulk request makes an index by itself where
+//! one is missing.)
+//!
+//! **What readers see.** An index that the sink has made has `refresh_interval = -1`: a delivery becomes visible with
+//! the refresh that follows it, in each shard at once, and in all shards within moments. A search across shards in just
+//! these moments may see a part; so may one of a shard's copy that has just been moved, or of an index with a refresh
+//! interval. `next` in the mark names the frontier being written; where there is none, all documents are at `mark`.
+//! What an interrupted delivery has written becomes visible when it is repeated, or when the whole content is compared,
+//! since only what is visible can be read. A document fetched by its id is always the latest.
+//!
+//! **Rows that cannot be indexed** are told in the log and counted, and have no document: better none than one that
+//! shows what is no longer so.
+
+mod bulk;
+mod client;
+mod config;
+mod index;
+mod keeper;
+mod mapping;
+mod reconcile;
+mod refusal;
+
+pub use config::Config;
+
+use super::mark::fingerprint;
+use super::{Delivery, KeyTemplate, KeyedChange, Mark, Sink, SinkError, SinkKey, SinkView};
+use crate::value::{Column, Row};
+use bulk::{Bulks, Rejected, Stopped, Write};
+use client::{Client, Content};
+use hyper::{Method, StatusCode};
+use index::{Index, State};
+use keeper::Keeper;
+use reconcile::Difference;
+use serde::Deserialize;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// So many refused rows of a delivery are told one by one.
+const TOLD: usize = 10;
+
+/// Keeps an index of a view's rows.
+pub struct OpenSearch {
+    name: String,
+    config: Config,
+    key: SinkKey,
+    template: KeyTemplate,
+    columns: Vec<Column>,
+    index: Index,
+    /// The fingerprint of the mapping.
+    mapping: String,
+    bulk_bytes: Cell<usize>,
+    runtime: Option<Runtime>,
+    open: Option<Open>,
+    /// When a delivery was found interrupted whose requests may still arrive.
+    interrupted: Option<Instant>,
+    /// Where the deliveries lead to that this process may have begun since the last that ended.
+    begun: Vec<Mark>,
+    /// Whether all requests of the last one were answered.
+    answered: bool,
+    /// Somebody else has written documents: what is there is not what was acknowledged.
+    overtaken: bool,
+    rejected: u64,
+}
+
+/// The server while it answers.
+struct Open {
+    client: Client,
+    keeper: Keeper,
+    state: State,
+    /// Whether the documents were indexed by another mapping.
+    anew: bool,
+}
+
+impl OpenSearch {
+    /// A sink that is not connected yet; refuses what does not fit the view.
+    pub fn new(name: &str, config: Config, view: SinkView) -> Result<OpenSearch, SinkError> {
+        let make = || {
+            config.check()?;
+            let index = config.index.clone().unwrap_or_else(|| view.name.to_string());
+            config::check_index_name(&index)?;
+            let mapping = mapping::mapping(&view, config::object("mapping", config.mapping.as_ref())?)?;
+            let settings = config::object("settings", config.settings.as_ref())?;
+            Ok((SinkKey::of(&view, config.key.as_deref())?, Index::new(index, mapping, settings)))
+        };
+        let (key, index) = make().map_err(|error| located(name, error))?;
+        Ok(OpenSearch {
+            name: name.to_string(),
+            template: KeyTemplate::joined(&key),
+            key,
+            columns: view.schema.columns.clone(),
+            mapping: fingerprint(&[&index.mapping.to_string()]),
+            index,
+            bulk_bytes: Cell::new(config.bulk_bytes),
+            config,
+            runtime: None,
+            open: None,
+            interrupted: None,
+            begun: Vec::new(),
+            answered: true,
+            overtaken: false,
+            rejected: 0,
+        })
+    }
+
+    async fn connect(&mut self) -> Result<Option<String>, SinkError> {
+        let client = Client::new(&self.config)?;
+        greet(&client).await?;
+        let state = self.index.prepare(&client).await?;
+        let keeper = Keeper::open(&client, &self.index.name).await?;
+        let kept = keeper.kept();
+        let is_ours = kept.next.as_ref().is_none_or(|next| self.begun.contains(next));
+        self.begun.retain(|begun| kept.next.as_ref() == Some(begun));
+        if kept.next.is_some() && !(is_ours && self.answered) {
+            self.interrupted.get_or_insert_with(Instant::now);
+        }
+        let is_same = kept.incarnation == state.incarnation && is_ours && !self.overtaken;
+        let anew = is_same && kept.mapping != self.mapping;
+        let mark = kept.mark.as_ref().filter(|_| is_same && !anew).map(Mark::to_string);
+        self.open = Some(Open { client, keeper, state, anew });
+        Ok(mark)
+    }
+
+    async fn deliver(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {
+        if delivery.first || !delivery.keyed.is_empty() {
+            self.write(open, delivery).await?;
+            self.index.refresh(&open.client).await?;
+        }
+        if self.index.state(&open.client).await?.as_ref() != Some(&open.state) {
+            return Err(SinkError::Transient(format!("the index {} is not what it was", self.index.name)));
+        }
+        let (mark, incarnation) = (&delivery.mark, &open.state.incarnation);
+        open.keeper.finish(&open.client, mark, incarnation, &self.mapping).await?;
+        (self.interrupted, self.overtaken, open.anew) = (None, false, false);
+        self.begun.clear();
+        Ok(())
+    }
+
+    async fn write(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {
+        self.wait(open, delivery)?;
+        let (client, keeper) = (&open.client, &mut open.keeper);
+        let seen = Instant::now();
+        // It may have begun though no answer says so.
+        self.begun.push(delivery.mark.clone());
+        self.answered = true;
+        let mut version = keeper.begin(client, &delivery.mark, 0, delivery.first).await?;
+        let writes = self.writes(&delivery.keyed);
+        let writes = if delivery.first {
+            self.index.refresh(client).await?;
+            let difference = reconcile::difference(client, &self.index, &self.columns, writes, open.anew).await?;
+            let Difference { writes, version: greatest } = difference;
+            if greatest >= version {
+                version = keeper.begin(client, &delivery.mark, greatest.saturating_add(1), true).await?;
+            }
+            writes
+        } else {
+            writes
+        };
+        let bulks = Bulks {
+            client,
+            keeper,
+            path: self.index.path(),
+            columns: &self.columns,
+            version,
+            bytes: &self.bulk_bytes,
+            concurrency: self.config.concurrency,
+            patience: open.state.gc_deletes / 4,
+            seen: Cell::new(seen),
+        };
+        self.answered = false;
+        match bulks.write(&writes).await {
+            Ok(rejected) => {
+                self.answered = true;
+                self.tell(&rejected);
+                Ok(())
+            }
+            Err(Stopped::Failed(error)) => Err(error),
+            Err(Stopped::Overtaken(error)) => {
+                self.overtaken = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Nothing is compared as long as what an interrupted delivery wrote may still arrive.
+    fn wait(&self, open: &Open, delivery: &Delivery) -> Result<(), SinkError> {
+        let late = open.state.gc_deletes / 2;
+        match self.interrupted.map(|since| since.elapsed()) {
+            Some(elapsed) if delivery.first && elapsed < late => {
+                let left = (late - elapsed).as_secs() + 1;
+                let text = format!("a delivery was interrupted, and what it wrote may still arrive for {left} s");
+                Err(SinkError::Transient(text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn writes<'a>(&self, keyed: &'a [(Row, KeyedChange)]) -> Vec<Write<'a>> {
+        let write = |(key, change): &'a (Row, KeyedChange)| Write {
+            id: self.template.write(key),
+            row: match change {
+                KeyedChange::Put(row) => Some(row),
+                KeyedChange::Delete => None,
+            },
+        };
+        keyed.iter().map(write).collect()
+    }
+
+    fn tell(&mut self, rejected: &[Rejected]) {
+        for Rejected { id, reason } in rejected.iter().take(TOLD) {
+            tracing::warn!(
+                "sink {}: the row with the id {id} cannot be indexed and has no document: {reason}",
+                self.name
+            );
+        }
+        if rejected.len() > TOLD {
+            tracing::warn!("sink {}: nor can {} more", self.name, rejected.len() - TOLD);
+        }
+        self.rejected += rejected.len() as u64;
+    }
+
+    /// The runtime, which goes with the connections.
+    fn take_runtime(&mut self) -> Result<Runtime, SinkError> {
+        match self.runtime.take() {
+            Some(runtime) => Ok(runtime),
+            None => Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| SinkError::Transient(format!("cannot start: {error}"))),
+        }
+    }
+}
+
+impl Sink for OpenSearch {
+    fn key(&self) -> Option<&SinkKey> {
+        Some(&self.key)
+    }
+
+    fn form(&self) -> String {
+        format!("{:?}", self.key.columns())
+    }
+
+    fn open(&mut self) -> Result<Option<String>, SinkError> {
+        // With it the connections go that may be dead.
+        (self.open, self.runtime) = (None, None);
+        let opened = self.take_runtime().and_then(|runtime| {
+            let mark = runtime.block_on(self.connect());
+            self.runtime = Some(runtime);
+            mark
+        });
+        opened.map_err(|error| located(&self.name, error))
+    }
+
+    fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
+        let applied = match self.open.take() {
+            None => Err(SinkError::Transient("not connected".to_string())),
+            Some(mut open) => self.take_runtime().and_then(|runtime| {
+                let applied = runtime.block_on(self.deliver(&mut open, delivery));
+                self.runtime = Some(runtime);
+                self.open = applied.is_ok().then_some(open);
+                applied
+            }),
+        };
+        applied.map_err(|error| located(&self.name, error))
+    }
+
+    fn commit_interval(&self) -> Duration {
+        self.config.commit_interval
+    }
+
+    fn rejected(&self) -> u64 {
+        self.rejected
+    }
+}
+
+/// Asks what the server is. Who may not ask is not kept from writing.
+async fn greet(client: &Client) -> Result<(), SinkError> {
+    #[derive(Deserialize)]
+    struct Greeting {
+        version: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        number: String,
+        distribution: Option<String>,
+    }
+    let answer = client.send(Method::GET, "/", Content::Nothing).await?;
+    if answer.status == StatusCode::FORBIDDEN {
+        return Ok(());
+    }
+    let Greeting { version: Version { number, distribution } } = answer.read("ask the server what it is")?;
+    let is_old = number.split('.').next().and_then(|major| major.parse().ok()).is_some_and(|major: u32| major < 7);
+    if distribution.is_none() && is_old {
+        let text = format!("the server is Elasticsearch {number}; it takes 7 or later, or OpenSearch");
+        return Err(SinkError::Operator(text));
+    }
+    Ok(())
+}
+
+fn located(name: &str, error: SinkError) -> SinkError {
+    match error {
+        SinkError::Config(text) => SinkError::Config(format!("sink {name}: {text}")),
+        SinkError::Transient(text) => SinkError::Transient(format!("sink {name}: {text}")),
+        SinkError::Operator(text) => SinkError::Operator(format!("sink {name}: {text}")),
+    }
+}
