@@ -39,7 +39,7 @@ struct Seen {
     lines: String,
     /// Whether the file of lines may be written anew.
     anew: bool,
-    marks: [u64; 2],
+    marks: [u64; 3],
 }
 
 impl Bank {
@@ -71,6 +71,12 @@ type = \"redis\"
 view = \"balance\"
 url = \"{}\"
 key = \"balance:{{id}}\"
+
+[sinks.table]
+type = \"postgres\"
+view = \"balance\"
+url = {{ env = \"DATABASE_URL\" }}
+key = [\"id\"]
 
 [settings]
 store = \"state\"
@@ -111,9 +117,9 @@ store = \"state\"
     }
 
     /// Looks at all targets: none shows a mixture or has gone back. What each shows.
-    fn look(&mut self) -> [Option<Vec<String>>; 3] {
-        let shown = [self.lines(), self.search(), self.cache()];
-        for (target, shown) in ["lines", "search", "cache"].iter().zip(&shown) {
+    fn look(&mut self) -> [Option<Vec<String>>; 4] {
+        let shown = [self.lines(), self.search(), self.cache(), self.table()];
+        for (target, shown) in ["lines", "search", "cache", "table"].iter().zip(&shown) {
             let amounts = shown.iter().flatten().map(|row| {
                 let row: serde_json::Value = serde_json::from_str(row).unwrap_or_else(|error| panic!("{row}: {error}"));
                 row["amount"].as_i64().expect("a number")
@@ -159,6 +165,13 @@ return {redis.call('GET', 'tidegate:cache:mark'), rows}";
             redis::cmd("EVAL").arg(READ).arg(0).query(&mut connection).ok()?;
         self.advances(1, mark.as_deref());
         Some(sorted(rows.into_iter()))
+    }
+
+    fn table(&mut self) -> Option<Vec<String>> {
+        const READ: &str = "SELECT m.mark, to_jsonb(t)::text FROM tidegate_marks m LEFT JOIN balance t ON true";
+        let rows = self.database.try_query_text(READ).ok()?;
+        self.advances(2, rows.first()?[0].as_deref());
+        Some(sorted(rows.into_iter().filter_map(|row| row[1].clone())))
     }
 
     fn advances(&mut self, target: usize, mark: Option<&str>) {
