@@ -69,7 +69,7 @@ fn committed_and_set(database: &Database, redis: &RedisServer, orders: u64, seco
 fn start(database: &Database, redis: &RedisServer) -> Running {
     let sink = format!("view = \"shown\"\nurl = \"{}\"\nkey = \"order:{{id}}\"", redis.url());
     let sink = SinkConfig::Redis(toml::from_str(&sink).expect("our own configuration"));
-    river::launch(&database.url, &shop::TABLES, shop::JOIN, make_sink(sink))
+    river::launch(&database.url, &shop::TABLES, shop::JOIN, None, make_sink(sink))
 }
 
 /// Rows the target has acknowledged.

@@ -21,6 +21,7 @@ mod returned;
 mod river;
 mod shop;
 mod snapshot;
+mod store;
 mod tpch;
 
 /// The tests' servers. The tests use more of them than the benchmarks do.
@@ -62,6 +63,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("snapshot", snapshot::run),
     ("feed", feed::run),
     ("latency", latency::run),
+    ("store", store::run),
     ("footprint", footprint::run),
     ("codec", codec::run),
     ("documents", documents::run),

@@ -1,5 +1,6 @@
 //! The whole river in this process: a Postgres source, one view, and a sink that takes everything and keeps nothing.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tidegate::config::{Settings, SourceConfig};
@@ -25,13 +26,19 @@ pub struct River {
     told: Receiver<Told>,
 }
 
-/// Starts the view `shown`, defined by the SQL, over the database's tables, every transaction by itself.
-pub fn launch(url: &str, tables: &[&str], sql: &str, sink: MakeSink) -> Running {
-    launch_all(url, tables, format!("CREATE VIEW shown AS {sql};"), vec![("shown".into(), sink)])
+/// Starts the view `shown`, defined by the SQL, over the database's tables, every transaction by itself; with a store in this directory.
+pub fn launch(url: &str, tables: &[&str], sql: &str, store: Option<&Path>, sink: MakeSink) -> Running {
+    launch_all(url, tables, format!("CREATE VIEW shown AS {sql};"), store, vec![("shown".into(), sink)])
 }
 
 /// Starts views with a sink for some of them over the database's tables, every transaction by itself.
-pub fn launch_all(url: &str, tables: &[&str], views: String, sinks: Vec<(String, MakeSink)>) -> Running {
+pub fn launch_all(
+    url: &str,
+    tables: &[&str],
+    views: String,
+    store: Option<&Path>,
+    sinks: Vec<(String, MakeSink)>,
+) -> Running {
     let tables: Vec<String> = tables.iter().map(|table| format!("\"{table}\"")).collect();
     let config = format!("url = \"{url}\"\ntables = [{}]\ncreate = true", tables.join(", "));
     let config = toml::from_str(&config).expect("our own configuration");
@@ -41,7 +48,7 @@ pub fn launch_all(url: &str, tables: &[&str], views: String, sinks: Vec<(String,
         sources: vec![("bench".into(), make_source("bench", SourceConfig::Postgres(config)))],
         files: vec![SqlFile { path: "bench.sql".into(), text: views }],
         sinks: sinks.into_iter().map(sink).collect(),
-        settings: Settings { refresh: Duration::ZERO, ..Settings::default() },
+        settings: Settings { refresh: Duration::ZERO, store: store.map(Path::to_path_buf), ..Settings::default() },
         ..Definition::default()
     };
     let planned = engine::plan(definition).unwrap_or_else(|failure| panic!("{failure}"));
@@ -53,7 +60,7 @@ impl River {
     pub fn start(url: &str, tables: &[&str], sql: &str) -> River {
         let (tell, told) = channel();
         // Whoever measured may have gone.
-        let running = launch(url, tables, sql, nowhere(move |told| _ = tell.send(told)));
+        let running = launch(url, tables, sql, None, nowhere(move |told| _ = tell.send(told)));
         River { running, told }
     }
 

@@ -139,7 +139,7 @@ impl River {
         };
         let sinks = names.iter().enumerate().map(sink).collect();
         let queries = format!("{queries}\nCREATE VIEW marks AS SELECT -id AS id FROM mark;");
-        let running = launch_all(&database.url, &TABLES, queries, sinks);
+        let running = launch_all(&database.url, &TABLES, queries, None, sinks);
         River { running, told, reached: vec![Some(0); names.len()], mark: 0 }
     }
 

@@ -227,7 +227,7 @@ fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
             }
             _ => format!("INSERT INTO move (a, b, amount) VALUES ({a}, {b}, {amount})"),
         };
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(10));
         database.execute(&format!("BEGIN; SET LOCAL synchronous_commit = off; {sql}; COMMIT"));
     }
 }
@@ -236,17 +236,17 @@ fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
 fn killed_at_any_moment_it_goes_on_where_it_was() {
     let mut random = Random::new(seed(11));
     let mut bank = Bank::new();
-    let mut program = bank.start();
-    bank.settle(&mut program);
-    drop(program);
     let (stop, writer) = (AtomicBool::new(false), bank.database.another());
     let mut chance = random.clone();
     std::thread::scope(|scope| {
         scope.spawn(|| write(&writer, &mut chance, &stop));
-        for _ in 0..setting("TIDEGATE_TEST_KILLS", 12) {
+        for _ in 0..setting("TIDEGATE_TEST_KILLS", 30) {
             let mut program = bank.start();
-            let until = Instant::now() + Duration::from_millis(50 + random.below(1200));
-            while Instant::now() < until {
+            let (begun, marks) = (Instant::now(), bank.seen.marks);
+            let (at_least, patience) = (Duration::from_millis(20 + random.below(500)), Duration::from_secs(10));
+            // Every other time it is killed wherever it is; else once a target has got something new.
+            let waits = random.chance(50);
+            while begun.elapsed() < at_least || (waits && bank.seen.marks == marks && begun.elapsed() < patience) {
                 bank.look();
             }
             // A dropped program is killed.
