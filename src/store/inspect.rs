@@ -2,9 +2,10 @@
 
 use super::disk::{Directory, Disk};
 use super::error::StoreError;
+use super::log::{self, Frames};
 use super::manifest::Manifest;
 use super::run::RunReader;
-use super::{log, replay, segment};
+use super::{replay, segment};
 use crate::timeline::Resume;
 use std::path::Path;
 
@@ -23,13 +24,29 @@ pub struct Summary {
     pub merged: Vec<(String, String, u64, u64)>,
 }
 
-/// Reads the whole log of the store in a directory, and with `runs` what it was merged into too. Nothing is changed.
+/// How often a damage is looked at again: it may be a frame that was being written.
+const LOOKS: usize = 3;
+
+/// Reads the whole log of the store in a directory, and with `runs` what it was merged into too. Nothing is changed. The store may
+/// be written to meanwhile.
 pub fn inspect(directory: &Path, runs: bool) -> Result<Summary, StoreError> {
+    let mut found = look(directory, runs);
+    for _ in 1..LOOKS {
+        if let Err(StoreError::Damaged { .. } | StoreError::Io { .. }) = found {
+            found = look(directory, runs);
+        }
+    }
+    found
+}
+
+fn look(directory: &Path, runs: bool) -> Result<Summary, StoreError> {
     let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
     let manifest = Manifest::read(&disk)?;
     let manifest = manifest.ok_or_else(|| StoreError::damaged("manifest", 0, "there is none: this is no store"))?;
     let (next, reached) = replay::scan(&disk, &manifest, false)?;
-    log::read(&disk, manifest.incarnation, manifest.base, false, &mut |_, records| replay::check(records))?;
+    log::read(&disk, manifest.incarnation, Frames::From { first: manifest.base, mend: false }, &mut |_, records| {
+        replay::check(records).map(|()| true)
+    })?;
     let mut merged = Vec::new();
     for relation in manifest.relations.values() {
         let Some(run) = relation.run else { continue };

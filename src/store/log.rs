@@ -112,15 +112,26 @@ impl Log {
     }
 }
 
-/// Reads all frames from `from` on. What a crash left behind the last one is cut off if `mend` says so. Returns the sequence of
-/// the frame that follows.
+/// Which frames of a log are read.
+#[derive(Clone, Copy)]
+pub(super) enum Frames {
+    /// All from this on. What a crash left behind the last one is cut off if `mend` says so: nobody writes.
+    From { first: u64, mend: bool },
+    /// Those that are known to be durable: the log may be written to meanwhile.
+    Between(u64, u64),
+}
+
+/// Reads frames, as long as they are taken. Returns the sequence of the one that follows the last, if all were read.
 pub(super) fn read(
     disk: &dyn Disk,
     incarnation: u64,
-    from: u64,
-    mend: bool,
+    frames: Frames,
     take: &mut segment::Take<'_>,
 ) -> Result<u64, StoreError> {
+    let (from, until, mend) = match frames {
+        Frames::From { first, mend } => (first, u64::MAX, mend),
+        Frames::Between(first, until) => (first, until, false),
+    };
     let firsts = segment::list(disk)?;
     let mut next = from;
     for (index, first) in firsts.iter().enumerate() {
@@ -129,16 +140,20 @@ pub(super) fn read(
         if !is_last && firsts[index + 1] <= from {
             continue;
         }
+        if *first >= until {
+            break;
+        }
         if *first > next {
             let what = format!("frames {next} to {} are missing before it", first - 1);
             return Err(StoreError::damaged(&segment::name(*first), 0, what));
         }
         let mut take_new = |sequence: u64, frame: Bytes<'_>| match sequence >= from {
             true => take(sequence, frame),
-            false => Ok(()),
+            false => Ok(true),
         };
-        let end = match Segment::open(disk, *first)?.read(incarnation, is_last, &mut take_new)? {
+        let end = match Segment::open(disk, *first)?.read(incarnation, is_last, until, &mut take_new)? {
             End::Whole(end) => end,
+            End::Left => return Ok(next),
             End::Torn { next, offset } => {
                 if mend {
                     Segment::mend(disk, *first, offset)?;

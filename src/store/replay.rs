@@ -4,7 +4,7 @@ use super::Ids;
 use super::bytes::{Bytes, Malformed};
 use super::disk::Disk;
 use super::error::StoreError;
-use super::log;
+use super::log::{self, Frames};
 use super::manifest::{Manifest, Reached};
 use super::merge::{Delta, key_of};
 use super::record::{self, Head};
@@ -32,15 +32,16 @@ pub(super) fn scan(
 ) -> Result<(u64, BTreeMap<u64, Reached>), StoreError> {
     let mut reached: BTreeMap<u64, Reached> =
         manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
-    let next = log::read(disk, manifest.incarnation, manifest.base, mend, &mut |_, mut records| {
-        while !records.is_empty() {
-            let head = record::read_head(&mut records).map_err(makes_no_sense)?;
-            if let Some(reached) = reached.get_mut(&(head.source.0 as u64)) {
-                note(reached, head);
+    let next =
+        log::read(disk, manifest.incarnation, Frames::From { first: manifest.base, mend }, &mut |_, mut records| {
+            while !records.is_empty() {
+                let head = record::read_head(&mut records).map_err(makes_no_sense)?;
+                if let Some(reached) = reached.get_mut(&(head.source.0 as u64)) {
+                    note(reached, head);
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(true)
+        })?;
     if next < manifest.reaches {
         let what = format!("it ends at frame {next}, and frames up to {} were there", manifest.reaches - 1);
         return Err(StoreError::damaged("the log", 0, what));
@@ -87,19 +88,24 @@ pub(super) fn replay(
             take(Tick::new(id, Vec::new(), Some(frontier)))?;
         }
     }
-    log::read(disk, manifest.incarnation, manifest.base, false, &mut |_, mut records| {
-        while !records.is_empty() {
-            let mut rest = records;
-            let head = record::read_head(&mut rest).map_err(makes_no_sense)?;
-            if let Some(source) = running.source(head.source.0 as u64).filter(|_| head.frontier.is_some()) {
-                let tick = record::read(&mut records).map_err(makes_no_sense)?;
-                let tick = running.name(tick, source);
-                take(if tick.snapshot { running.at_its_time(tick) } else { tick })?;
+    log::read(
+        disk,
+        manifest.incarnation,
+        Frames::From { first: manifest.base, mend: false },
+        &mut |_, mut records| {
+            while !records.is_empty() {
+                let mut rest = records;
+                let head = record::read_head(&mut rest).map_err(makes_no_sense)?;
+                if let Some(source) = running.source(head.source.0 as u64).filter(|_| head.frontier.is_some()) {
+                    let tick = record::read(&mut records).map_err(makes_no_sense)?;
+                    let tick = running.name(tick, source);
+                    take(if tick.snapshot { running.at_its_time(tick) } else { tick })?;
+                }
+                records = rest;
             }
-            records = rest;
-        }
-        Ok(())
-    })?;
+            Ok(true)
+        },
+    )?;
     Ok(())
 }
 
@@ -196,15 +202,15 @@ pub(super) fn collect(
 ) -> Result<Collected, StoreError> {
     let reached = manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
     let mut collected = Collected { end: manifest.base, deltas: BTreeMap::new(), reached };
-    let (mut is_beyond, mut left) = (false, bytes);
-    log::read(disk, manifest.incarnation, manifest.base, false, &mut |sequence, records| {
-        is_beyond |= sequence >= end || left == 0 || goes_beyond(records, below)?;
-        if !is_beyond {
-            left = left.saturating_sub(records.0.len() as u64);
-            collected.take(records, manifest)?;
-            collected.end = sequence + 1;
+    let mut left = bytes;
+    log::read(disk, manifest.incarnation, Frames::Between(manifest.base, end), &mut |sequence, records| {
+        if left == 0 || goes_beyond(records, below)? {
+            return Ok(false);
         }
-        Ok(())
+        left = left.saturating_sub(records.0.len() as u64);
+        collected.take(records, manifest)?;
+        collected.end = sequence + 1;
+        Ok(true)
     })?;
     Ok(collected)
 }

@@ -55,8 +55,8 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u64>, StoreError> {
     Ok(firsts)
 }
 
-/// What a frame of a segment is given to, with its sequence.
-pub(super) type Take<'a> = dyn FnMut(u64, Bytes<'_>) -> Result<(), StoreError> + 'a;
+/// What a frame of a segment is given to, with its sequence; it tells whether to read on.
+pub(super) type Take<'a> = dyn FnMut(u64, Bytes<'_>) -> Result<bool, StoreError> + 'a;
 
 /// A segment being read.
 pub(super) struct Segment {
@@ -72,6 +72,8 @@ pub(super) enum End {
     Whole(u64),
     /// Within a frame, at this offset.
     Torn { next: u64, offset: u64 },
+    /// It was not read to its end.
+    Left,
 }
 
 impl Segment {
@@ -81,8 +83,14 @@ impl Segment {
         Ok(Segment { name, first, file: BufReader::with_capacity(1 << 20, file), offset: 0 })
     }
 
-    /// Reads all frames. The last segment may be torn, even in its head.
-    pub(super) fn read(mut self, incarnation: u64, is_last: bool, take: &mut Take<'_>) -> Result<End, StoreError> {
+    /// Reads all frames below `until`. The last segment may be torn, even in its head.
+    pub(super) fn read(
+        mut self,
+        incarnation: u64,
+        is_last: bool,
+        until: u64,
+        take: &mut Take<'_>,
+    ) -> Result<End, StoreError> {
         let mut payload = Vec::new();
         let head = self.first.wrapping_sub(1);
         match self.frame(head, &mut payload)? {
@@ -91,10 +99,17 @@ impl Segment {
         }
         let mut next = self.first;
         loop {
+            if next >= until {
+                return Ok(End::Left);
+            }
             match self.frame(next, &mut payload)? {
                 Found::End => return Ok(End::Whole(next)),
                 Found::Broken => return self.torn(next, is_last),
-                Found::Frame => take(next, Bytes(&payload)).map_err(|error| self.locate(error))?,
+                Found::Frame => {
+                    if !take(next, Bytes(&payload)).map_err(|error| self.locate(error))? {
+                        return Ok(End::Left);
+                    }
+                }
             }
             self.offset += (frame::HEADER + payload.len()) as u64;
             next += 1;

@@ -76,9 +76,12 @@ impl Exporter {
             return false;
         }
         let first = self.told == Told::Nothing;
-        let beginning = self.shared.beginning(sources).filter(|_| self.shared.settings.same_beginning);
+        let beginning = match first && self.shared.settings.same_beginning {
+            true => self.shared.beginning(sources),
+            false => None,
+        };
         self.told = reached;
-        match beginning.filter(|begin| first && frontier.is_none_or(|frontier| *begin < frontier)) {
+        match beginning.filter(|begin| frontier.is_none_or(|frontier| *begin < frontier)) {
             Some(begin) => {
                 self.step(Some(begin), true);
                 self.step(frontier, false);

@@ -171,7 +171,7 @@ impl Sink for Tantivy {
     }
 
     fn form(&self) -> String {
-        format!("{:?}", self.mapping.schema)
+        format!("{:?} {:?}", self.key.columns(), self.mapping.schema)
     }
 
     fn open(&mut self) -> Result<Option<String>, SinkError> {
