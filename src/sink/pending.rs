@@ -68,8 +68,8 @@ impl Pending {
 
     /// The target shows the view at this frontier already; nothing was merged yet. If the first step is not later than that,
     /// only what comes after it is told.
-    pub(super) fn resume(&mut self, shown: Option<Time>) {
-        (self.contained, self.resumes) = (shown.unwrap_or(Time::MAX), true);
+    pub(super) fn resume(&mut self, shown: Time) {
+        (self.contained, self.resumes) = (shown, true);
     }
 
     /// Takes the next step.
@@ -95,15 +95,10 @@ impl Pending {
 
     /// Takes the content out of a first step if the target shows it, or something later.
     fn begin_after(&mut self, step: &mut Step) {
-        let has_ended = self.contained == Time::MAX;
-        let is_shown = match step.frontier {
-            None => has_ended,
-            Some(frontier) => frontier <= self.contained && !has_ended,
-        };
-        if is_shown {
+        if step.frontier.is_some_and(|frontier| frontier <= self.contained) {
             step.first = false;
             step.changes.clear();
-            self.frontier = (!has_ended).then_some(self.contained);
+            self.frontier = Some(self.contained);
         } else {
             self.contained = 0;
         }

@@ -46,7 +46,7 @@ pub struct Settings {
     pub owner: Owner,
     /// What the view means: of another meaning is other content.
     pub view: String,
-    /// Nothing is delivered below this frontier: a store tells again what was, and the target may show what came later.
+    /// Up to this frontier a store tells again what was: nothing is delivered below it, and no target can be ahead of it.
     pub not_before: Time,
 }
 
@@ -333,7 +333,10 @@ impl Runner<'_> {
     fn opened(&mut self, mark: Option<&str>) -> Result<(), SinkError> {
         self.open = true;
         match self.marks.compare(mark) {
-            Found::Earlier(frontier) if !self.greeted => self.pending.resume(frontier),
+            // A mark from beyond what the store tells again: the store is an older copy of itself.
+            Found::Earlier(Some(frontier)) if !self.greeted && frontier <= self.settings.not_before => {
+                self.pending.resume(frontier);
+            }
             Found::Expected | Found::Earlier(_) | Found::Other => {}
             Found::Lost(lost) => {
                 tracing::warn!("{lost}; it is given the whole content again");

@@ -221,13 +221,14 @@ fn reconciles_at_start() {
 #[test]
 fn goes_on_behind_its_mark() {
     for (kind, target) in all() {
-        let settings = |store: &str, view: &str| Settings {
+        let settings = |store: &str, view: &str, not_before: Time| Settings {
             owner: Owner::Store(store.into()),
             view: view.into(),
+            not_before,
             ..Settings::default()
         };
         let mut model = Model::new();
-        let running = Running::start(target.sink(), settings("s", "v"));
+        let running = Running::start(target.sink(), settings("s", "v", 0));
         let since = model.frontier() + 10_000;
         for name in ["a", "b", "c"] {
             running.send(model.step(&[(1, Some(name)), (2, Some(name))]));
@@ -237,7 +238,7 @@ fn goes_on_behind_its_mark() {
         let marks = u64::from(kind == "redis json");
 
         let before = target.written();
-        let running = Running::start(target.sink(), settings("s", "v"));
+        let running = Running::start(target.sink(), settings("s", "v", model.frontier()));
         model.replayed(since).into_iter().for_each(|step| running.send(step));
         running.send(model.step(&[(2, Some("d"))]));
         running.wait(model.frontier());
@@ -246,8 +247,13 @@ fn goes_on_behind_its_mark() {
         let changes = if kind == "jsonl" { 2 } else { 1 + marks };
         assert_eq!(target.written() - before, changes, "{kind}: only one row is new");
 
-        // The target has gone back behind what the store can tell again, or the store or the view is another.
-        for (what, settings) in [("s", settings("s", "w")), ("t", settings("t", "w")), ("run", Settings::default())] {
+        // The store is an older copy of itself, or the store or the view is another.
+        for (what, settings) in [
+            ("ahead", settings("s", "v", 0)),
+            ("s", settings("s", "w", 0)),
+            ("t", settings("t", "w", 0)),
+            ("run", Settings::default()),
+        ] {
             let mut later = model.restarted();
             let running = Running::start(target.sink(), settings);
             running.send(later.step(&[(3, Some(what))]));
