@@ -242,15 +242,20 @@ impl Streaming<'_> {
         self.progress.changes.fetch_add(changes, Ordering::Relaxed);
         let send = self.pipe.send(tick, bytes, self.position);
         let mut send = std::pin::pin!(send);
+        // The tick must go through even if the connection is lost meanwhile: what it tells was taken out of `pending`, and its
+        // position counts as read.
+        let mut lost = None;
         loop {
             tokio::select! {
                 biased;
                 sent = &mut send => {
                     sent?;
-                    return Ok(changes > 0);
+                    return lost.map_or(Ok(changes > 0), Err);
                 }
                 () = tokio::time::sleep(STATUS_WHILE_WAITING) => {
-                    self.connection.send_status(self.position, self.pipe.confirmed(), false).await?;
+                    if lost.is_none() {
+                        lost = self.connection.send_status(self.position, self.pipe.confirmed(), false).await.err();
+                    }
                 }
             }
         }
