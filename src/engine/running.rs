@@ -12,8 +12,8 @@ use super::storing::Storing;
 use super::why::{Waits, Why};
 use crate::dataflow::{Dataflow, Peeked, errors_of};
 use crate::source::Stop;
-use crate::timeline::SourceId;
-use crate::value::RelationName;
+use crate::timeline::{SourceId, cell_start};
+use crate::value::{RelationName, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,8 +59,8 @@ impl Kept {
 pub(super) struct Plan {
     /// For each sink the sources its view is computed from.
     pub(super) depends: Vec<BTreeSet<SourceId>>,
-    /// The maintained views.
-    pub(super) view_names: Vec<RelationName>,
+    /// The maintained views, each with the sources it is computed from.
+    pub(super) views: Vec<(RelationName, BTreeSet<SourceId>)>,
     /// The grid of the frontiers that sinks are told.
     pub(super) refresh_us: u64,
     /// Whether the run ends by itself.
@@ -166,7 +166,7 @@ impl Running {
     /// The moment's figures.
     pub fn status(&self) -> Status {
         let stats: BTreeMap<_, _> = self.dataflow.stats().into_iter().map(|s| (s.relation.clone(), s)).collect();
-        let views = self.plan.view_names.iter().filter_map(|name| {
+        let views = self.plan.views.iter().filter_map(|(name, _)| {
             let stats_of_errors = stats.get(&errors_of(name));
             stats.get(name).map(|s| ViewStatus {
                 name: name.to_string(),
@@ -200,24 +200,28 @@ impl Running {
         self.plan.once || !waits_for_operator || !self.sinks.iter().zip(&self.plan.depends).any(goes_on)
     }
 
-    /// Whether all inputs have ended and every sink has delivered that.
+    /// Whether every view has come as far as its sources, and every sink was told that.
     fn told_everything(&self) -> bool {
-        let ended = |sink: &RunningSink| sink.told.reached(None);
-        let views_ended = || self.plan.view_names.iter().all(|view| self.dataflow.frontier(view).is_none());
-        self.sinks.iter().all(ended) && views_ended()
+        let reached = |(view, depends): &(RelationName, BTreeSet<SourceId>)| {
+            let least = self.sent(depends);
+            self.dataflow.frontier(view).is_none_or(|frontier| least.is_some_and(|least| least <= frontier))
+        };
+        self.has_passed_sources() && self.plan.views.iter().all(reached)
     }
 
     /// Whether every sink was told all that its sources have sent.
     fn has_passed_sources(&self) -> bool {
         self.sinks.iter().zip(&self.plan.depends).all(|(sink, depends)| {
-            let sent = depends.iter().filter_map(|id| self.sources[id.0].sent.frontier());
-            let least = sent.min().map(|time| match self.plan.refresh_us {
-                0 => time,
-                refresh => time / refresh * refresh,
-            });
+            let least = self.sent(depends);
             // Before its first real frontier a sink is told nothing.
             sink.failure.is_some() || least == Some(0) || sink.told.reached(least)
         })
+    }
+
+    /// How far these sources let their views come.
+    fn sent(&self, sources: &BTreeSet<SourceId>) -> Option<Time> {
+        let sent = sources.iter().filter_map(|id| self.sources[id.0].sent.frontier());
+        sent.min().map(|time| cell_start(time, self.plan.refresh_us))
     }
 }
 
