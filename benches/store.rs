@@ -30,7 +30,7 @@ pub fn run(scale: Scale, report: &mut Report) {
 fn source() -> Vec<Source> {
     let name = RelationName::public("orders");
     let relation = Relation { id: RelationId(0), name, key: Some(vec![0]), definition: "orders".into() };
-    vec![Source { id: SourceId(0), name: "shop".into(), relations: vec![relation] }]
+    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations: vec![relation] }]
 }
 
 fn open(directory: &Path) -> Opened {

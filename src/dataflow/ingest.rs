@@ -9,7 +9,9 @@ use super::blueprint::Definition;
 use super::fault::error_row;
 use super::operators::upsert::worker_of;
 use super::state::{ENDED, Shared};
-use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind, cell_start, last_instant};
+use crate::timeline::{
+    Arrivals, Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind, cell_start, last_instant,
+};
 use crate::value::{Diff, Row, Time};
 use crossbeam_channel as channel;
 use std::collections::{BTreeMap, VecDeque};
@@ -50,6 +52,8 @@ pub struct Sender {
     /// The source's own frontier.
     frontier: Time,
     ended: bool,
+    /// Changes above the frontier.
+    arrivals: Arrivals,
     /// Changes whose cell the frontier has not left, by the place of the relation.
     waiting: BTreeMap<usize, Changes>,
     on_their_way: VecDeque<OnItsWay>,
@@ -79,6 +83,7 @@ impl Sender {
             source,
             frontier: 0,
             ended: false,
+            arrivals: Arrivals::default(),
             waiting,
             on_their_way,
             next_worker: source_id.0,
@@ -103,6 +108,7 @@ impl Sender {
             state.snapshot_end.store(announced, Ordering::Release);
         }
         let grid = if tick.snapshot { 0 } else { self.shared.settings.refresh_us };
+        let tick = self.arrivals.pass(tick);
         let frontier = tick.frontier;
         if let Err(message) = self.take(tick, grid) {
             return self.refuse(message);

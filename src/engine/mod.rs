@@ -111,7 +111,10 @@ impl Planned {
             ..Program::default()
         };
         let storing = open_store(&settings, &sources, &program.inputs, &reads)?;
-        let is_held = |input: &&Input| !input.relation.upserts && !input.relation.schema.is_append_only();
+        let is_held = |input: &&Input| match input.role {
+            Role::Offered(_) => !input.relation.upserts && !input.relation.schema.is_append_only(),
+            Role::LateOf(_) | Role::ErrorsOf(_) => false,
+        };
         let held = inputs.iter().filter(is_held).map(|input| input.relation.id).collect();
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
@@ -201,12 +204,6 @@ fn open_store(
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
 ) -> Result<Option<Storing>, Failure> {
     let Some(directory) = &settings.store else { return Ok(None) };
-    if let Some(source) = sources.iter().find(|source| !source.resumes()) {
-        return Err(Failure::config(format!(
-            "source `{}`: only what comes from Postgres can be stored yet; write `store = \"none\"`",
-            source.name()
-        )));
-    }
     let names: Vec<String> = sources.iter().map(|source| source.name().to_string()).collect();
     let grid = dataflow_settings(settings).refresh_us.max(1);
     Storing::open(directory, &names, inputs, reads, grid).map(Some)

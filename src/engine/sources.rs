@@ -13,7 +13,6 @@ use std::thread::JoinHandle;
 /// A source's thread, waiting to be started.
 pub(super) struct SourceThread {
     name: String,
-    resumes: bool,
     start: Sender<Start>,
     thread: JoinHandle<Result<(), SourceError>>,
 }
@@ -75,7 +74,6 @@ pub(super) fn describe(sources: Vec<(String, Box<dyn Source>)>) -> Result<Vec<De
 type Answer = Receiver<Result<Vec<SourceRelation>, SourceError>>;
 
 fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Answer), Failure> {
-    let resumes = source.resumes();
     let (tell, answer) = bounded(1);
     let (start, started) = bounded::<Start>(1);
     let body = move || {
@@ -94,17 +92,12 @@ fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Ans
         .name(format!("source {name}"))
         .spawn(body)
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;
-    Ok((SourceThread { name, resumes, start, thread }, answer))
+    Ok((SourceThread { name, start, thread }, answer))
 }
 
 impl SourceThread {
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Whether it goes on where a store says.
-    pub(super) fn resumes(&self) -> bool {
-        self.resumes
     }
 
     /// A source that runs as soon as it is told what with.

@@ -53,14 +53,15 @@ impl Storing {
     ) -> Result<Storing, Failure> {
         let relation = |input: &InputRelation| stored_relation(input, reads.get(&input.name));
         let relations = |id: SourceId| inputs.iter().filter(move |input| input.source == id).map(relation);
+        let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
+        let has_streams: BTreeSet<SourceId> = inputs.iter().filter(is_stream).map(|input| input.source).collect();
         let source = |(index, name): (usize, &String)| {
             let id = SourceId(index);
-            Source { id, name: name.clone(), relations: relations(id).collect() }
+            let keeps_times = has_streams.contains(&id);
+            Source { id, name: name.clone(), keeps_times, relations: relations(id).collect() }
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
-        let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
-        let has_streams = inputs.iter().filter(is_stream).map(|input| input.source).collect();
         Ok(Storing { store: Arc::new(store), resumes, grid, has_streams, failure: Arc::default() })
     }
 

@@ -1,7 +1,6 @@
 //! Where relations come from. A source runs on a thread of its own and sends ticks.
 //!
-//! Contract, which every source must pass: times within a tick lie below its frontier and not below the previous one; whole
-//! transactions only; nothing is skipped silently; a source that cannot go on returns an error that says what to do.
+//! Contract, which every source must pass: no time in a tick lies below the previous frontier; whole transactions only; nothing is skipped silently; a source that cannot go on returns an error that says what to do.
 
 pub mod http;
 pub mod jsonl;
@@ -162,11 +161,6 @@ pub enum SourceError {
 pub trait Source: Send {
     /// Connects as far as needed and tells the relations with their schemas. Nothing is created yet.
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError>;
-
-    /// Whether it goes on where a store says.
-    fn resumes(&self) -> bool {
-        false
-    }
 
     /// Runs until the input ends, a stop is asked for, or it cannot go on.
     fn run(&mut self, start: Start) -> Result<(), SourceError>;

@@ -33,6 +33,8 @@ pub(super) struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Source {
     pub(super) name: String,
+    /// Whether views need the times of its changes.
+    pub(super) keeps_times: bool,
     #[serde(flatten)]
     pub(super) reached: Reached,
 }
@@ -72,6 +74,11 @@ impl Manifest {
     pub(super) fn new(incarnation: u64) -> Manifest {
         let (sources, relations) = Default::default();
         Manifest { format: FORMAT, incarnation, base: 1, reaches: 1, unused: 1, sources, relations }
+    }
+
+    /// Whether views need the times of changes: nothing is merged then.
+    pub(super) fn keeps_times(&self) -> bool {
+        self.sources.values().any(|source| source.keeps_times)
     }
 
     /// A number that nothing has.

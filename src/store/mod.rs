@@ -46,6 +46,8 @@ pub struct Source {
     pub id: SourceId,
     /// Its name in the view set.
     pub name: String,
+    /// Whether views need the times of its changes: they are told again with these, and nothing of the store is merged.
+    pub keeps_times: bool,
     /// Its relations.
     pub relations: Vec<Relation>,
 }
@@ -176,6 +178,9 @@ impl Store {
     /// Merges what lies below this time, about so many bytes at once. Returns whether there may be more.
     pub fn compact(&self, below: Time, bytes: u64) -> Result<bool, StoreError> {
         let mut manifest = self.manifest().clone();
+        if manifest.keeps_times() {
+            return Ok(false);
+        }
         let end = self.log.next();
         let found = scan::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
         if found.end == manifest.base {
@@ -219,6 +224,7 @@ fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut BTreeMap<u64
         let relations = known.filter(is_live).and_then(|id| known_relations(manifest, id, source));
         match (known, relations) {
             (Some(id), Some(relations)) => {
+                manifest.sources.entry(id).and_modify(|known| known.keeps_times = source.keeps_times);
                 ids.sources.insert(source.id, id);
                 ids.relations.extend(relations);
             }
@@ -256,7 +262,10 @@ fn forget(manifest: &mut Manifest, source: u64) {
 
 fn add(manifest: &mut Manifest, source: &Source, ids: &mut Ids) {
     let id = manifest.number();
-    manifest.sources.insert(id, manifest::Source { name: source.name.clone(), reached: Reached::default() });
+    manifest.sources.insert(
+        id,
+        manifest::Source { name: source.name.clone(), keeps_times: source.keeps_times, reached: Reached::default() },
+    );
     ids.sources.insert(source.id, id);
     for Relation { id: running, name, key, definition } in &source.relations {
         let number = manifest.number();

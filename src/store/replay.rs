@@ -1,7 +1,8 @@
 //! Reading the store back: what it holds, as ticks.
 //!
 //! What lies below a time that is given is told as content, in large ticks at times before all real ones: what comes of it is the
-//! same, and every advance of a frontier costs something in every operator. The rest is told as it was appended.
+//! same, and every advance of a frontier costs something in every operator. Where views need the times it keeps them, and only the
+//! frontier advances in large steps. The rest is told as it was appended.
 
 use super::Ids;
 use super::disk::Disk;
@@ -82,6 +83,8 @@ struct Telling<'a, 't> {
     sources: BTreeMap<u64, Source>,
     /// The ids that relations have now.
     relations: BTreeMap<u64, RelationId>,
+    /// Whether changes keep their times.
+    keeps_times: bool,
     take: &'a mut Take<'t>,
 }
 
@@ -95,8 +98,12 @@ struct Source {
     content: Content,
     /// Ticks of content so far: each has a time of its own, and only their order counts.
     told: Time,
-    /// The frontier below which all was content so far; none once it was told.
-    reached: Option<Time>,
+    /// Whether content has ended.
+    begun: bool,
+    /// How far the source has come.
+    frontier: Time,
+    /// How far it was told.
+    announced: Time,
 }
 
 impl<'a, 't> Telling<'a, 't> {
@@ -107,15 +114,14 @@ impl<'a, 't> Telling<'a, 't> {
         take: &'a mut Take<'t>,
     ) -> Telling<'a, 't> {
         let source = |(id, stored): (&SourceId, &u64)| {
-            let (below, reached) = (*below.get(id)?, manifest.sources.get(stored)?.reached.frontier);
-            Some((
-                *stored,
-                Source { id: *id, below, content: Content::default(), told: 0, reached: reached.or(Some(0)) },
-            ))
+            let frontier = manifest.sources.get(stored)?.reached.frontier.unwrap_or(0);
+            let (below, content) = (*below.get(id)?, Content::default());
+            Some((*stored, Source { id: *id, below, content, told: 0, begun: false, frontier, announced: 0 }))
         };
         Telling {
             sources: ids.sources.iter().filter_map(source).collect(),
             relations: ids.relations.iter().map(|(running, stored)| (*stored, *running)).collect(),
+            keeps_times: manifest.keeps_times(),
             take,
         }
     }
@@ -143,48 +149,62 @@ impl<'a, 't> Telling<'a, 't> {
         let running = |stored: RelationId| self.relations.get(&(stored.0 as u64)).copied();
         let batches = tick.batches.into_iter().filter_map(|(stored, batch)| Some((running(stored)?, batch)));
         let errors = tick.errors.into_iter().filter_map(|(stored, error, time)| Some((running(stored)?, error, time)));
-        let is_content = tick.snapshot || tick.frontier.is_some_and(|frontier| frontier <= source.below);
-        if is_content && source.reached.is_some() {
+        // An end was the run's, not the input's.
+        let frontier = tick.frontier.unwrap_or(source.frontier);
+        let is_below = frontier <= source.below;
+        if tick.snapshot || is_below {
+            if !tick.snapshot {
+                if self.keeps_times {
+                    source.begin(self.take)?;
+                }
+                source.frontier = frontier;
+            }
             batches.for_each(|(relation, batch)| source.content.take(relation, batch));
             source.content.errors.extend(errors);
-            if !tick.snapshot {
-                source.reached = tick.frontier;
-            }
             return if source.content.count >= ROWS_PER_TICK { source.tell_content(self.take) } else { Ok(()) };
-        }
-        // An end was the run's, not the input's.
-        if tick.frontier.is_none() {
-            return Ok(());
         }
         let (batches, errors) = (batches.collect(), errors.collect());
         source.begin(self.take)?;
-        (self.take)(Tick { errors, ..Tick::new(source.id, batches, tick.frontier) })
+        source.tell_content(self.take)?;
+        (source.frontier, source.announced) = (frontier, frontier);
+        (self.take)(Tick { errors, ..Tick::new(source.id, batches, Some(frontier)) })
     }
 
     fn end(mut self) -> Result<(), StoreError> {
-        self.sources.values_mut().try_for_each(|source| source.begin(self.take))
+        for source in self.sources.values_mut() {
+            source.begin(self.take)?;
+            source.tell_content(self.take)?;
+        }
+        Ok(())
     }
 }
 
 impl Source {
-    /// Tells the content that waits.
+    /// Tells what waits: as a snapshot, or with its times if content has ended.
     fn tell_content(&mut self, take: &mut Take<'_>) -> Result<(), StoreError> {
-        if self.content.count == 0 {
+        if self.content.is_empty() && (!self.begun || self.announced == self.frontier) {
             return Ok(());
+        }
+        let content = std::mem::take(&mut self.content);
+        if self.begun {
+            self.announced = self.frontier;
+            return take(content.tick(self.id, self.frontier));
         }
         let time = self.told;
         self.told += 1;
-        let tick = std::mem::take(&mut self.content).tick(self.id, time);
-        take(Tick { snapshot: true, ..tick })
+        take(Tick { snapshot: true, ..content.at(time).tick(self.id, time + 1) })
     }
 
     /// Ends the content with its first real frontier, if it did not end yet.
     fn begin(&mut self, take: &mut Take<'_>) -> Result<(), StoreError> {
-        self.tell_content(take)?;
-        match self.reached.take() {
-            Some(reached) if reached > 0 => take(Tick::new(self.id, Vec::new(), Some(reached))),
-            Some(_) | None => Ok(()),
+        if !self.begun {
+            self.tell_content(take)?;
+            (self.begun, self.announced) = (true, self.frontier);
+            if self.frontier > 0 {
+                take(Tick::new(self.id, Vec::new(), Some(self.frontier)))?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -213,16 +233,23 @@ impl Content {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.count == 0 && self.errors.is_empty()
+    }
+
     /// All of it at one time. Writes come in their order, which no two runs number alike.
-    fn tick(self, source: SourceId, time: Time) -> Tick {
-        let Content { mut rows, mut writes, mut errors, count: _ } = self;
-        rows.values_mut().flatten().for_each(|(_, at, _)| *at = time);
-        for writes in writes.values_mut() {
+    fn at(mut self, time: Time) -> Content {
+        self.rows.values_mut().flatten().for_each(|(_, at, _)| *at = time);
+        for writes in self.writes.values_mut() {
             writes.iter_mut().zip(0..).for_each(|(write, sequence)| (write.time, write.sequence) = (time, sequence));
         }
-        errors.iter_mut().for_each(|(_, _, at)| *at = time);
-        let rows = rows.into_iter().map(|(relation, rows)| (relation, Batch::Rows(rows)));
-        let writes = writes.into_iter().map(|(relation, writes)| (relation, Batch::Upserts(writes)));
-        Tick { errors, ..Tick::new(source, rows.chain(writes).collect(), Some(time + 1)) }
+        self.errors.iter_mut().for_each(|(_, _, at)| *at = time);
+        self
+    }
+
+    fn tick(self, source: SourceId, frontier: Time) -> Tick {
+        let rows = self.rows.into_iter().map(|(relation, rows)| (relation, Batch::Rows(rows)));
+        let writes = self.writes.into_iter().map(|(relation, writes)| (relation, Batch::Upserts(writes)));
+        Tick { errors: self.errors, ..Tick::new(source, rows.chain(writes).collect(), Some(frontier)) }
     }
 }

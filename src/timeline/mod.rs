@@ -1,5 +1,6 @@
 //! The one timeline: positions become times, arrivals get verdicts, changes are sealed into ticks.
 
+mod arrivals;
 mod grid;
 mod partitions;
 mod reorder;
@@ -7,6 +8,7 @@ mod step;
 mod tick;
 mod verdict;
 
+pub use arrivals::Arrivals;
 pub use grid::{cell_end, cell_start, last_instant};
 pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;

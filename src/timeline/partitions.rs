@@ -12,6 +12,13 @@ use crate::value::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartitionId(usize);
 
+impl PartitionId {
+    /// Partitions are numbered from 0 in the order in which they were added.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// The partitions of one stream.
 #[derive(Clone, Debug)]
 pub struct Partitions {
@@ -42,6 +49,19 @@ impl Partitions {
         judge.idle_until(self.watermark());
         self.each.push(Partition { name: name.into(), judge, at_end: false });
         PartitionId(self.each.len() - 1)
+    }
+
+    /// One that an earlier run has left at this watermark. If the stream had come further then, it was at its end.
+    pub fn resume(&mut self, name: &str, watermark: Time) -> PartitionId {
+        let mut judge = Judge::new(self.disorder);
+        judge.idle_until(watermark);
+        self.each.push(Partition { name: name.into(), judge, at_end: watermark < self.floor });
+        PartitionId(self.each.len() - 1)
+    }
+
+    /// Where a partition itself has come.
+    pub fn watermark_in(&self, partition: PartitionId) -> Time {
+        self.each[partition.0].judge.watermark()
     }
 
     /// Judges the next event of a partition; without an event time it happens when it arrives.

@@ -11,7 +11,8 @@ pub struct SourceId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RelationId(pub usize);
 
-/// One advance of a source's frontier. Every change in it has `previous frontier <= time < frontier`.
+/// One advance of a source's frontier. No change in it has a time below the previous frontier; one above its own frontier has arrived
+/// early, and takes effect when a frontier passes it (`Arrivals`).
 #[derive(Debug)]
 pub struct Tick {
     /// Whose frontier advances.

@@ -21,7 +21,7 @@ pub(super) fn sources(definition: &str) -> Vec<Source> {
         definition: definition.to_string(),
     };
     let relations = vec![relation(KEYED, "keyed", Some(vec![1])), relation(PLAIN, "plain", None)];
-    vec![Source { id: SourceId(0), name: "shop".into(), relations }]
+    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations }]
 }
 
 /// What the two tables hold, the frontier and the position that go with it.

@@ -1,7 +1,7 @@
 //! Source `http`: a stream of events that clients POST, as JSON or a JSON object per line.
 //!
-//! A request is answered when its records were taken: judged, and waiting for the watermark in memory. They are lost with the
-//! process, as everything is without a store. What must hold: a request with an idempotency key is taken once while the key is
+//! A request is answered when its records were taken: judged, and durable if there is a store. Without one they wait for the watermark
+//! in memory, and are lost with the process. What must hold: a request with an idempotency key is taken once while the key is
 //! remembered; what waits is bounded, and clients are told to come again instead.
 //!
 //! Reading down: `server` is the HTTP side on a thread of its own, `records` splits bodies, `replays` remembers keys.
@@ -21,10 +21,13 @@ use records::records;
 use replays::Replays;
 use server::{Answer, Arrival, Door, Taken};
 use std::convert::Infallible;
+use std::iter;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, oneshot};
 
+/// So many requests at most are answered together.
+const TOGETHER: usize = 256;
 /// Requests that may wait besides the bytes they may have.
 const ARRIVALS: usize = 1024;
 
@@ -112,10 +115,17 @@ impl Reading {
     fn run(mut self, arrivals: &Receiver<Arrival>, stop: &Stop) -> Result<(), Halt> {
         while !stop.requested() {
             match arrivals.recv_timeout(TICK) {
-                Ok(arrival) => {
-                    let answer = self.take(&arrival)?;
-                    // A client that is gone is not told.
-                    let _ = arrival.answer.send(answer);
+                Ok(first) => {
+                    // Those that have come meanwhile become durable together.
+                    let mut answers = Vec::new();
+                    for arrival in iter::once(first).chain(arrivals.try_iter().take(TOGETHER)) {
+                        answers.push((self.take(&arrival)?, arrival.answer));
+                    }
+                    self.intake.keep()?;
+                    for (answer, client) in answers {
+                        // A client that is gone is not told.
+                        let _ = client.send(answer);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.intake.at_end(self.partition);

@@ -5,7 +5,7 @@
 
 use super::compressed::is_compressed;
 use super::config::Config;
-use super::lines::{Lines, Next};
+use super::lines::{Extent, Lines, Next};
 use crate::source::SourceError;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub(super) struct Files {
     known: BTreeSet<PathBuf>,
     pending: VecDeque<(PathBuf, End)>,
     current: Option<(PathBuf, Lines)>,
+    /// What an earlier run has read of the file it was at.
+    read: Option<(PathBuf, Extent)>,
     looked: Instant,
 }
 
@@ -38,8 +40,14 @@ pub(super) enum End {
 }
 
 impl Files {
-    /// The files there are. Followed files are read as far as they go now if `once`, and else for ever.
-    pub(super) fn open(config: &Config, is_csv: bool, once: bool) -> Result<Files, SourceError> {
+    /// The files there are, behind what an earlier run has read. Followed files are read as far as they go now if `once`, and else for
+    /// ever.
+    pub(super) fn open(
+        config: &Config,
+        is_csv: bool,
+        once: bool,
+        read: Option<(PathBuf, Extent)>,
+    ) -> Result<Files, SourceError> {
         let follow = config.follow;
         let pattern = config.pattern();
         let mut files = Files {
@@ -49,6 +57,7 @@ impl Files {
             known: BTreeSet::new(),
             pending: VecDeque::new(),
             current: None,
+            read,
             looked: Instant::now(),
         };
         match &files.pattern {
@@ -77,12 +86,36 @@ impl Files {
                 files.add(found, if once { End::Now } else { End::Never });
             }
         }
+        files.skip_read()?;
         Ok(files)
+    }
+
+    /// Passes over what was read already.
+    fn skip_read(&mut self) -> Result<(), SourceError> {
+        let Some((at, Extent { bytes, .. })) = &self.read else { return Ok(()) };
+        if self.pattern.is_some() {
+            self.pending.retain(|(path, _)| path >= at);
+        }
+        if self.pending.front().is_some_and(|(path, _)| path == at) {
+            return Ok(());
+        }
+        Err(SourceError::Operator(format!(
+            "{}, of which {bytes} bytes were read, is gone, so events may be missing; put it back, or remove the store's directory to \
+             begin anew",
+            at.display()
+        )))
     }
 
     /// The line given last: its file and its number there, from 1.
     pub(super) fn place(&self) -> (&Path, u64) {
         self.current.as_ref().map_or((Path::new(""), 0), |(path, lines)| (path.as_path(), lines.number()))
+    }
+
+    /// The file of the line given last, and how much of it was given.
+    pub(super) fn extent(&self) -> (&Path, Extent) {
+        self.current
+            .as_ref()
+            .map_or((Path::new(""), Extent::default()), |(path, lines)| (path.as_path(), lines.extent()))
     }
 
     /// The next line, into `line`.
@@ -91,7 +124,8 @@ impl Files {
             let Some((_, lines)) = &mut self.current else {
                 match self.pending.pop_front() {
                     Some((path, end)) => {
-                        let lines = Lines::open(&path, end, self.is_csv)?;
+                        let read = self.read.take_if(|(read, _)| *read == path).map(|(_, extent)| extent);
+                        let lines = Lines::open(&path, end, self.is_csv, read.unwrap_or_default())?;
                         self.current = Some((path, lines));
                     }
                     None if !self.waits => return Ok(Next::End),

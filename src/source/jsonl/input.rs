@@ -8,7 +8,7 @@ use super::files::End;
 use crate::source::SourceError;
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -45,12 +45,13 @@ pub(super) struct Followed {
 }
 
 impl Input {
-    pub(super) fn open(path: &Path, end: End) -> Result<Input, SourceError> {
+    /// Opens an input behind its first `from` bytes, which an earlier run has read. What comes from a pipe was never read before.
+    pub(super) fn open(path: &Path, end: End, from: u64) -> Result<Input, SourceError> {
         if path.as_os_str() == "-" {
             return Ok(Input::pipe(io::stdin(), path));
         }
         let cannot = |error: io::Error| SourceError::Config(format!("cannot read {}: {error}", path.display()));
-        let file = File::open(path).map_err(cannot)?;
+        let mut file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.is_dir() {
             return Err(SourceError::Config(format!("{} is a directory; a file is needed", path.display())));
@@ -59,14 +60,25 @@ impl Input {
             return Ok(Input::pipe(file, path));
         }
         if compressed::is_compressed(path) {
-            return Ok(Input::Compressed(compressed::reader(path, file), path.into()));
+            let mut reader = compressed::reader(path, file);
+            let skipped =
+                io::copy(&mut (&mut reader).take(from), &mut io::sink()).map_err(|error| unreadable(path, &error))?;
+            return if skipped < from {
+                Err(shrunk(path, from, skipped))
+            } else {
+                Ok(Input::Compressed(reader, path.into()))
+            };
         }
+        if metadata.len() < from {
+            return Err(shrunk(path, from, metadata.len()));
+        }
+        file.seek(SeekFrom::Start(from)).map_err(cannot)?;
         let end = match end {
             End::Never => None,
             End::Now => Some(metadata.len()),
             End::File => Some(u64::MAX),
         };
-        Ok(Input::File(Followed { path: path.into(), file, position: 0, end }))
+        Ok(Input::File(Followed { path: path.into(), file, position: from, end }))
     }
 
     /// A file that grows no more.
@@ -120,6 +132,14 @@ impl Input {
             },
         }
     }
+}
+
+fn shrunk(path: &Path, from: u64, length: u64) -> SourceError {
+    SourceError::Operator(format!(
+        "{} was cut from at least {from} to {length} bytes since it was read, so events may be missing; put back what was there, or \
+         remove the store's directory to begin anew",
+        path.display()
+    ))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> SourceError {

@@ -40,13 +40,23 @@ pub(super) struct Lines {
     met: u64,
     given: u64,
     number: u64,
+    /// Bytes of the input that were met, and those up to the end of the line given last.
+    passed: u64,
+    ends_at: u64,
+}
+
+/// How much of an input was read: lines, and the bytes they take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) bytes: u64,
+    pub(super) lines: u64,
 }
 
 impl Lines {
-    /// Opens the input.
-    pub(super) fn open(path: &Path, end: End, is_csv: bool) -> Result<Lines, SourceError> {
+    /// Opens the input behind what was read of it.
+    pub(super) fn open(path: &Path, end: End, is_csv: bool, read: Extent) -> Result<Lines, SourceError> {
         Ok(Lines {
-            input: Input::open(path, end)?,
+            input: Input::open(path, end, read.bytes)?,
             chunk: vec![0; CHUNK],
             rest: 0..0,
             partial: Vec::new(),
@@ -54,9 +64,11 @@ impl Lines {
             is_csv,
             is_open: false,
             ended: false,
-            met: 0,
-            given: 0,
+            met: read.lines,
+            given: read.lines,
             number: 0,
+            passed: read.bytes,
+            ends_at: read.bytes,
         })
     }
 
@@ -70,6 +82,11 @@ impl Lines {
         self.number
     }
 
+    /// How much was given.
+    pub(super) fn extent(&self) -> Extent {
+        Extent { bytes: self.ends_at, lines: self.given }
+    }
+
     /// The next line, into `line`.
     pub(super) fn next(&mut self, line: &mut Vec<u8>) -> Result<Next, SourceError> {
         loop {
@@ -78,6 +95,7 @@ impl Lines {
             self.keep(unread.start..line_end.map_or(unread.end, |length| unread.start + length));
             if line_end.is_some() {
                 self.rest.start += 1;
+                self.passed += 1;
                 self.met += 1;
                 if self.is_open && !self.too_long {
                     self.partial.push(b'\n');
@@ -105,7 +123,7 @@ impl Lines {
             line.pop();
         }
         self.number = self.given + 1;
-        self.given = self.met;
+        (self.given, self.ends_at) = (self.met, self.passed);
         self.is_open = false;
         if std::mem::take(&mut self.too_long) { Next::TooLong } else { Next::Line }
     }
@@ -118,6 +136,7 @@ impl Lines {
         self.is_open ^= self.is_csv && is_open(bytes);
         self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.rest.start = range.end;
+        self.passed += range.len() as u64;
     }
 }
 
@@ -148,12 +167,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lines");
         append(&path, "one\r\n\nthree");
-        let mut bounded = Lines::open(&path, End::File, false).unwrap();
+        let mut bounded = Lines::open(&path, End::File, false, Extent::default()).unwrap();
         let (all, end) = drain(&mut bounded);
         assert_eq!((all.join("|").as_str(), end.unwrap(), bounded.number()), ("one||three", Next::End, 3));
 
-        let mut followed = Lines::open(&path, End::Never, false).unwrap();
-        let mut once = Lines::open(&path, End::Now, false).unwrap();
+        let mut followed = Lines::open(&path, End::Never, false, Extent::default()).unwrap();
+        let mut once = Lines::open(&path, End::Now, false, Extent::default()).unwrap();
         let (all, end) = drain(&mut followed);
         assert_eq!((all.join("|").as_str(), end.unwrap()), ("one|", Next::Pause));
         append(&path, "!\nfour\n");
@@ -164,12 +183,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_on_behind_what_was_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        append(&path, "one\ntwo\r\n\nfour");
+        let (mut lines, mut line) = (Lines::open(&path, End::Never, false, Extent::default()).unwrap(), vec![]);
+        let mut rest = vec!["one", "two", "", "four!"];
+        append(&path, "!\n");
+        while !rest.is_empty() {
+            let mut again = Lines::open(&path, End::File, false, lines.extent()).unwrap();
+            assert_eq!(drain(&mut again).0, rest);
+            assert_eq!(lines.next(&mut line).unwrap(), Next::Line);
+            rest.remove(0);
+        }
+        assert_eq!(lines.extent(), Extent { bytes: 16, lines: 4 });
+        std::fs::write(&path, "one\n").unwrap();
+        let shrunk = Lines::open(&path, End::Never, false, lines.extent());
+        assert!(matches!(shrunk, Err(SourceError::Operator(m)) if m.contains("was cut from at least 16 to 4 bytes")));
+    }
+
+    #[test]
     fn a_followed_file_may_not_shrink_or_be_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lines");
         for replace in [false, true] {
             std::fs::write(&path, "one\ntwo\n").unwrap();
-            let mut lines = Lines::open(&path, End::Never, false).unwrap();
+            let mut lines = Lines::open(&path, End::Never, false, Extent::default()).unwrap();
             assert_eq!(drain(&mut lines).0.len(), 2);
             if replace {
                 append(&path, "three\n");
@@ -190,7 +229,7 @@ mod tests {
         let mut text = vec![b'x'; LINE_MAX + CHUNK];
         text.extend_from_slice(b"\nnext\n");
         std::fs::write(&path, text).unwrap();
-        let (mut lines, mut line) = (Lines::open(&path, End::File, false).unwrap(), vec![]);
+        let (mut lines, mut line) = (Lines::open(&path, End::File, false, Extent::default()).unwrap(), vec![]);
         assert_eq!((lines.next(&mut line).unwrap(), line.len()), (Next::TooLong, LINE_MAX));
         assert_eq!(drain(&mut lines).0, ["next"]);
     }
@@ -201,7 +240,7 @@ mod tests {
         for (path, message) in
             [(directory.path().to_owned(), "is a directory"), (directory.path().join("no"), "cannot read")]
         {
-            let opened = Lines::open(&path, End::Never, false);
+            let opened = Lines::open(&path, End::Never, false, Extent::default());
             assert!(matches!(opened, Err(SourceError::Config(m)) if m.contains(message)));
         }
     }
@@ -211,7 +250,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lines.csv");
         append(&path, "a,b\n1,\"x\ny\"\r\n2,\"\"\"\n\"\n3,\"open\n4,z");
-        let mut lines = Lines::open(&path, End::File, true).unwrap();
+        let mut lines = Lines::open(&path, End::File, true, Extent::default()).unwrap();
         let (mut seen, mut line) = (vec![], vec![]);
         while lines.next(&mut line).unwrap() == Next::Line {
             seen.push((lines.number(), String::from_utf8(line.clone()).unwrap()));

@@ -10,12 +10,13 @@ mod lines;
 
 pub use config::Config;
 
-use super::stream::{Format, Halt, Intake, TICK};
+use super::stream::{Format, Halt, Intake, Position, TICK};
 use super::{Source, SourceError, SourceRelation, Start, Stop};
 use crate::timeline::PartitionId;
 use crate::value::ValueError;
-use files::Files;
-use lines::{LINE_MAX, Next};
+use files::{End, Files};
+use lines::{Extent, LINE_MAX, Lines, Next};
+use std::path::{Path, PathBuf};
 
 /// The source.
 pub struct Jsonl {
@@ -43,9 +44,20 @@ impl Source for Jsonl {
             Format::Json | Format::Debezium => (false, false),
             Format::Csv { header, .. } => (true, header.unwrap_or(true)),
         };
-        let files = Files::open(&self.config, is_csv, once)?;
         let partition = intake.partition(&self.config.path.to_string_lossy());
-        Reading { files, has_header, intake, partition }.run(&stop).or_else(Halt::result)
+        let resumed = intake.resumes(partition).filter(|position| !position.within.is_empty());
+        let read = resumed.map(|Position { at: [bytes, lines], within, .. }| (within.into(), Extent { bytes, lines }));
+        let mut reading = Reading {
+            files: Files::open(&self.config, is_csv, once, read.clone())?,
+            has_header,
+            intake,
+            partition,
+            at: PathBuf::new(),
+        };
+        if let Some((path, Extent { lines: 1.., .. })) = read.filter(|_| has_header) {
+            reading.read_header(&path)?;
+        }
+        reading.run(&stop).or_else(Halt::result)
     }
 }
 
@@ -56,6 +68,8 @@ struct Reading {
     has_header: bool,
     intake: Intake,
     partition: PartitionId,
+    /// The file whose name positions carry.
+    at: PathBuf,
 }
 
 impl Reading {
@@ -76,11 +90,34 @@ impl Reading {
         Ok(())
     }
 
+    /// The names of the columns in a file that is read on.
+    fn read_header(&mut self, path: &Path) -> Result<(), SourceError> {
+        let mut line = Vec::new();
+        Lines::open(path, End::File, true, Extent::default())?.next(&mut line)?;
+        let refused = |error: ValueError| SourceError::Config(format!("{}:1: {}", path.display(), error.message));
+        self.intake.header(&line).map_err(refused)
+    }
+
+    /// Says where a restart goes on behind this line.
+    fn note_position(&mut self) {
+        let (path, Extent { bytes, lines }) = self.files.extent();
+        // What comes from a pipe cannot be read again, so all of it is new.
+        if path.as_os_str() == "-" {
+            return;
+        }
+        if self.at != *path {
+            self.at = path.to_owned();
+            self.intake.within(self.partition, &path.to_string_lossy());
+        }
+        self.intake.reaches(self.partition, [bytes, lines]);
+    }
+
     /// One line: an event, or an error. Blank lines are nothing.
     fn take(&mut self, line: &[u8]) -> Result<(), Halt> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
+        self.note_position();
         let (path, number) = self.files.place();
         let place = format_args!("{}:{number}", path.display());
         if self.has_header && number == 1 {
@@ -91,6 +128,7 @@ impl Reading {
     }
 
     fn refuse_length(&mut self, line: &[u8]) -> Result<(), Halt> {
+        self.note_position();
         let (path, number) = self.files.place();
         let place = format_args!("{}:{number}", path.display());
         let error = ValueError::new("54000", format!("the line is longer than {LINE_MAX} bytes"));

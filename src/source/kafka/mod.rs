@@ -123,14 +123,18 @@ impl Reading<'_> {
             match self.partitions.iter().position(|partition| partition.number == extent.number) {
                 Some(index) => self.look(index, extent)?,
                 None => {
-                    let next = match self.config.from {
+                    let partition = self.intake.partition(&format!("{}/{}", self.config.topic, extent.number));
+                    let resumed =
+                        self.intake.resumes(partition).and_then(|position| i64::try_from(position.at[0]).ok());
+                    let next = resumed.unwrap_or(match self.config.from {
                         Origin::End if is_start => extent.high,
                         Origin::End | Origin::Beginning => extent.low,
-                    };
-                    let partition = self.intake.partition(&format!("{}/{}", self.config.topic, extent.number));
+                    });
                     let (number, until) = (extent.number, extent.high);
                     let done = next >= until;
                     self.partitions.push(PartitionState { number, partition, next, until, done, held: false });
+                    self.look(self.partitions.len() - 1, extent)?;
+                    self.reaches(self.partitions.len() - 1);
                 }
             }
         }
@@ -144,20 +148,30 @@ impl Reading<'_> {
         let partition = &mut self.partitions[index];
         let Some(message) = surprise(partition.next, extent) else { return Ok(()) };
         partition.next = extent.low;
+        let partition = partition.partition;
+        self.reaches(index);
         let place = format!("{}/{}", self.config.topic, extent.number);
         tracing::warn!("{place}: {message}");
-        self.intake.reject(partition.partition, ValueError::new("02000", message), b"", &place).map(drop)
+        self.intake.reject(partition, ValueError::new("02000", message), b"", &place).map(drop)
+    }
+
+    fn reaches(&mut self, index: usize) {
+        let PartitionState { partition, next, .. } = self.partitions[index];
+        self.intake.reaches(partition, [u64::try_from(next).unwrap_or(0), 0]);
     }
 
     fn take(&mut self, number: i32, offset: i64, payload: Option<&[u8]>) -> Result<(), Halt> {
-        let Some(state) = self.partitions.iter_mut().find(|partition| partition.number == number) else {
+        let Some(index) = self.partitions.iter().position(|partition| partition.number == number) else {
             return Ok(());
         };
+        let state = &mut self.partitions[index];
         if offset < state.next || (self.once && offset >= state.until) {
             return Ok(());
         }
         state.next = offset + 1;
         state.done = state.next >= state.until;
+        self.reaches(index);
+        let state = &self.partitions[index];
         let place = format_args!("{}/{number} {offset}", self.config.topic);
         match payload {
             Some(payload) => self.intake.take(state.partition, payload, &place)?,

@@ -48,16 +48,10 @@ impl Source for Nats {
         let server = Server::new(&self.config)?;
         let patience = Patience::new(format!("source {}: {}", self.name, server.label()));
         let partition = intake.partition(&self.config.jetstream);
+        let read = intake.resumes(partition).map(|position| position.at[0]);
         let config = &self.config;
-        let reading = Reading {
-            config,
-            intake,
-            partition,
-            read: None,
-            once,
-            until: None,
-            unacknowledged: Unacknowledged::default(),
-        };
+        let reading =
+            Reading { config, intake, partition, read, once, until: None, unacknowledged: Unacknowledged::default() };
         reading.run(&server, patience, &stop).or_else(Halt::result)
     }
 }
@@ -98,8 +92,9 @@ impl Reading<'_> {
             let messages = connection.fetch(&consumer)?;
             is_last = messages.len() < connection.count;
             self.take(&messages, &mut connection)?;
-            if is_last {
-                self.read = self.read.max(before);
+            if is_last && self.read < before {
+                self.read = before;
+                self.intake.reaches(self.partition, [before.unwrap_or(0), 0]);
             }
             if self.once && (is_last || self.read >= self.until) {
                 self.intake.finish()?;
@@ -142,6 +137,7 @@ impl Reading<'_> {
             }
             None => {
                 let read = *self.read.get_or_insert(beginning);
+                self.intake.reaches(self.partition, [read, 0]);
                 connection.consumer_from(self.config, read + 1)
             }
         }
@@ -195,6 +191,7 @@ impl Reading<'_> {
                 break;
             }
             let place = format_args!("{} {sequence} {}", self.config.jetstream, message.subject);
+            self.intake.reaches(self.partition, [sequence, 0]);
             self.intake.take(self.partition, &message.payload, &place)?;
             self.read = Some(sequence);
             if let Some(reply) = message.reply.clone().filter(|_| self.config.durable.is_some()) {
@@ -206,7 +203,7 @@ impl Reading<'_> {
 
     /// Acknowledges what has left for the engine.
     fn acknowledge(&mut self, connection: &Connection) -> Result<(), Failure> {
-        match self.unacknowledged.release(self.intake.told()) {
+        match self.unacknowledged.release(self.intake.kept()) {
             Some(reply) => connection.acknowledge(reply),
             None => Ok(()),
         }

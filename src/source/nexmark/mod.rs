@@ -13,7 +13,7 @@ mod rows;
 pub use config::Config;
 
 use super::{Progress, Source, SourceError, SourceRelation, Start, Stop, TickSender};
-use crate::timeline::{Batch, RelationId, SourceId, Tick};
+use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick};
 use crate::value::{Diff, RelationKind, RelationName, Row, Schema, Time};
 use house::{Clock, Kind};
 use rows::Rows;
@@ -49,7 +49,9 @@ impl Source for Nexmark {
         if events.is_none() && start.once {
             return Err(SourceError::Config("its events have no end; `run --once` needs `events`".into()));
         }
-        let clock = Clock { base: base_time.unwrap_or_else(this_millisecond), rate };
+        let resumed = start.stored.as_ref().and_then(|stored| resumed(stored.resume.as_ref()?));
+        let (base, from) = resumed.unwrap_or_else(|| (base_time.unwrap_or_else(this_millisecond), 0));
+        let clock = Clock { base, rate };
         let wanted = |kind: Kind| start.wanted.iter().find(|wanted| wanted.relation.name.name == kind.name());
         let ids = Kind::ALL.map(|kind| wanted(kind).map(|wanted| wanted.id));
         // A key is always read.
@@ -60,7 +62,7 @@ impl Source for Nexmark {
         let rows = Rows::new(clock, seed, is_read);
         let end = events.unwrap_or(u64::MAX);
         let (source, ticks, progress) = (start.source, start.ticks, start.progress);
-        Making { clock, rows, ids, end, source, ticks, progress }.run(paced, &start.stop);
+        Making { clock, rows, ids, end, source, ticks, progress }.run(from, paced, &start.stop);
         Ok(())
     }
 }
@@ -71,6 +73,14 @@ fn relation(kind: Kind, ends: bool) -> SourceRelation {
     let stream = RelationKind::Stream { event_time, accept_for: 0, ends };
     let schema = Schema { columns, key: kind.key(), kind: stream };
     SourceRelation { name: RelationName::public(kind.name()), schema: Arc::new(schema), upserts: false }
+}
+
+/// The position that ticks carry: the time of the first event, and the millisecond from which on none was made.
+const MADE: &str = "made";
+
+fn resumed(resume: &Resume) -> Option<(Time, u64)> {
+    let (base, from) = resume.positions.get(MADE)?.split_once(' ')?;
+    Some((base.parse().ok()?, from.parse().ok()?))
 }
 
 fn this_millisecond() -> Time {
@@ -93,14 +103,14 @@ struct Making {
 
 impl Making {
     /// Ticks from millisecond to millisecond until the end, a stop, or the engine's end.
-    fn run(mut self, paced: bool, stop: &Stop) {
-        let began = Instant::now();
+    fn run(mut self, mut from: u64, paced: bool, stop: &Stop) {
+        let (began, begin) = (Instant::now(), from);
         // The clock stands still at the last event's time.
         let last = self.clock.millisecond(self.end.saturating_sub(1));
         let most = (TICK_EVENTS * 1000 / self.clock.rate).max(1);
-        let mut from = 0;
         while from < last && !stop.requested() {
-            let due = if paced { u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX) } else { u64::MAX };
+            let passed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let due = if paced { begin.saturating_add(passed) } else { u64::MAX };
             let to = from.saturating_add(most).min(due).min(last);
             if to <= from {
                 std::thread::sleep(TICK);
@@ -110,7 +120,7 @@ impl Making {
                 from = to;
             }
         }
-        if from == last {
+        if from >= last {
             self.send(from, None);
         }
     }
@@ -136,6 +146,8 @@ impl Making {
         let of_streams = self.ids.iter().zip(batches).filter(|(_, rows)| !rows.is_empty());
         let batches = of_streams.filter_map(|(id, rows)| Some(((*id)?, Batch::Rows(rows)))).collect();
         let frontier = to.map(|to| self.clock.time(to));
-        self.ticks.send(Tick::new(self.source, batches, frontier)).is_ok()
+        let made = format!("{} {}", self.clock.base, to.unwrap_or(from + 1));
+        let positions = vec![(MADE.to_owned(), made)];
+        self.ticks.send(Tick { positions, ..Tick::new(self.source, batches, frontier) }).is_ok()
     }
 }

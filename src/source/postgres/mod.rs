@@ -120,10 +120,6 @@ impl Source for Postgres {
         })
     }
 
-    fn resumes(&self) -> bool {
-        true
-    }
-
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let endpoint = self.endpoint()?;
         let runtime = runtime()?;

@@ -110,16 +110,17 @@ impl Reading<'_> {
 
     fn begin(&mut self, extents: Vec<Extent>) {
         for (key, extent) in self.config.keys.iter().zip(extents) {
-            let read = match self.config.from {
-                Origin::Beginning => EntryId::default(),
-                Origin::End => extent.last,
-            };
             let partition = self.intake.partition(key);
-            let done = self.once && read >= extent.last;
+            let position = match (self.intake.resumes(partition), self.config.from) {
+                (Some(resumed), _) => Position::behind(resumed.at),
+                (None, Origin::Beginning) => Position::new(EntryId::default(), extent),
+                (None, Origin::End) => Position::new(extent.last, extent),
+            };
+            self.intake.reaches(partition, position.read.numbers());
+            let done = self.once && position.read >= extent.last;
             if done {
                 self.intake.at_end(partition);
             }
-            let position = Position::new(read, extent);
             self.streams.push(StreamState { partition, position, until: extent.last, done });
         }
     }
@@ -160,6 +161,7 @@ impl Reading<'_> {
             return Ok(());
         }
         stream.position.read = entry.id;
+        self.intake.reaches(stream.partition, entry.id.numbers());
         let place = format_args!("{} {}", config.keys[index], entry.id);
         let fields: Vec<(&[u8], &[u8])> = entry.fields.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).collect();
         let Some(field) = &config.field else {
@@ -176,6 +178,8 @@ impl Reading<'_> {
 
     fn report(&mut self, index: usize, surprise: Surprise) -> Result<(), Halt> {
         let key = &self.config.keys[index];
+        let StreamState { partition, position, .. } = &self.streams[index];
+        self.intake.reaches(*partition, position.read.numbers());
         let message = match surprise {
             Surprise::Missed(id) => format!("entries up to {id} were deleted before they were read"),
             Surprise::Anew => "the stream was deleted and is read from its new beginning".into(),

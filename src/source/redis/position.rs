@@ -7,6 +7,13 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryId(u64, u64);
 
+impl EntryId {
+    /// As numbers.
+    pub(super) fn numbers(self) -> [u64; 2] {
+        [self.0, self.1]
+    }
+}
+
 impl FromStr for EntryId {
     type Err = ();
 
@@ -53,6 +60,11 @@ impl Position {
     /// At the start.
     pub(super) fn new(read: EntryId, extent: Extent) -> Position {
         Position { read, deleted: extent.deleted }
+    }
+
+    /// Behind this entry, which an earlier run read last: whatever was deleted behind it was missed.
+    pub(super) fn behind([milliseconds, sequence]: [u64; 2]) -> Position {
+        Position { read: EntryId(milliseconds, sequence), deleted: EntryId::default() }
     }
 
     /// Compares what was read with what the server has now.

@@ -1,17 +1,20 @@
 //! What a source of a stream gives its records to.
 //!
-//! A record is decoded and judged when it is taken, waits in the reorder buffer, and leaves in the tick whose frontier passes its
-//! time. The watermark is the frontier. Late events and records that cannot be understood take the same way to `<stream>_late`
-//! and `<stream>_errors`, so nothing is lost and every tick lies between two frontiers. What must hold: verdicts depend on the
+//! A record is decoded and judged when it is taken, and leaves in the next tick, with the positions behind what was taken: so a store
+//! has it before it waits for the watermark, which is the frontier. Late events and records that cannot be understood take the same way to `<stream>_late`
+//! and `<stream>_errors`, so nothing is lost. What must hold: verdicts depend on the
 //! records and their order in each partition, never on when ticks are sealed; what waits is bounded.
 
 use super::config::{Late, Rejected, Stream};
 use super::decode::{Decoder, Write};
+use super::held::Held;
+use super::position::Position;
 use crate::source::{Progress, SourceError, Start, TickSender};
 use crate::timeline::{
-    Batch, DataError, PartitionId, Partitions, RelationId, Reorder, SourceId, Tick, Upsert, UpsertKind, Verdict,
+    Batch, DataError, PartitionId, Partitions, RelationId, SourceId, Tick, Upsert, UpsertKind, Verdict,
 };
-use crate::value::{RelationName, Row, Time, ValueError};
+use crate::value::{Diff, RelationName, Row, Time, ValueError};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -76,14 +79,33 @@ impl From<(Row, Option<Time>)> for Entry {
     }
 }
 
-/// What has been read and must wait for the watermark.
+/// What has been taken since the last tick.
 #[derive(Default)]
-struct Waiting {
-    rows: Reorder<Row>,
-    writes: Reorder<Upsert>,
-    late: Reorder<Row>,
-    errors: Reorder<DataError>,
-    bytes: usize,
+struct Taken {
+    rows: Vec<(Row, Time, Diff)>,
+    writes: Vec<Upsert>,
+    late: Vec<(Row, Time, Diff)>,
+    errors: Vec<(RelationId, DataError, Time)>,
+    /// Whether a position was told.
+    moved: bool,
+}
+
+impl Taken {
+    fn is_empty(&self) -> bool {
+        let Taken { rows, writes, late, errors, moved } = self;
+        rows.is_empty() && writes.is_empty() && late.is_empty() && errors.is_empty() && !moved
+    }
+}
+
+/// What is known of a partition besides its watermark.
+struct Place {
+    partition: PartitionId,
+    name: String,
+    /// Where an earlier run has left it.
+    resumed: Option<Position>,
+    /// Where it is now, and whether a tick has told that.
+    position: Position,
+    told: bool,
 }
 
 /// A stream under way.
@@ -99,7 +121,15 @@ pub(in crate::source) struct Intake {
     stream: RelationId,
     late: Option<RelationId>,
     errors: Option<RelationId>,
-    waiting: Waiting,
+    taken: Taken,
+    /// What waits for the watermark.
+    held: Held,
+    /// By partition.
+    places: Vec<Place>,
+    /// Where an earlier run has left partitions, by name.
+    resumed: BTreeMap<String, Position>,
+    /// Whether what was sent is durable.
+    stored: bool,
     /// The frontier told last.
     told: Time,
     /// For which frontier it was told what holds it, and whether all partitions were at their ends then.
@@ -123,9 +153,16 @@ impl Intake {
     pub(in crate::source) fn open(name: &RelationName, config: &Stream, start: Start) -> Option<Intake> {
         let stream = start.wanted.iter().find(|wanted| wanted.relation.name == *name)?.id;
         let beside = |pairs: &[(RelationId, RelationId)]| pairs.iter().find(|(of, _)| *of == stream).map(|(_, id)| *id);
+        let (stored, resume) = (start.stored.is_some(), start.stored.and_then(|stored| stored.resume));
+        let (told, positions) = resume.map(|resume| (resume.frontier, resume.positions)).unwrap_or_default();
+        let parsed = positions.into_iter().filter_map(|(name, position)| Some((name, position.parse().ok()?)));
+        let resumed: BTreeMap<String, Position> = parsed.collect();
+        let greatest = resumed.values().map(|position| position.greatest + 1).max().unwrap_or(0);
+        let mut partitions = Partitions::new(config.disorder);
+        partitions.raise(told);
         Some(Intake {
             decoder: Decoder::new(config),
-            partitions: Partitions::new(config.disorder),
+            partitions,
             has_event_time: config.event_time.is_some(),
             lateness: config.disorder.lateness,
             idle_after: config.idle_after,
@@ -135,13 +172,17 @@ impl Intake {
             stream,
             late: beside(&start.late).filter(|_| config.late != Late::Drop),
             errors: beside(&start.errors),
-            waiting: Waiting::default(),
-            told: 0,
+            taken: Taken::default(),
+            held: Held::default(),
+            places: Vec::new(),
+            resumed,
+            stored,
+            told,
             explained: None,
             ticks: start.ticks,
             progress: start.progress,
             clock: wall_clock,
-            greatest: 0,
+            greatest,
             writes: 0,
             records: 0,
             bytes: 0,
@@ -157,7 +198,36 @@ impl Intake {
 
     /// One more partition of the stream, by a name for people. All that are known at the start are added before the first record.
     pub(in crate::source) fn partition(&mut self, name: &str) -> PartitionId {
-        self.partitions.add(name)
+        let resumed = self.resumed.remove(name);
+        let partition = match &resumed {
+            Some(position) => self.partitions.resume(name, position.watermark),
+            None => self.partitions.add(name),
+        };
+        let position = resumed.clone().unwrap_or_default();
+        self.places.push(Place { partition, name: name.into(), resumed, position, told: true });
+        partition
+    }
+
+    /// Where an earlier run has left a partition: it is read from there on.
+    pub(in crate::source) fn resumes(&self, partition: PartitionId) -> Option<Position> {
+        self.places[partition.index()].resumed.clone()
+    }
+
+    /// The record taken next, or what lies before it, ends here.
+    pub(in crate::source) fn reaches(&mut self, partition: PartitionId, at: [u64; 2]) {
+        if self.stored {
+            let place = &mut self.places[partition.index()];
+            place.position.at = at;
+            place.told = false;
+            self.taken.moved = true;
+        }
+    }
+
+    /// What positions in a partition count in from here on.
+    pub(in crate::source) fn within(&mut self, partition: PartitionId, name: &str) {
+        if self.stored {
+            self.places[partition.index()].position.within = name.into();
+        }
     }
 
     /// The names of the columns in the records that follow.
@@ -218,7 +288,7 @@ impl Intake {
         self.records += 1;
         self.bytes += length;
         let is_due = self.records.is_multiple_of(CLOCK_EVERY) && self.sealed.elapsed() > TICK;
-        if self.bytes > TICK_BYTES || is_due || self.waiting.bytes > self.buffer {
+        if self.bytes > TICK_BYTES || is_due || self.held.bytes() > self.buffer {
             self.arrived = Instant::now();
             self.seal()?;
         }
@@ -230,16 +300,16 @@ impl Intake {
             Verdict::Accepted(time) => {
                 self.progress.changes.fetch_add(1, Relaxed);
                 self.greatest = self.greatest.max(time);
-                self.waiting.bytes += row.memory() + ENTRY;
-                self.waiting.rows.push(time, row);
+                self.held.add(time, row.memory() + ENTRY);
+                self.taken.rows.push((row, time, 1));
                 Outcome::Accepted
             }
             Verdict::Late(time) | Verdict::Ahead(time) => {
                 self.progress.late.fetch_add(1, Relaxed);
                 if self.late.is_some() {
                     self.greatest = self.greatest.max(time);
-                    self.waiting.bytes += row.memory() + ENTRY;
-                    self.waiting.late.push(time, row);
+                    self.held.add(time, row.memory() + ENTRY);
+                    self.taken.late.push((row, time, 1));
                 }
                 Outcome::Late
             }
@@ -255,8 +325,8 @@ impl Intake {
             self.greatest = time;
             self.writes += 1;
             let upsert = Upsert { key, time, sequence: self.writes, kind };
-            self.waiting.bytes += memory(&upsert);
-            self.waiting.writes.push(time, upsert);
+            self.held.add(time, memory(&upsert));
+            self.taken.writes.push(upsert);
         }
         Outcome::Accepted
     }
@@ -270,12 +340,12 @@ impl Intake {
                 return Err(Halt::Failed(SourceError::Data(text)));
             }
             (Rejected::Collect, None) => tracing::warn!(code = error.code, "{}: {input}", error.message),
-            (Rejected::Collect, Some(_)) => {
+            (Rejected::Collect, Some(relation)) => {
                 let error = DataError { code: error.code.into(), message: error.message, input };
-                self.waiting.bytes += held(&error);
                 let time = self.partitions.time_in(partition);
                 self.greatest = self.greatest.max(time);
-                self.waiting.errors.push(time, error);
+                self.held.add(time, held(&error));
+                self.taken.errors.push((relation, error, time));
             }
         }
         Ok(Outcome::Rejected)
@@ -315,14 +385,20 @@ impl Intake {
         self.greatest
     }
 
-    /// The frontier told last: what lies below it has left. After the end that is everything.
-    pub(in crate::source) fn told(&self) -> Time {
-        self.told
+    /// What was taken with lesser times need not be given again: it is durable, or without a store has left. After the end that is
+    /// everything.
+    pub(in crate::source) fn kept(&self) -> Time {
+        if self.stored && self.taken.is_empty() { Time::MAX } else { self.told }
+    }
+
+    /// With a store: makes everything durable that was taken.
+    pub(in crate::source) fn keep(&mut self) -> Result<(), Halt> {
+        if self.stored { self.seal() } else { Ok(()) }
     }
 
     /// Whether more may be taken: not too much waits already.
     pub(in crate::source) fn has_room(&self) -> bool {
-        self.waiting.bytes <= self.buffer / 2
+        self.held.bytes() <= self.buffer / 2
     }
 
     /// Whether a partition is to be left alone until the others have caught up: much waits for them already.
@@ -336,7 +412,7 @@ impl Intake {
         self.send(None)
     }
 
-    /// Sends what the watermark has passed.
+    /// Sends what was taken, and the watermark.
     pub(in crate::source) fn seal(&mut self) -> Result<(), Halt> {
         if !self.has_event_time {
             self.partitions.raise((self.clock)());
@@ -346,7 +422,7 @@ impl Intake {
 
     fn seal_to(&mut self, watermark: Time) -> Result<(), Halt> {
         (self.bytes, self.sealed) = (0, Instant::now());
-        if watermark != self.told {
+        if watermark != self.told || !self.taken.is_empty() {
             self.send(Some(watermark))?;
         }
         let explained = Some((self.told, self.partitions.all_at_end()));
@@ -354,44 +430,31 @@ impl Intake {
             self.explained = explained;
             self.progress.holds(self.partitions.holder());
         }
-        if self.waiting.bytes <= self.buffer {
+        if self.held.bytes() <= self.buffer {
             return Ok(());
         }
         Err(Halt::Failed(SourceError::Operator(format!(
-            "{} bytes wait for the watermark ({} events, {} late, {} errors), which is more than `buffer` allows; raise it, or \
-             lower `lateness`",
-            self.waiting.bytes,
-            self.waiting.rows.len(),
-            self.waiting.late.len(),
-            self.waiting.errors.len()
+            "{} bytes wait for the watermark, which is more than `buffer` allows; raise it, or lower `lateness`",
+            self.held.bytes()
         ))))
     }
 
     fn send(&mut self, frontier: Option<Time>) -> Result<(), Halt> {
-        let waiting = &mut self.waiting;
+        let Taken { rows, writes, late, errors, moved: _ } = std::mem::take(&mut self.taken);
         let mut batches = Vec::new();
-        let late = self.late.map(|id| (id, &mut waiting.late));
-        for (relation, entries) in [(self.stream, &mut waiting.rows)].into_iter().chain(late) {
-            let mut rows = Vec::new();
-            entries.release(frontier, |time, row| rows.push((row, time, 1)));
-            waiting.bytes -= rows.iter().map(|(row, ..)| row.memory() + ENTRY).sum::<usize>();
-            if !rows.is_empty() {
-                batches.push((relation, Batch::Rows(rows)));
-            }
-        }
-        let mut writes = Vec::new();
-        waiting.writes.release(frontier, |_, write| writes.push(write));
-        if !writes.is_empty() {
-            waiting.bytes -= writes.iter().map(memory).sum::<usize>();
-            batches.push((self.stream, Batch::Upserts(writes)));
-        }
-        let mut errors = Vec::new();
-        if let Some(relation) = self.errors {
-            waiting.errors.release(frontier, |time, error| errors.push((relation, error, time)));
-            waiting.bytes -= errors.iter().map(|(_, error, _)| held(error)).sum::<usize>();
+        batches.extend((!rows.is_empty()).then_some((self.stream, Batch::Rows(rows))));
+        batches.extend(self.late.filter(|_| !late.is_empty()).map(|id| (id, Batch::Rows(late))));
+        batches.extend((!writes.is_empty()).then_some((self.stream, Batch::Upserts(writes))));
+        let mut positions = Vec::new();
+        for place in self.places.iter_mut().filter(|place| !place.told) {
+            place.position.watermark = self.partitions.watermark_in(place.partition);
+            place.position.greatest = self.greatest;
+            place.told = true;
+            positions.push((place.name.clone(), place.position.to_string()));
         }
         self.told = frontier.unwrap_or(Time::MAX);
-        let tick = Tick { errors, ..Tick::new(self.source, batches, frontier) };
+        self.held.release(frontier);
+        let tick = Tick { errors, positions, ..Tick::new(self.source, batches, frontier) };
         self.ticks.send(tick).map_err(|_| Halt::Closed)
     }
 }

@@ -2,7 +2,7 @@
 //! cannot be understood. A source only reads: it gives each record to an [`Intake`], and says when nothing is left to read.
 //!
 //! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `debezium`, `epoch` make a row of a record;
-//! `intake` has it judged, lets it wait for the watermark and seals ticks; `patience` waits for servers, `unacknowledged` knows
+//! `intake` has it judged and seals ticks, `held` counts what waits for the watermark then, and `position` says where to go on; `patience` waits for servers, `unacknowledged` knows
 //! what they may forget.
 
 mod config;
@@ -10,9 +10,11 @@ mod csv;
 mod debezium;
 mod decode;
 mod epoch;
+mod held;
 mod intake;
 mod json;
 mod patience;
+mod position;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -24,6 +26,7 @@ pub(super) use config::deserialize;
 pub(super) use csv::is_open;
 pub(super) use intake::{Halt, Intake, Outcome, TICK};
 pub(super) use patience::{Failure, Patience};
+pub(super) use position::Position;
 pub(super) use unacknowledged::Unacknowledged;
 
 use crate::timeline::UpsertKind;

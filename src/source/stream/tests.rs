@@ -7,7 +7,7 @@
 use super::config::tests::stream;
 use super::intake::{Halt, Intake};
 use crate::source::{Closed, Progress, Start, Stop, TickSender, Wanted};
-use crate::timeline::{Batch, PartitionId, RelationId, SourceId, Tick};
+use crate::timeline::{Arrivals, Batch, PartitionId, RelationId, SourceId, Tick};
 use crate::value::{Datum, Row, Time};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -24,11 +24,21 @@ const STREAM: RelationId = RelationId(0);
 const LATE: RelationId = RelationId(1);
 const ERRORS: RelationId = RelationId(2);
 
-struct Collect(Sender<Tick>);
+/// Collects ticks as the dataflow takes them in.
+struct Collect {
+    ticks: Sender<Tick>,
+    arrivals: Arrivals,
+    frontier: Option<Time>,
+}
 
 impl TickSender for Collect {
     fn send(&mut self, tick: Tick) -> Result<(), Closed> {
-        self.0.send(tick).map_err(|_| Closed)
+        let tick = self.arrivals.pass(tick);
+        let stays = std::mem::replace(&mut self.frontier, tick.frontier) == tick.frontier;
+        if stays && tick.batches.is_empty() && tick.errors.is_empty() {
+            return Ok(());
+        }
+        self.ticks.send(tick).map_err(|_| Closed)
     }
 }
 
@@ -47,7 +57,7 @@ fn open(settings: &str) -> (Intake, Receiver<Tick>) {
         once: false,
         awaited: false,
         stored: None,
-        ticks: Box::new(Collect(sender)),
+        ticks: Box::new(Collect { ticks: sender, arrivals: Arrivals::default(), frontier: Some(0) }),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
     };
