@@ -14,6 +14,7 @@ mod store;
 mod streams;
 mod support;
 mod value_roundtrip;
+mod verbs;
 mod views;
 mod why;
 

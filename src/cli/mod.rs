@@ -10,6 +10,8 @@ mod live;
 mod run;
 mod schema;
 mod setup;
+mod socket;
+mod status;
 mod store;
 mod terminal;
 mod why;
@@ -32,7 +34,8 @@ Examples:
   tidegate run views/shop             keep the sinks in step until stopped
   tidegate run --once views/shop      bring the sinks up to now and exit
   tidegate explain views/shop sales   show what a view runs as
-  tidegate why views/shop sales       show what it waits for while it runs
+  tidegate status views/shop          show how everything stands while it runs
+  tidegate why views/shop sales       show what a view waits for meanwhile
   tidegate store verify views/shop    tell whether what is stored is whole
 
 Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
@@ -81,6 +84,9 @@ enum Verb {
     /// Show what holds back a view of a view set that runs.
     #[command(after_help = "Example:\n  tidegate why views/shop order_totals")]
     Why(why::Arguments),
+    /// Show how a view set that runs fares: sources, views, sinks and store.
+    #[command(after_help = "Example:\n  tidegate status --format json views/shop")]
+    Status(status::Arguments),
     /// Look into what a view set stores.
     #[command(after_help = "Example:\n  tidegate store verify views/shop")]
     Store(store::Arguments),
@@ -158,6 +164,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),
+        Verb::Status(arguments) => status::run(arguments).map(success),
         Verb::Store(arguments) => store::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),

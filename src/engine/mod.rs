@@ -25,11 +25,12 @@ pub use failure::{Exit, Failure};
 pub use recorded::{pull_schemas, schema_differences};
 pub use running::Running;
 pub use setup::set_up;
-pub use status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
+pub use status::{
+    OperatorStatus, Phase, Reached, SinkStatus, SourceStatus, Status, StoreStatus, ViewState, ViewStatus,
+};
 pub use why::{Link, Why};
 
 use crate::config::{OnError, Settings};
-pub use crate::dataflow::OperatorStats;
 use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
 use crate::sink::Owner;
@@ -135,7 +136,12 @@ impl Planned {
             program.exports.push(Export { relation, tell });
         }
         let names = program.views.iter().map(|v| &v.name).chain(program.native.iter().map(|v| &v.name));
-        let view_names: Vec<RelationName> = names.cloned().collect();
+        let planned = |name: &RelationName| running::PlannedView {
+            name: name.clone(),
+            sources: reach.sources(name),
+            errors: reach.errors(name),
+        };
+        let planned_views: Vec<running::PlannedView> = names.map(planned).collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
         let (storing, grid) = (storing.map(Arc::new), dataflow_settings(&settings).refresh_us.max(1));
@@ -171,7 +177,7 @@ impl Planned {
             sources,
             running_sinks,
             kept,
-            running::Plan { depends, view_names, refresh_us, once, waits },
+            running::Plan { depends, views: planned_views, refresh_us, once, waits },
             faults,
         ))
     }

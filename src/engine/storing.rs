@@ -3,6 +3,7 @@
 
 use super::failure::{Exit, Failure};
 use super::sources::{Door, Prepared};
+use super::status::StoreStatus;
 use crate::dataflow::InputRelation;
 use crate::sink::SinkProgress;
 use crate::source::{Closed, Stop, Stored, TickSender};
@@ -10,7 +11,7 @@ use crate::store::{Opened, Relation, Source, Store, StoreError};
 use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick};
 use crate::value::{Column, Diff, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,6 +25,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// A store of a run.
 pub(super) struct Storing {
+    directory: PathBuf,
     store: Arc<Store>,
     resumes: BTreeMap<SourceId, Resume>,
     /// What went wrong in it.
@@ -46,7 +48,14 @@ impl Storing {
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
-        Ok(Storing { store: Arc::new(store), resumes, failure: Arc::default() })
+        Ok(Storing { directory: directory.into(), store: Arc::new(store), resumes, failure: Arc::default() })
+    }
+
+    /// The moment's figures; nothing if the directory cannot be read.
+    pub(super) fn status(&self) -> Option<StoreStatus> {
+        let (log_bytes, merged_bytes) = self.store.bytes().ok()?;
+        let (directory, incarnation) = (self.directory.display().to_string(), self.incarnation());
+        Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
     pub(super) fn incarnation(&self) -> String {

@@ -141,6 +141,11 @@ impl Store {
         format!("{:016x}", self.manifest().incarnation)
     }
 
+    /// How many bytes its log has, and the runs that it was merged into.
+    pub fn bytes(&self) -> Result<(u64, u64), StoreError> {
+        Ok((self.log.bytes()?, self.manifest().merged_bytes()))
+    }
+
     /// Makes a tick durable.
     pub fn append(&self, tick: &Tick) -> Result<(), StoreError> {
         let mut record = Vec::new();
@@ -156,10 +161,9 @@ impl Store {
 
     /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
     pub fn merge(&self, below: Time) -> Result<bool, StoreError> {
-        let runs: u64 =
-            self.manifest().relations.values().filter_map(|relation| relation.run).map(|run| run.bytes).sum();
-        let bytes = MERGE_BYTES.max(runs / 2);
-        if self.log.bytes()? < bytes {
+        let (log, merged) = self.bytes()?;
+        let bytes = MERGE_BYTES.max(merged / 2);
+        if log < bytes {
             return Ok(false);
         }
         self.compact(below, bytes)

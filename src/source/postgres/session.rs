@@ -48,7 +48,7 @@ pub(super) struct Session<'a> {
     /// Whether the frontier must move on soon while nothing happens.
     pub(super) awaited: bool,
     /// Where progress is told.
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a Arc<Progress>,
     /// Where ticks go.
     pub(super) pipe: &'a Pipe,
 }
@@ -98,7 +98,8 @@ impl Session<'_> {
         connection.start_streaming(&self.start_command(&slot, position)).await?;
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
-        let watched = Watched { publication: self.publication.clone(), tables, partitions };
+        let kept = self.kept.as_ref().map(|kept| (kept.name.clone(), self.progress.clone()));
+        let watched = Watched { publication: self.publication.clone(), tables, partitions, kept };
         tokio::spawn(watch::run(control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let (until, awaited) = (*until, self.awaited);
