@@ -10,6 +10,7 @@ mod live;
 mod run;
 mod schema;
 mod setup;
+mod slots;
 mod socket;
 mod status;
 mod store;
@@ -36,6 +37,7 @@ Examples:
   tidegate explain views/shop sales   show what a view runs as
   tidegate status views/shop          show how everything stands while it runs
   tidegate why views/shop sales       show what a view waits for meanwhile
+  tidegate slots list views/shop      show the replication slots and what they hold back
   tidegate store verify views/shop    tell whether what is stored is whole
 
 Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
@@ -87,6 +89,9 @@ enum Verb {
     /// Show how a view set that runs fares: sources, views, sinks and store.
     #[command(after_help = "Example:\n  tidegate status --format json views/shop")]
     Status(status::Arguments),
+    /// Look after the replication slots of the sources.
+    #[command(after_help = "Example:\n  tidegate slots list views/shop")]
+    Slots(slots::Arguments),
     /// Look into what a view set stores.
     #[command(after_help = "Example:\n  tidegate store verify views/shop")]
     Store(store::Arguments),
@@ -165,6 +170,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),
         Verb::Status(arguments) => status::run(arguments).map(success),
+        Verb::Slots(arguments) => slots::run(arguments).map(success),
         Verb::Store(arguments) => store::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),

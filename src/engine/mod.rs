@@ -14,6 +14,7 @@ mod recorded;
 mod running;
 mod setup;
 mod sinks;
+mod slots;
 mod sources;
 mod status;
 mod storing;
@@ -25,6 +26,7 @@ pub use failure::{Exit, Failure};
 pub use recorded::{pull_schemas, schema_differences};
 pub use running::Running;
 pub use setup::set_up;
+pub use slots::{SourceSlot, Unwanted, drop_slots, list_slots};
 pub use status::{
     OperatorStatus, Phase, Reached, SinkStatus, SourceStatus, Status, StoreStatus, ViewState, ViewStatus,
 };
@@ -34,6 +36,7 @@ use crate::config::{OnError, Settings};
 use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
 use crate::sink::Owner;
+pub use crate::source::postgres::SlotOwner;
 use crate::source::{Progress, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
 use crate::value::RelationName;

@@ -210,7 +210,7 @@ fn stored_relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Re
     }
 }
 
-fn of_store(error: &StoreError) -> Failure {
+pub(super) fn of_store(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
         StoreError::Damaged { .. } | StoreError::Format { .. } | StoreError::InUse(_) => Exit::Operator,

@@ -74,6 +74,11 @@ impl Manifest {
         Manifest { format: FORMAT, incarnation, base: 1, reaches: 1, unused: 1, sources, relations }
     }
 
+    /// The incarnation as it is written elsewhere.
+    pub(super) fn shown_incarnation(&self) -> String {
+        format!("{:016x}", self.incarnation)
+    }
+
     /// How many bytes the runs have.
     pub(super) fn merged_bytes(&self) -> u64 {
         self.relations.values().filter_map(|relation| relation.run).map(|run| run.bytes).sum()

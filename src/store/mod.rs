@@ -26,7 +26,7 @@ mod segment;
 
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
-pub use inspect::{Summary, inspect};
+pub use inspect::{Summary, incarnation, inspect};
 
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
@@ -138,7 +138,7 @@ impl Store {
 
     /// Drawn when the store was made.
     pub fn incarnation(&self) -> String {
-        format!("{:016x}", self.manifest().incarnation)
+        self.manifest().shown_incarnation()
     }
 
     /// How many bytes its log has, and the runs that it was merged into.

@@ -7,7 +7,7 @@
 //! at once. With a store the slot is kept (`kept`), and read on wherever that is sound.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is read, and
-//! `watch` goes on looking; `slot`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
+//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
 //! `rehearsal` does the same to messages without a server.
 
@@ -33,11 +33,13 @@ mod replication;
 mod session;
 mod shape;
 mod slot;
+mod slots;
 mod snapshot;
 mod watch;
 
 pub use config::Config;
 pub use rehearsal::{FeedTable, Rehearsal};
+pub use slots::{Slot, SlotOwner};
 
 use super::{Source, SourceError, SourceRelation, Start, Stop, Stored};
 use crate::pg::Endpoint;
@@ -65,6 +67,7 @@ const STOP_INTERVAL: Duration = Duration::from_millis(50);
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The source.
+#[derive(Clone)]
 pub struct Postgres {
     name: String,
     config: Config,
@@ -83,6 +86,17 @@ impl Postgres {
             let tables = preflight::tables(&client, &self.config.table_names()).await?;
             publication::ensure(&client, &self.config.publication_name(&self.name), &tables, true).await
         })
+    }
+
+    /// The slots there are of this source; a store's own is told by its incarnation.
+    pub fn slots(&self, incarnation: Option<&str>) -> Result<Vec<Slot>, SourceError> {
+        let prefix = self.config.slot_name(&self.name);
+        self.blocking(async |endpoint| slots::list(&endpoint.connect().await?, &prefix, incarnation).await)
+    }
+
+    /// Drops one of them, unless somebody reads it.
+    pub fn drop_slot(&self, slot: &Slot) -> Result<(), SourceError> {
+        self.blocking(async |endpoint| slots::drop(&endpoint.connect().await?, slot).await)
     }
 
     /// Runs a short task, again while the server is out of reach.

@@ -77,12 +77,16 @@ pub(super) async fn look(control: &Client, name: &str, position: u64) -> Result<
     })
 }
 
+/// The bytes of WAL that the server holds back for a slot, in a query of `pg_replication_slots`.
+pub(super) const HELD_BACK: &str =
+    "CASE WHEN wal_status <> 'lost' THEN greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 END";
+
 /// How many bytes of WAL the server holds back for a slot; nothing if it is not there, or lost.
 pub(super) async fn held_back(control: &Client, name: &str) -> Result<Option<u64>, Failure> {
-    let bytes = "
-        SELECT greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8
-        FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = current_database()";
-    let Some(row) = control.query_opt(bytes, &[&name]).await? else { return Ok(None) };
+    let bytes = format!(
+        "SELECT {HELD_BACK} FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = current_database()"
+    );
+    let Some(row) = control.query_opt(&bytes, &[&name]).await? else { return Ok(None) };
     Ok(row.try_get::<_, Option<i64>>(0)?.and_then(|bytes| u64::try_from(bytes).ok()))
 }
 
