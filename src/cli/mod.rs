@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod live;
 mod run;
@@ -31,6 +32,7 @@ Examples:
   tidegate check views/shop           compile the views against the database
   tidegate schema pull views/shop     write down what the database offers
   tidegate check --offline views/shop compile the views against that, without the database
+  tidegate doctor views/shop          check everything that could go wrong
   tidegate setup views/shop           create the publication
   tidegate run views/shop             keep the sinks in step until stopped
   tidegate run --once views/shop      bring the sinks up to now and exit
@@ -89,6 +91,9 @@ enum Verb {
     /// Show how a view set that runs fares: sources, views, sinks and store.
     #[command(after_help = "Example:\n  tidegate status --format json views/shop")]
     Status(status::Arguments),
+    /// Check everything that could go wrong with a view set: its databases, slots, targets and store.
+    #[command(after_help = "Example:\n  tidegate doctor views/shop")]
+    Doctor(doctor::Arguments),
     /// Look after the replication slots of the sources.
     #[command(after_help = "Example:\n  tidegate slots list views/shop")]
     Slots(slots::Arguments),
@@ -170,6 +175,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),
         Verb::Status(arguments) => status::run(arguments).map(success),
+        Verb::Doctor(arguments) => Ok(doctor::run(arguments, &extend)),
         Verb::Slots(arguments) => slots::run(arguments).map(success),
         Verb::Store(arguments) => store::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),

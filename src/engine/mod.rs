@@ -6,6 +6,7 @@
 
 mod assemble;
 mod definition;
+mod doctor;
 mod failure;
 mod faults;
 mod gate;
@@ -22,6 +23,7 @@ mod why;
 
 pub use assemble::Assembly;
 pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
+pub use doctor::{Greeted, examine_sources, examine_store, greet_sources};
 pub use failure::{Exit, Failure};
 pub use recorded::{pull_schemas, schema_differences};
 pub use running::Running;
@@ -37,7 +39,7 @@ use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
 use crate::sink::Owner;
 pub use crate::source::postgres::SlotOwner;
-use crate::source::{Progress, Start, Stop, Wanted};
+use crate::source::{Progress, SourceRelation, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
 use crate::value::RelationName;
 use assemble::{Input, Role};
@@ -203,14 +205,20 @@ fn open_store(
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
 ) -> Result<Option<Storing>, Failure> {
     let Some(directory) = &settings.store else { return Ok(None) };
-    if let Some(source) = sources.iter().find(|source| !source.resumes()) {
-        return Err(Failure::config(format!(
-            "source `{}`: only what comes from Postgres can be stored yet; write `store = \"none\"`",
-            source.name()
-        )));
-    }
+    refuse_unstorable(sources)?;
     let names: Vec<String> = sources.iter().map(|source| source.name().to_string()).collect();
     Storing::open(directory, &names, inputs, reads).map(Some)
+}
+
+/// Refuses sources of which nothing can be stored.
+fn refuse_unstorable(sources: &[SourceThread]) -> Result<(), Failure> {
+    match sources.iter().find(|source| !source.resumes()) {
+        None => Ok(()),
+        Some(source) => Err(Failure::config(format!(
+            "source `{}`: only what comes from Postgres can be stored yet; write `store = \"none\"`",
+            source.name()
+        ))),
+    }
 }
 
 /// The inputs somebody needs, with the relations of late and unintelligible events beside them.
@@ -241,6 +249,16 @@ fn error_relations(program: &Program, inputs: &[Input]) -> Vec<(RelationName, Re
     of_inputs.chain(views.map(|view| (errors_of(view), view.clone()))).collect()
 }
 
+/// A relation of a source as it is read.
+fn wanted_of(
+    relation: &InputRelation,
+    offered: &SourceRelation,
+    reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+) -> Wanted {
+    let columns = reads.get(&relation.name).map(|columns| columns.iter().copied().collect());
+    Wanted { id: relation.id, relation: offered.clone(), columns }
+}
+
 /// A source and its way into the dataflow.
 fn prepare(
     thread: SourceThread,
@@ -254,10 +272,7 @@ fn prepare(
     let (mut wanted, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for Input { relation, role } in inputs.iter().filter(|input| input.relation.source == source) {
         match role {
-            Role::Offered(offered) => {
-                let columns = reads.get(&relation.name).map(|columns| columns.iter().copied().collect());
-                wanted.push(Wanted { id: relation.id, relation: offered.clone(), columns });
-            }
+            Role::Offered(offered) => wanted.push(wanted_of(relation, offered, reads)),
             Role::LateOf(owner) => late.push((*owner, relation.id)),
             Role::ErrorsOf(owner) => errors.push((*owner, relation.id)),
         }

@@ -19,6 +19,7 @@ mod lock;
 mod log;
 mod manifest;
 mod merge;
+mod place;
 mod record;
 mod replay;
 mod run;
@@ -27,6 +28,7 @@ mod segment;
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
+pub use place::{Place, place};
 
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};

@@ -29,6 +29,10 @@ use tokio_postgres::Client;
 const ROWS_PER_TICK: u64 = 50_000;
 const BYTES_PER_TICK: usize = 8 * 1024 * 1024;
 
+/// Why there is no slot for a store.
+pub(super) const NEEDS_CREATE: &str = "a store needs a replication slot of its own, which stays when Tidegate is stopped and holds WAL \
+     back then: say `create = true` in the source to let it be created; or write `store = \"none\"`";
+
 /// What sessions are started with.
 pub(super) struct Session<'a> {
     /// The server.
@@ -134,10 +138,7 @@ impl Session<'_> {
         let server_clock = Sample::ask(control).await?.clock;
         let kind = match &self.kept {
             Some(_) if !self.config.create => {
-                return Err(Failure::operator(
-                    "a store needs a replication slot of its own, which stays when Tidegate is stopped and holds WAL back then: say \
-                     `create = true` in the source to let it be created; or write `store = \"none\"`",
-                ));
+                return Err(Failure::operator(NEEDS_CREATE));
             }
             Some(kept) => {
                 slot::drop_kept(control, &kept.name).await?;
@@ -178,7 +179,11 @@ impl Session<'_> {
 
     /// Checks everything that can be checked; creates the publication if it may.
     async fn prepare(&self, control: &Client) -> Result<Vec<Table>, Failure> {
-        preflight::server(control).await?;
+        let has_slot = match &self.kept {
+            Some(kept) => slot::is_there(control, &kept.name).await?,
+            None => false,
+        };
+        preflight::server(control, has_slot).await?;
         let names: Vec<RelationName> = self.wanted.iter().map(|wanted| wanted.relation.name.clone()).collect();
         let tables = preflight::tables(control, &names).await?;
         self.refuse_changed(&tables)?;
@@ -279,7 +284,7 @@ impl Session<'_> {
 }
 
 /// What a slot on this connection is read on.
-async fn ground(
+pub(super) async fn ground(
     connection: &mut ReplicationConnection,
     tables: &[Table],
     partitions: &Partitions,

@@ -77,6 +77,12 @@ pub(super) async fn look(control: &Client, name: &str, position: u64) -> Result<
     })
 }
 
+/// Whether there is a slot of this name.
+pub(super) async fn is_there(control: &Client, name: &str) -> Result<bool, Failure> {
+    let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)";
+    Ok(control.query_one(query, &[&name]).await?.try_get(0)?)
+}
+
 /// The bytes of WAL that the server holds back for a slot, in a query of `pg_replication_slots`.
 pub(super) const HELD_BACK: &str =
     "CASE WHEN wal_status <> 'lost' THEN greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 END";
