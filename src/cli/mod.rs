@@ -97,7 +97,7 @@ enum Verb {
     /// Look after the replication slots of the sources.
     #[command(after_help = "Example:\n  tidegate slots list views/shop")]
     Slots(slots::Arguments),
-    /// Look into what a view set stores.
+    /// Look into what a view set stores, or make it smaller.
     #[command(after_help = "Example:\n  tidegate store verify views/shop")]
     Store(store::Arguments),
     /// Create what the sources need in their databases.

@@ -5,6 +5,7 @@
 //! [`Running`] polls it until it ends or asks it to end.
 
 mod assemble;
+mod compaction;
 mod definition;
 mod doctor;
 mod failure;
@@ -22,6 +23,7 @@ mod storing;
 mod why;
 
 pub use assemble::Assembly;
+pub use compaction::compact_store;
 pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
 pub use doctor::{Greeted, examine_sources, examine_store, greet_sources};
 pub use failure::{Exit, Failure};

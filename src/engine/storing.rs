@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What lies less far behind the slowest sink's acknowledgement is not merged: a target may go back so much.
-const REWIND: Duration = Duration::from_secs(600);
+pub(super) const REWIND: Duration = Duration::from_secs(600);
 /// How often it is looked whether there is much to merge.
 const MERGE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a stop is looked for.

@@ -24,11 +24,13 @@ mod record;
 mod replay;
 mod run;
 mod segment;
+mod tend;
 
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
 pub use place::{Place, place};
+pub use tend::{Compacted, compact};
 
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
@@ -125,17 +127,22 @@ impl Store {
         };
         let (next, mut reached) = replay::scan(disk.as_ref(), &manifest, true)?;
         let ids = adopt(&mut manifest, sources, &mut reached);
-        manifest.reaches = next;
-        manifest.write(disk.as_ref())?;
-        remove_strays(disk.as_ref(), &manifest)?;
-        let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
         let resume = |source: &Source| {
             let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
-        let store = Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None };
+        let store = Store::begin(disk, manifest, ids, next)?;
         Ok(Opened { store, resumes })
+    }
+
+    /// Goes on behind the last frame.
+    fn begin(disk: Arc<dyn Disk>, mut manifest: Manifest, ids: Ids, next: u64) -> Result<Store, StoreError> {
+        manifest.reaches = next;
+        manifest.write(disk.as_ref())?;
+        remove_strays(disk.as_ref(), &manifest)?;
+        let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
+        Ok(Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None })
     }
 
     /// Drawn when the store was made.

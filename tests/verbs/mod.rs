@@ -1,5 +1,6 @@
 //! The verbs that look after a view set, asked through the program itself.
 
+mod compact;
 mod doctor;
 mod slots;
 mod status;
