@@ -110,12 +110,16 @@ impl Examination<'_> {
             generated.flat_map(|(table, wanted)| preflight::generated_columns(table, |c| wanted.reads(c))).collect();
         self.report.add_errors([wrong, forbidden, generated].concat(), || {
             let rows: u64 = tables.iter().map(|table| table.entry.estimate).sum();
-            format!("{} can be read and followed, about {rows} rows", list(&tables))
+            let about = if rows > 0 { format!(", about {rows} rows") } else { String::new() };
+            format!("{} can be read and followed{about}", list(&tables))
         });
         Ok(tables.into_iter().filter(|table| wanted.is_none() || of(table).is_some()).collect())
     }
 
     async fn look_at_publication(&mut self, client: &Client, tables: &[Table]) -> Result<(), Failure> {
+        if tables.is_empty() {
+            return Ok(());
+        }
         let name = self.config.publication_name(self.name);
         let Outlook { refusals, lacks } = publication::look(client, &name, tables).await?;
         let missing = lacks.as_ref().filter(|_| !self.config.create).map(|lacks| lacks.refusal.clone());
