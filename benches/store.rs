@@ -123,7 +123,8 @@ fn replayed(path: &Path, rows: u64, label: &str, report: &mut Report) {
     let clock = Stopwatch::start();
     let Opened { store, resumes } = open(path);
     let mut read = 0;
-    let replayed = store.replay(&resumes, &mut |tick| {
+    let below = resumes.into_iter().map(|(source, resume)| (source, resume.frontier)).collect();
+    let replayed = store.replay(&below, &mut |tick| {
         for (_, batch) in &tick.batches {
             if let Batch::Upserts(writes) = batch {
                 read += writes.len() as u64;

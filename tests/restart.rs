@@ -232,6 +232,15 @@ fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
     }
 }
 
+/// Stops the writer also when an assertion fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn killed_at_any_moment_it_goes_on_where_it_was() {
     let mut random = Random::new(seed(11));
@@ -239,6 +248,7 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
     let (stop, writer) = (AtomicBool::new(false), bank.database.another());
     let mut chance = random.clone();
     std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
         scope.spawn(|| write(&writer, &mut chance, &stop));
         for _ in 0..setting("TIDEGATE_TEST_KILLS", 25) {
             let mut program = bank.start();
@@ -252,7 +262,6 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
             // A dropped program is killed.
             program.must_run();
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let mut program = bank.start();
     bank.settle(&mut program);
@@ -292,6 +301,22 @@ fn what_happened_meanwhile_is_told_at_the_next_start() {
         std::thread::sleep(Duration::from_millis(20));
     }
     program.terminate();
+}
+
+/// Runs that end by themselves are gone on from as well, also on a coarse grid, of which the last cell has not passed then.
+#[test]
+fn runs_that_end_follow_each_other() {
+    for grid in ["10ms", "10s"] {
+        let mut bank = Bank::new();
+        bank.set.write("tidegate.toml", &format!("{}refresh = \"{grid}\"\n", bank.config));
+        for n in 0..3 {
+            bank.database.execute(&format!("INSERT INTO move (a, b, amount) VALUES (1, 2, {n})"));
+            let (exit, _, errors) = bank.set.run(&["run", "--once"], &bank.database.url);
+            assert_eq!(exit, 0, "{errors}");
+            let expected = bank.expected();
+            bank.look().iter().for_each(|shown| assert_eq!(shown.as_ref(), Some(&expected), "{grid}"));
+        }
+    }
 }
 
 /// A slot that cannot be read on stops the run with what to do; if the source says so, the tables are read again.

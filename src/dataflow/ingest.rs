@@ -9,7 +9,7 @@ use super::blueprint::Definition;
 use super::fault::error_row;
 use super::operators::upsert::worker_of;
 use super::state::{ENDED, Shared};
-use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind, cell_start, last_instant};
 use crate::value::{Diff, Row, Time};
 use crossbeam_channel as channel;
 use std::collections::{BTreeMap, VecDeque};
@@ -109,7 +109,7 @@ impl Sender {
         }
         self.ended = frontier.is_none();
         self.frontier = frontier.unwrap_or(self.frontier);
-        let reached = frontier.map(|frontier| floor(frontier, grid).max(announced));
+        let reached = frontier.map(|frontier| cell_start(frontier, grid).max(announced));
         let state = &self.shared.sources[source];
         if let Some(reached) = reached
             && state.begin.load(Ordering::Acquire) == ENDED
@@ -354,16 +354,6 @@ impl Sender {
         let reached = |place: usize| self.shared.relations[place].frontier.load(Ordering::Acquire);
         changes.arrived.iter().all(|(place, frontier)| reached(*place) >= *frontier)
     }
-}
-
-/// The last instant of the grid cell a time lies in.
-fn last_instant(time: Time, grid: Time) -> Time {
-    time.checked_div(grid).map_or(time, |cell| (cell * grid).saturating_add(grid - 1))
-}
-
-/// The first instant of the cell.
-fn floor(time: Time, grid: Time) -> Time {
-    time.checked_div(grid).map_or(time, |cell| cell * grid)
 }
 
 impl Changes {

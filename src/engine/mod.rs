@@ -51,7 +51,7 @@ use meaning::meaning;
 use sources::{Door, Prepared, RunningSource, Sent, SourceThread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use storing::Storing;
+use storing::{Begins, Storing};
 
 /// A view set that compiles, its sources waiting to be started.
 pub struct Planned {
@@ -115,7 +115,7 @@ impl Planned {
             inputs: inputs.iter().map(|input| input.relation.clone()).collect(),
             views: views.into_iter().filter(|view| needed.contains(&view.name)).collect(),
             native: native.into_iter().filter(|view| needed.contains(&view.name)).collect(),
-            peekable,
+            peekable: peekable.clone(),
             ..Program::default()
         };
         let storing = open_store(&settings, &sources, &program.inputs, &reads)?;
@@ -151,16 +151,22 @@ impl Planned {
         let planned_views: Vec<running::PlannedView> = names.map(planned).collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
-        let (storing, grid) = (storing.map(Arc::new), dataflow_settings(&settings).refresh_us.max(1));
+        let storing = storing.map(Arc::new);
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
-        let waiting = waiting_sinks.into_iter();
-        let running_sinks = waiting
-            .map(|(sink, shown)| {
-                let not_before =
-                    storing.as_ref().map_or(0, |storing| storing.recovered(&reach.sources(sink.relation())));
-                sink.start(owner.clone(), not_before / grid * grid, dataflow.peeker(&shown))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let begins = |relation: &RelationName| {
+            let sources = reach.sources(relation);
+            let beginning = storing.as_ref().map(|storing| storing.beginning(&sources)).unwrap_or_default();
+            Begins { sources, beginning: Arc::new(beginning) }
+        };
+        // Whoever peeks has kept nothing.
+        let mut beginnings: Vec<Begins> =
+            peekable.iter().map(begins).inspect(|begins| _ = begins.beginning.close()).collect();
+        let mut running_sinks = Vec::new();
+        for (sink, shown) in waiting_sinks {
+            let begins = begins(sink.relation());
+            running_sinks.push(sink.start(owner.clone(), begins.beginning.clone(), dataflow.peeker(&shown))?);
+            beginnings.push(begins);
+        }
         let awaited = sources.len() > 1 || reads_clock;
         let prepare = |(index, thread)| prepare(thread, SourceId(index), &inputs, &reads, &dataflow, once, awaited);
         let (sources, prepared): (Vec<RunningSource>, Vec<Prepared>) =
@@ -173,7 +179,8 @@ impl Planned {
             Some(storing) => {
                 let stop = Stop::default();
                 let progress = running_sinks.iter().map(|sink| sink.progress.clone()).collect();
-                let threads = [storing.load(prepared, held, stop.clone())?, storing.merge(progress, stop.clone())?];
+                let threads =
+                    [storing.load(prepared, held, beginnings, stop.clone())?, storing.merge(progress, stop.clone())?];
                 Some(running::Kept { storing, threads, stop })
             }
         };
@@ -209,7 +216,8 @@ fn open_store(
     let Some(directory) = &settings.store else { return Ok(None) };
     refuse_unstorable(sources)?;
     let names: Vec<String> = sources.iter().map(|source| source.name().to_string()).collect();
-    Storing::open(directory, &names, inputs, reads).map(Some)
+    let grid = dataflow_settings(settings).refresh_us.max(1);
+    Storing::open(directory, &names, inputs, reads, grid).map(Some)
 }
 
 /// Refuses sources of which nothing can be stored.

@@ -14,8 +14,8 @@ use super::storing::Storing;
 use super::why::{Waits, Why};
 use crate::dataflow::{Dataflow, Peeked, RelationStats, errors_of};
 use crate::source::Stop;
-use crate::timeline::SourceId;
-use crate::value::RelationName;
+use crate::timeline::{SourceId, cell_start};
+use crate::value::{RelationName, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -203,24 +203,28 @@ impl Running {
         self.plan.once || !waits_for_operator || !self.sinks.iter().zip(&self.plan.depends).any(goes_on)
     }
 
-    /// Whether all inputs have ended and every sink has delivered that.
+    /// Whether every view has come as far as its sources, and every sink was told that.
     fn told_everything(&self) -> bool {
-        let ended = |sink: &RunningSink| sink.told.reached(None);
-        let views_ended = || self.plan.views.iter().all(|view| self.dataflow.frontier(&view.name).is_none());
-        self.sinks.iter().all(ended) && views_ended()
+        let reached = |view: &PlannedView| {
+            let least = self.sent(&view.sources);
+            self.dataflow.frontier(&view.name).is_none_or(|frontier| least.is_some_and(|least| least <= frontier))
+        };
+        self.has_passed_sources() && self.plan.views.iter().all(reached)
     }
 
     /// Whether every sink was told all that its sources have sent.
     fn has_passed_sources(&self) -> bool {
         self.sinks.iter().zip(&self.plan.depends).all(|(sink, depends)| {
-            let sent = depends.iter().filter_map(|id| self.sources[id.0].sent.frontier());
-            let least = sent.min().map(|time| match self.plan.refresh_us {
-                0 => time,
-                refresh => time / refresh * refresh,
-            });
+            let least = self.sent(depends);
             // Before its first real frontier a sink is told nothing.
             sink.failure.is_some() || least == Some(0) || sink.told.reached(least)
         })
+    }
+
+    /// How far these sources let their views come.
+    fn sent(&self, sources: &BTreeSet<SourceId>) -> Option<Time> {
+        let sent = sources.iter().filter_map(|id| self.sources[id.0].sent.frontier());
+        sent.min().map(|time| cell_start(time, self.plan.refresh_us))
     }
 }
 

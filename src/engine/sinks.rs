@@ -4,7 +4,7 @@ use super::failure::{Exit, Failure};
 use super::running::until;
 use crate::dataflow::Peeked;
 use crate::sink::runner::{self, ContentReader};
-use crate::sink::{Owner, Sink, SinkError, SinkProgress};
+use crate::sink::{Beginning, Owner, Sink, SinkError, SinkProgress};
 use crate::timeline::Step;
 use crate::value::{RelationName, Time};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -75,7 +75,7 @@ impl WaitingSink {
     pub(super) fn start(
         self,
         owner: Owner,
-        not_before: Time,
+        beginning: Arc<Beginning>,
         peek: impl Fn() -> Option<Peeked> + Send + 'static,
     ) -> Result<RunningSink, Failure> {
         let WaitingSink { name, relation, sink, view, steps, told } = self;
@@ -85,7 +85,7 @@ impl WaitingSink {
             .name(format!("sink {name}"))
             .spawn({
                 let (progress, stop) = (progress.clone(), stop.clone());
-                let settings = runner::Settings { content, owner, view, not_before, ..runner::Settings::default() };
+                let settings = runner::Settings { content, owner, view, beginning, ..runner::Settings::default() };
                 move || runner::run(sink, steps, &progress, &stop, settings)
             })
             .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;

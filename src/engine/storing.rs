@@ -5,21 +5,23 @@ use super::failure::{Exit, Failure};
 use super::sources::{Door, Prepared};
 use super::status::StoreStatus;
 use crate::dataflow::InputRelation;
-use crate::sink::SinkProgress;
+use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Stop, Stored, TickSender};
 use crate::store::{Opened, Relation, Source, Store, StoreError};
-use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick};
-use crate::value::{Column, Diff, RelationName, Row, Time};
+use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start};
+use crate::value::{Column, Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What lies less far behind the slowest sink's acknowledgement is not merged: a target may go back so much.
 pub(super) const REWIND: Duration = Duration::from_secs(600);
 /// How often it is looked whether there is much to merge.
 const MERGE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a target may take to say what it shows, before what is stored is told without regard to it.
+const TARGET_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -28,8 +30,18 @@ pub(super) struct Storing {
     directory: PathBuf,
     store: Arc<Store>,
     resumes: BTreeMap<SourceId, Resume>,
+    /// The refresh grid: a change takes effect at the last instant of its cell.
+    grid: Time,
+    /// The sources of which some relation is a stream.
+    has_streams: BTreeSet<SourceId>,
     /// What went wrong in it.
     failure: Arc<Mutex<Option<Failure>>>,
+}
+
+/// Where a view begins that is computed from these sources.
+pub(super) struct Begins {
+    pub(super) sources: BTreeSet<SourceId>,
+    pub(super) beginning: Arc<Beginning>,
 }
 
 impl Storing {
@@ -39,6 +51,7 @@ impl Storing {
         names: &[String],
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+        grid: Time,
     ) -> Result<Storing, Failure> {
         let relation = |input: &InputRelation| stored_relation(input, reads.get(&input.name));
         let relations = |id: SourceId| inputs.iter().filter(move |input| input.source == id).map(relation);
@@ -48,7 +61,10 @@ impl Storing {
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
-        Ok(Storing { directory: directory.into(), store: Arc::new(store), resumes, failure: Arc::default() })
+        let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
+        let has_streams = inputs.iter().filter(is_stream).map(|input| input.source).collect();
+        let (directory, store, failure) = (directory.into(), Arc::new(store), Arc::default());
+        Ok(Storing { directory, store, resumes, grid, has_streams, failure })
     }
 
     /// The moment's figures; nothing if the directory cannot be read.
@@ -62,14 +78,49 @@ impl Storing {
         self.store.incarnation()
     }
 
-    /// The frontier up to which the store tells again what comes from these sources.
-    pub(super) fn recovered(&self, sources: &BTreeSet<SourceId>) -> Time {
-        sources.iter().filter_map(|source| self.resumes.get(source)).map(|resume| resume.frontier).min().unwrap_or(0)
+    /// Where a view of these sources may begin: behind what is merged, and up to where all of them have come.
+    pub(super) fn beginning(&self, sources: &BTreeSet<SourceId>) -> Beginning {
+        let merged = self.store.merged();
+        // What is merged may take effect until its cell ends.
+        let at_least = sources
+            .iter()
+            .filter_map(|source| merged.get(source))
+            .max()
+            .map_or(0, |merged| cell_end(*merged, self.grid));
+        let recovered = |source| self.resumes.get(source).map_or(0, |resume| cell_start(resume.frontier, self.grid));
+        Beginning::between(at_least, sources.iter().map(recovered).min().unwrap_or(0))
+    }
+
+    /// The times below which what sources said may be told as content: no view needs it step by step. Waits for the sinks' targets.
+    fn content_below(&self, beginnings: &[Begins], stop: &Stop) -> BTreeMap<SourceId, Time> {
+        let resumes = self.resumes.iter();
+        let mut below: BTreeMap<SourceId, Time> =
+            resumes.map(|(source, resume)| (*source, cell_start(resume.frontier, self.grid))).collect();
+        if below.is_empty() {
+            return below;
+        }
+        let begun = Instant::now();
+        let heard = |begins: &Begins| begins.beginning.wait(POLL);
+        while !beginnings.iter().all(heard) && begun.elapsed() < TARGET_PATIENCE && !stop.requested() {}
+        for Begins { sources, beginning } in beginnings {
+            let needed = cell_start(beginning.close(), self.grid);
+            let needed = |(source, below): (&SourceId, &mut Time)| {
+                if sources.contains(source) {
+                    *below = needed.min(*below)
+                }
+            };
+            below.iter_mut().for_each(needed);
+        }
+        below
     }
 
     /// A source's way through the store into the dataflow.
-    fn door(&self, door: Door) -> Box<dyn TickSender> {
-        Box::new(StoredDoor { store: self.store.clone(), door, failure: self.failure.clone() })
+    fn door(&self, source: SourceId, door: Door) -> Box<dyn TickSender> {
+        let end = match self.has_streams.contains(&source) {
+            true => None,
+            false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
+        };
+        Box::new(StoredDoor { store: self.store.clone(), door, grid: self.grid, end, failure: self.failure.clone() })
     }
 
     /// What went wrong.
@@ -83,6 +134,7 @@ impl Storing {
         &self,
         doors: &mut BTreeMap<SourceId, Door>,
         held: &BTreeSet<RelationId>,
+        beginnings: &[Begins],
         stop: &Stop,
     ) -> Result<BTreeMap<SourceId, Stored>, Failure> {
         let new = |source: &SourceId| Stored {
@@ -92,7 +144,8 @@ impl Storing {
         };
         let mut stored: BTreeMap<SourceId, Stored> = doors.keys().map(|source| (*source, new(source))).collect();
         let mut rows: HashMap<(SourceId, RelationId), HashMap<Row, Diff>> = HashMap::new();
-        let replayed = self.store.replay(&self.resumes, &mut |tick| {
+        let below = self.content_below(beginnings, stop);
+        let replayed = self.store.replay(&below, &mut |tick| {
             for (relation, batch) in &tick.batches {
                 if let Batch::Rows(changes) = batch
                     && held.contains(relation)
@@ -122,6 +175,7 @@ impl Storing {
         self: &Arc<Storing>,
         prepared: Vec<Prepared>,
         held: BTreeSet<RelationId>,
+        beginnings: Vec<Begins>,
         stop: Stop,
     ) -> Result<JoinHandle<()>, Failure> {
         let storing = self.clone();
@@ -131,12 +185,12 @@ impl Storing {
                 doors.insert(source, door);
                 waiting.push((source, start));
             }
-            match storing.replay(&mut doors, &held, &stop) {
+            match storing.replay(&mut doors, &held, &beginnings, &stop) {
                 Ok(mut stored) => {
                     for (source, start) in waiting {
                         // After a stop there is nothing stored, and no source starts.
                         if let (Some(door), Some(stored)) = (doors.remove(&source), stored.remove(&source)) {
-                            start(storing.door(door), Some(stored));
+                            start(storing.door(source, door), Some(stored));
                         }
                     }
                 }
@@ -183,7 +237,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 /// Waits; whether it goes on then.
 fn wait(interval: Duration, stop: &Stop) -> bool {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while begun.elapsed() < interval && !stop.requested() {
         std::thread::sleep(POLL);
     }
@@ -226,11 +280,19 @@ fn fail(failure: &Mutex<Option<Failure>>, error: &StoreError) {
 struct StoredDoor {
     store: Arc<Store>,
     door: Door,
+    grid: Time,
+    /// The frontier, of a source of tables only.
+    end: Option<Time>,
     failure: Arc<Mutex<Option<Failure>>>,
 }
 
 impl TickSender for StoredDoor {
-    fn send(&mut self, tick: Tick) -> Result<(), Closed> {
+    fn send(&mut self, mut tick: Tick) -> Result<(), Closed> {
+        if let Some(end) = &mut self.end {
+            // The run ends, but tables do not: at the next start they go on. What was told shows when its cell has ended.
+            let frontier = *tick.frontier.get_or_insert(cell_end(*end, self.grid));
+            *end = frontier;
+        }
         if let Err(error) = self.store.append(&tick) {
             fail(&self.failure, &error);
             return Err(Closed);

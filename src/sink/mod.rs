@@ -4,6 +4,7 @@
 //! never a mixture; told the same changes again, it changes nothing; at start the target is reconciled with the view, and nothing
 //! that is right already is rewritten.
 
+mod beginning;
 mod calls;
 pub mod jsonl;
 mod keyed;
@@ -17,6 +18,7 @@ pub mod runner;
 pub mod tantivy;
 
 pub use crate::timeline::Step;
+pub use beginning::Beginning;
 pub use keyed::{KeyTemplate, SinkKey};
 pub use mark::{Mark, Owner};
 pub use progress::{Latency, SinkProgress};

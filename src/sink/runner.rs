@@ -8,10 +8,11 @@ use super::calls::{Answer, Applied, Call, Calls};
 use super::mark::{Found, Marks, Owner};
 use super::pending::{Ages, Pending};
 use super::progress::{SinkProgress, now};
-use super::{Delivery, Sink, SinkError, Step};
+use super::{Beginning, Delivery, Sink, SinkError, Step};
 use crate::value::Time;
 use crossbeam_channel::{Receiver, never, select};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -46,8 +47,8 @@ pub struct Settings {
     pub owner: Owner,
     /// What the view means: of another meaning is other content.
     pub view: String,
-    /// Up to this frontier a store tells again what was: nothing is delivered below it, and no target can be ahead of it.
-    pub not_before: Time,
+    /// Where the view's steps begin. Nothing is delivered below what a store tells again.
+    pub beginning: Arc<Beginning>,
 }
 
 impl Default for Settings {
@@ -59,7 +60,7 @@ impl Default for Settings {
             content: None,
             owner: Owner::run(),
             view: String::new(),
-            not_before: 0,
+            beginning: Arc::default(),
         }
     }
 }
@@ -94,6 +95,7 @@ pub fn run(
         retry_at: None,
     };
     let result = runner.run(stop);
+    runner.settings.beginning.waive();
     // A target that does not answer keeps its thread until it does.
     if runner.flight.is_none() {
         runner.calls.end();
@@ -266,7 +268,7 @@ impl Runner<'_> {
 
     /// Whether there is anything to deliver.
     fn has_news(&self) -> bool {
-        let is_late = self.pending.frontier().is_none_or(|frontier| frontier >= self.settings.not_before);
+        let is_late = self.pending.frontier().is_none_or(|frontier| frontier >= self.settings.beginning.told_again());
         self.pending.moved() && is_late
     }
 
@@ -335,8 +337,7 @@ impl Runner<'_> {
     fn opened(&mut self, mark: Option<&str>) -> Result<(), SinkError> {
         self.open = true;
         match self.marks.compare(mark) {
-            // A mark from beyond what the store tells again: the store is an older copy of itself.
-            Found::Earlier(Some(frontier)) if !self.greeted && frontier <= self.settings.not_before => {
+            Found::Earlier(Some(frontier)) if !self.greeted && self.settings.beginning.claim(frontier) => {
                 self.pending.resume(frontier);
             }
             Found::Expected | Found::Earlier(_) | Found::Other => {}
@@ -347,6 +348,7 @@ impl Runner<'_> {
             }
         }
         self.greeted = true;
+        self.settings.beginning.waive();
         if self.rewound { self.read_again() } else { Ok(()) }
     }
 

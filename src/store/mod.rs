@@ -23,6 +23,7 @@ mod place;
 mod record;
 mod replay;
 mod run;
+mod scan;
 mod segment;
 mod tend;
 
@@ -125,7 +126,7 @@ impl Store {
             Some(manifest) => manifest,
             None => Manifest::new(RandomState::new().build_hasher().finish()),
         };
-        let (next, mut reached) = replay::scan(disk.as_ref(), &manifest, true)?;
+        let (next, mut reached) = scan::scan(disk.as_ref(), &manifest, true)?;
         let ids = adopt(&mut manifest, sources, &mut reached);
         let resume = |source: &Source| {
             let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
@@ -162,10 +163,17 @@ impl Store {
         self.log.append(&record)
     }
 
-    /// Gives everything the store holds of the sources that resume, tick by tick as it was appended: what is merged as a snapshot, then
-    /// what is not. Before the first `append`.
-    pub fn replay(&self, resumes: &BTreeMap<SourceId, Resume>, take: &mut replay::Take<'_>) -> Result<(), StoreError> {
-        replay::replay(self.disk.as_ref(), &self.manifest(), &self.ids, resumes, take)
+    /// Gives everything the store holds of these sources: of each what lies below its time, and at least what is merged, as ticks of a
+    /// snapshot, then the rest tick by tick as it was appended. Before the first `append`.
+    pub fn replay(&self, below: &BTreeMap<SourceId, Time>, take: &mut replay::Take<'_>) -> Result<(), StoreError> {
+        replay::replay(self.disk.as_ref(), &self.manifest(), &self.ids, below, take)
+    }
+
+    /// The frontiers below which what the sources said is merged: it cannot be told tick by tick.
+    pub fn merged(&self) -> BTreeMap<SourceId, Time> {
+        let manifest = self.manifest();
+        let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.reached.frontier?));
+        self.ids.sources.iter().filter_map(merged).collect()
     }
 
     /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
@@ -182,7 +190,7 @@ impl Store {
     pub fn compact(&self, below: Time, bytes: u64) -> Result<bool, StoreError> {
         let mut manifest = self.manifest().clone();
         let end = self.log.next();
-        let found = replay::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
+        let found = scan::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
         if found.end == manifest.base {
             return Ok(false);
         }

@@ -1,11 +1,13 @@
 //! The one timeline: positions become times, arrivals get verdicts, changes are sealed into ticks.
 
+mod grid;
 mod partitions;
 mod reorder;
 mod step;
 mod tick;
 mod verdict;
 
+pub use grid::{cell_end, cell_start, last_instant};
 pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;
 pub use step::Step;

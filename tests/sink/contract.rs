@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tidegate::sink::runner::{self, Settings};
-use tidegate::sink::{Mark, Owner, Sink, SinkError, SinkProgress, Step};
+use tidegate::sink::{Beginning, Mark, Owner, Sink, SinkError, SinkProgress, Step};
 use tidegate::value::Time;
 
 /// A sink that runs.
@@ -221,10 +221,10 @@ fn reconciles_at_start() {
 #[test]
 fn goes_on_behind_its_mark() {
     for (kind, target) in all() {
-        let settings = |store: &str, view: &str, not_before: Time| Settings {
+        let settings = |store: &str, view: &str, told_again: Time| Settings {
             owner: Owner::Store(store.into()),
             view: view.into(),
-            not_before,
+            beginning: Arc::new(Beginning::between(0, told_again)),
             ..Settings::default()
         };
         let mut model = Model::new();

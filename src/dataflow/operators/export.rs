@@ -1,12 +1,12 @@
 //! Tells a relation's readers its steps.
 //!
 //! The changes of all workers come together on the first. Nothing is told before the first real frontier (snapshots have ended);
-//! then the whole content, and from then on one step per advance of the frontier. Frontiers are multiples of the refresh grid
-//! because the inputs' are.
+//! then the whole content, and from then on one step per advance of the frontier by a cell of the refresh grid: the inputs' frontiers are
+//! multiples of it, but while a cell's changes are under way the relation's is the cell's last instant.
 
 use crate::dataflow::state::Shared;
 use crate::dataflow::types::Rows;
-use crate::timeline::Step;
+use crate::timeline::{Step, cell_start};
 use crate::value::{Diff, Row, Time};
 use differential_dataflow::consolidation::consolidate_updates_slice;
 use std::sync::Arc;
@@ -67,6 +67,7 @@ enum Told {
 impl Exporter {
     /// Tells a frontier that is new; false if it is not a real one yet.
     fn reach(&mut self, frontier: Option<Time>) -> bool {
+        let frontier = frontier.map(|frontier| cell_start(frontier, self.shared.settings.refresh_us));
         let reached = frontier.map_or(Told::End, Told::Frontier);
         let sources = &self.shared.blueprint.relations[self.place].sources;
         if reached == self.told || self.shared.stopped() {
