@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A room, and the rooms it may name besides itself.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("finding", &[]),
     ("quantity", &[]),
     ("secret", &[]),
     ("value", &[]),
@@ -17,13 +18,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("timeline", &["value"]),
     ("store", &["value", "timeline"]),
     ("pg", &["value", "secret"]),
-    ("source", &["value", "timeline", "pg", "secret", "quantity"]),
+    ("source", &["finding", "value", "timeline", "pg", "secret", "quantity"]),
     ("dataflow", &["value", "expr", "plan", "timeline"]),
     ("sink", &["value", "timeline", "pg", "secret", "quantity"]),
     ("config", &["source", "sink", "secret", "quantity"]),
     ("serve", &[]),
     ("demo", &["pg", "sink", "secret", "value", "config", "engine"]),
-    ("cli", &["config", "engine", "serve", "view_set", "demo", "sql", "plan", "value", "store"]),
+    ("cli", &["finding", "config", "engine", "serve", "view_set", "demo", "sql", "plan", "value", "store"]),
     ("main", &["cli"]),
     ("engine", EVERY),
     ("view_set", EVERY),
@@ -31,8 +32,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const EVERY: &[&str] = &[
-    "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "store", "pg", "source", "dataflow", "sink",
-    "config", "engine", "serve", "view_set", "demo", "cli",
+    "finding", "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "store", "pg", "source", "dataflow",
+    "sink", "config", "engine", "serve", "view_set", "demo", "cli",
 ];
 
 /// A crate (or a path into one), and the places that alone may name it.
@@ -53,6 +54,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tantivy", &["sink/tantivy"]),
     ("toml", &["config"]),
     ("crc32fast", &["store"]),
+    ("rustix", &["store", "sink/jsonl"]),
     ("lz4_flex", &["store"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),

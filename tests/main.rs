@@ -7,6 +7,7 @@ mod expr_semantics;
 mod offline;
 mod oracle;
 mod restart;
+mod restart_streams;
 mod sink;
 mod source;
 mod sql;
@@ -14,6 +15,7 @@ mod store;
 mod streams;
 mod support;
 mod value_roundtrip;
+mod verbs;
 mod views;
 mod why;
 

@@ -101,10 +101,7 @@ fn what_is_held_is_counted() {
     loop {
         let status = handle.status();
         let held = |relation: &str, operator: &str| {
-            let stats = status
-                .operators
-                .iter()
-                .find(|stats| stats.relation.to_string() == relation && stats.operator == operator);
+            let stats = status.operators.iter().find(|stats| stats.relation == relation && stats.operator == operator);
             stats.map_or((0, 0), |stats| (stats.updates, stats.bytes))
         };
         let source = &status.sources[0];

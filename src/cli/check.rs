@@ -1,6 +1,6 @@
 //! `tidegate check`: compiles a view set against what its sources offer, and runs nothing.
 
-use super::{Compiled, Extend, Format};
+use super::{Compiled, Directory, Extend, Format};
 use crate::engine::{Assembly, Failure, Planned, schema_differences};
 use crate::plan;
 use crate::value::{RelationName, Schema};
@@ -17,11 +17,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Failure> {
     let Arguments { compiled, format } = arguments;
-    let warnings = |planned: &Planned| {
-        let directory = &compiled.directory.directory;
-        let differences = if compiled.offline { Vec::new() } else { schema_differences(directory, planned) };
-        [warnings(planned.assembly()), differences].concat()
-    };
+    let warnings = |planned: &Planned| warnings(&compiled.directory, compiled.offline, planned);
     match (format, compiled.plan(extend)) {
         (Format::Text, planned) => {
             let planned = planned?;
@@ -44,7 +40,12 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<(), Fail
 }
 
 /// What works, but may not be meant.
-fn warnings(assembly: &Assembly) -> Vec<String> {
+pub(super) fn warnings(directory: &Directory, offline: bool, planned: &Planned) -> Vec<String> {
+    let differences = if offline { Vec::new() } else { schema_differences(&directory.directory, planned) };
+    [joins_without_equality(planned.assembly()), differences].concat()
+}
+
+fn joins_without_equality(assembly: &Assembly) -> Vec<String> {
     let schemas = |name: &RelationName| assembly.schemas.get(name).cloned();
     let products = assembly.views.iter().map(|view| (&view.name, plan::products(&view.rel, &schemas)));
     let warning = |(name, joins): (&RelationName, usize)| {

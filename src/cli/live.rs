@@ -129,7 +129,7 @@ fn table(status: &Status, rates: &HashMap<String, f64>, now: Time) -> String {
 }
 
 /// Time of day and lag.
-fn frontier(reached: Reached, now: Time) -> String {
+pub(super) fn frontier(reached: Reached, now: Time) -> String {
     let shown = match reached {
         Reached::Nothing => "-".to_string(),
         Reached::End => "end".to_string(),
@@ -143,7 +143,7 @@ fn time_of_day(time: Time) -> String {
     format!("{:02}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, micros / 1000)
 }
 
-fn duration(duration: Option<Duration>) -> String {
+pub(super) fn duration(duration: Option<Duration>) -> String {
     match duration.map(|d| d.as_secs_f64()) {
         None => String::new(),
         Some(seconds) if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),

@@ -5,11 +5,15 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod live;
 mod run;
 mod schema;
 mod setup;
+mod slots;
+mod socket;
+mod status;
 mod store;
 mod terminal;
 mod why;
@@ -28,11 +32,14 @@ Examples:
   tidegate check views/shop           compile the views against the database
   tidegate schema pull views/shop     write down what the database offers
   tidegate check --offline views/shop compile the views against that, without the database
+  tidegate doctor views/shop          check everything that could go wrong
   tidegate setup views/shop           create the publication
   tidegate run views/shop             keep the sinks in step until stopped
   tidegate run --once views/shop      bring the sinks up to now and exit
   tidegate explain views/shop sales   show what a view runs as
-  tidegate why views/shop sales       show what it waits for while it runs
+  tidegate status views/shop          show how everything stands while it runs
+  tidegate why views/shop sales       show what a view waits for meanwhile
+  tidegate slots list views/shop      show the replication slots and what they hold back
   tidegate store verify views/shop    tell whether what is stored is whole
 
 Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
@@ -81,7 +88,16 @@ enum Verb {
     /// Show what holds back a view of a view set that runs.
     #[command(after_help = "Example:\n  tidegate why views/shop order_totals")]
     Why(why::Arguments),
-    /// Look into what a view set stores.
+    /// Show how a view set that runs fares: sources, views, sinks and store.
+    #[command(after_help = "Example:\n  tidegate status --format json views/shop")]
+    Status(status::Arguments),
+    /// Check everything that could go wrong with a view set: its databases, slots, targets and store.
+    #[command(after_help = "Example:\n  tidegate doctor views/shop")]
+    Doctor(doctor::Arguments),
+    /// Look after the replication slots of the sources.
+    #[command(after_help = "Example:\n  tidegate slots list views/shop")]
+    Slots(slots::Arguments),
+    /// Look into what a view set stores, or make it smaller.
     #[command(after_help = "Example:\n  tidegate store verify views/shop")]
     Store(store::Arguments),
     /// Create what the sources need in their databases.
@@ -158,6 +174,9 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),
+        Verb::Status(arguments) => status::run(arguments).map(success),
+        Verb::Doctor(arguments) => Ok(doctor::run(arguments, &extend)),
+        Verb::Slots(arguments) => slots::run(arguments).map(success),
         Verb::Store(arguments) => store::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),

@@ -2,7 +2,7 @@
 
 use super::live::Live;
 use super::terminal::Terminal;
-use super::{Directory, Extend, why};
+use super::{Directory, Extend, socket};
 use crate::engine::{Exit, Failure, Running};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,10 +31,10 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>, terminal: &Termina
     let stop = stop_on_signals()?;
     let running = planned.start(arguments.once)?;
     let mut live = Live::new(terminal.lines.clone());
-    let server = why::listen(&arguments.directory.directory);
+    let server = socket::listen(&arguments.directory.directory);
     let watch = |running: &Running| {
         live.show(|| running.status());
-        server.iter().for_each(|server| why::answer(server, running));
+        server.iter().for_each(|server| socket::answer(server, running));
     };
     let result = running.wait(|| stop.load(Ordering::Relaxed), watch);
     live.clear();

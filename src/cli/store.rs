@@ -1,9 +1,10 @@
-//! `tidegate store`: what a view set's store holds, and whether it is whole.
+//! `tidegate store`: what a view set's store holds, whether it is whole, and making it smaller.
 
 use super::Directory;
+use super::status::size;
 use crate::config;
-use crate::engine::{Exit, Failure};
-use crate::store::{self, StoreError, Summary};
+use crate::engine::{Exit, Failure, compact_store};
+use crate::store::{self, Compacted, StoreError, Summary};
 use std::fmt::Write as _;
 
 #[derive(clap::Args)]
@@ -20,16 +21,22 @@ enum Verb {
     /// Read all of it, and tell whether it is whole.
     #[command(after_help = "Example:\n  tidegate store verify views/shop")]
     Verify(Directory),
+    /// Merge all that lies ten minutes behind its end, while no process has it open. A run does so by itself.
+    #[command(after_help = "Example:\n  tidegate store compact views/shop")]
+    Compact(Directory),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (directory, is_whole) = match &arguments.verb {
-        Verb::Inspect(directory) => (directory, false),
-        Verb::Verify(directory) => (directory, true),
-    };
+    let (Verb::Inspect(directory) | Verb::Verify(directory) | Verb::Compact(directory)) = &arguments.verb;
     let Some(path) = config::load(&directory.directory)?.settings.store else {
         return Err(Failure::config("the view set has no store: `store = \"DIRECTORY\"` in [settings] gives it one"));
     };
+    if let Verb::Compact(_) = &arguments.verb {
+        let compacted = compact_store(&path)?;
+        println!("{}", compacted.map_or("there is no store yet: nothing to do".to_owned(), show_compacted));
+        return Ok(());
+    }
+    let is_whole = matches!(arguments.verb, Verb::Verify(_));
     let summary = store::inspect(&path, is_whole).map_err(|error| failure(&error))?;
     print!("{}", show(&summary));
     if is_whole {
@@ -41,6 +48,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn failure(error: &StoreError) -> Failure {
     let exit = if let StoreError::Io { .. } = error { Exit::Unavailable } else { Exit::Operator };
     Failure::new(exit, error.to_string())
+}
+
+fn show_compacted(Compacted { before, after }: Compacted) -> String {
+    let [was, is] = [before, after]
+        .map(|(log, merged)| format!("{} ({} in its log, {} merged)", size(log + merged), size(log), size(merged)));
+    format!("before: {was}\nafter:  {is}")
 }
 
 fn show(summary: &Summary) -> String {

@@ -1,9 +1,9 @@
 //! `tidegate why`: what holds back a view of a view set that runs.
 
+use super::socket::{self, Question};
 use super::{Directory, Format, live};
-use crate::engine::{Exit, Failure, Running, Why, relation_name};
-use crate::serve::{self, AskError, Server};
-use std::path::Path;
+use crate::engine::{Failure, Why};
+use serde_json::json;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -17,41 +17,11 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// The question, before the relation's name.
-const WHY: &str = "why ";
-
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let answer = serve::ask(&arguments.directory.directory, &format!("{WHY}{}", arguments.view));
-    let answer = answer.map_err(|error| match error {
-        AskError::Refused(message) => Failure::config(message),
-        error => Failure::new(Exit::Unavailable, error.to_string()),
-    })?;
+    let why: Why = socket::ask(&arguments.directory.directory, &Question::Why(&arguments.view))?;
     match arguments.format {
-        Format::Json => println!("{answer}"),
-        Format::Text => {
-            let why: Why = serde_json::from_str(&answer)
-                .map_err(|error| Failure::new(Exit::Internal, format!("the answer makes no sense: {error}")))?;
-            print!("{}", why.show(live::now()));
-        }
+        Format::Json => println!("{}", json!(why)),
+        Format::Text => print!("{}", why.show(live::now())),
     }
     Ok(())
-}
-
-/// Listens for the question. A view set runs without it, too.
-pub(super) fn listen(directory: &Path) -> Option<Server> {
-    let server = Server::start(directory);
-    server.inspect_err(|error| tracing::warn!("`tidegate why` will get no answer: {error}")).ok()
-}
-
-/// Answers the questions that wait.
-pub(super) fn answer(server: &Server, running: &Running) {
-    for question in server.questions() {
-        let answer = match question.text.strip_prefix(WHY) {
-            Some(relation) => running
-                .why(&relation_name(relation))
-                .and_then(|why| serde_json::to_string(&why).map_err(|error| error.to_string())),
-            None => Err(format!("\"{}\" is no question; there is \"{WHY}VIEW\"", question.text)),
-        };
-        question.answer(answer);
-    }
 }

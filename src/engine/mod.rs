@@ -5,7 +5,9 @@
 //! [`Running`] polls it until it ends or asks it to end.
 
 mod assemble;
+mod compaction;
 mod definition;
+mod doctor;
 mod failure;
 mod faults;
 mod gate;
@@ -14,26 +16,32 @@ mod recorded;
 mod running;
 mod setup;
 mod sinks;
+mod slots;
 mod sources;
 mod status;
 mod storing;
 mod why;
 
 pub use assemble::Assembly;
+pub use compaction::compact_store;
 pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
+pub use doctor::{Greeted, examine_sources, examine_store, greet_sources};
 pub use failure::{Exit, Failure};
 pub use recorded::{pull_schemas, schema_differences};
 pub use running::Running;
 pub use setup::set_up;
-pub use status::{Phase, Reached, SinkStatus, SourceStatus, Status, ViewStatus};
+pub use slots::{SourceSlot, Unwanted, drop_slots, list_slots};
+pub use status::{
+    OperatorStatus, Phase, Reached, SinkStatus, SourceStatus, Status, StoreStatus, ViewState, ViewStatus,
+};
 pub use why::{Link, Why};
 
 use crate::config::{OnError, Settings};
-pub use crate::dataflow::OperatorStats;
 use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
 use crate::sink::Owner;
-use crate::source::{Progress, Start, Stop, Wanted};
+pub use crate::source::postgres::SlotOwner;
+use crate::source::{Progress, SourceRelation, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
 use crate::value::RelationName;
 use assemble::{Input, Role};
@@ -138,7 +146,12 @@ impl Planned {
             program.exports.push(Export { relation, tell });
         }
         let names = program.views.iter().map(|v| &v.name).chain(program.native.iter().map(|v| &v.name));
-        let views = names.map(|view| (view.clone(), reach.sources(view))).collect();
+        let planned = |name: &RelationName| running::PlannedView {
+            name: name.clone(),
+            sources: reach.sources(name),
+            errors: reach.errors(name),
+        };
+        let planned_views: Vec<running::PlannedView> = names.map(planned).collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
         let storing = storing.map(Arc::new);
@@ -181,7 +194,7 @@ impl Planned {
             sources,
             running_sinks,
             kept,
-            running::Plan { depends, views, refresh_us, once, waits },
+            running::Plan { depends, views: planned_views, refresh_us, once, waits },
             faults,
         ))
     }
@@ -237,6 +250,16 @@ fn error_relations(program: &Program, inputs: &[Input]) -> Vec<(RelationName, Re
     of_inputs.chain(views.map(|view| (errors_of(view), view.clone()))).collect()
 }
 
+/// A relation of a source as it is read.
+fn wanted_of(
+    relation: &InputRelation,
+    offered: &SourceRelation,
+    reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+) -> Wanted {
+    let columns = reads.get(&relation.name).map(|columns| columns.iter().copied().collect());
+    Wanted { id: relation.id, relation: offered.clone(), columns }
+}
+
 /// A source and its way into the dataflow.
 fn prepare(
     thread: SourceThread,
@@ -250,10 +273,7 @@ fn prepare(
     let (mut wanted, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for Input { relation, role } in inputs.iter().filter(|input| input.relation.source == source) {
         match role {
-            Role::Offered(offered) => {
-                let columns = reads.get(&relation.name).map(|columns| columns.iter().copied().collect());
-                wanted.push(Wanted { id: relation.id, relation: offered.clone(), columns });
-            }
+            Role::Offered(offered) => wanted.push(wanted_of(relation, offered, reads)),
             Role::LateOf(owner) => late.push((*owner, relation.id)),
             Role::ErrorsOf(owner) => errors.push((*owner, relation.id)),
         }

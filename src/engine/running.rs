@@ -7,10 +7,12 @@ use super::failure::{Exit, Failure};
 use super::faults::Faults;
 use super::sinks::RunningSink;
 use super::sources::{RunningSource, SourceState};
-use super::status::{Reached, SinkStatus, Status, ViewStatus, source_status};
+use super::status::{
+    Phase, Reached, SinkStatus, SourceStatus, Status, ViewState, ViewStatus, operator_status, source_status,
+};
 use super::storing::Storing;
 use super::why::{Waits, Why};
-use crate::dataflow::{Dataflow, Peeked, errors_of};
+use crate::dataflow::{Dataflow, Peeked, RelationStats, errors_of};
 use crate::source::Stop;
 use crate::timeline::{SourceId, cell_start};
 use crate::value::{RelationName, Time};
@@ -59,14 +61,23 @@ impl Kept {
 pub(super) struct Plan {
     /// For each sink the sources its view is computed from.
     pub(super) depends: Vec<BTreeSet<SourceId>>,
-    /// The maintained views, each with the sources it is computed from.
-    pub(super) views: Vec<(RelationName, BTreeSet<SourceId>)>,
+    /// The maintained views.
+    pub(super) views: Vec<PlannedView>,
     /// The grid of the frontiers that sinks are told.
     pub(super) refresh_us: u64,
     /// Whether the run ends by itself.
     pub(super) once: bool,
     /// Who waits for whom.
     pub(super) waits: Waits,
+}
+
+/// A maintained view.
+pub(super) struct PlannedView {
+    pub(super) name: RelationName,
+    /// The sources it is computed from.
+    pub(super) sources: BTreeSet<SourceId>,
+    /// The error relations of it and of everything it is computed from.
+    pub(super) errors: BTreeSet<RelationName>,
 }
 
 impl Running {
@@ -166,21 +177,13 @@ impl Running {
     /// The moment's figures.
     pub fn status(&self) -> Status {
         let stats: BTreeMap<_, _> = self.dataflow.stats().into_iter().map(|s| (s.relation.clone(), s)).collect();
-        let views = self.plan.views.iter().filter_map(|(name, _)| {
-            let stats_of_errors = stats.get(&errors_of(name));
-            stats.get(name).map(|s| ViewStatus {
-                name: name.to_string(),
-                rows: s.rows,
-                changes: s.changes,
-                errors: stats_of_errors.map_or(0, |errors| errors.rows),
-                frontier: Reached::from_frontier(s.frontier),
-            })
-        });
+        let sources: Vec<SourceStatus> = self.sources.iter().map(source_status).collect();
         Status {
-            views: views.collect(),
-            sources: self.sources.iter().map(source_status).collect(),
+            views: self.plan.views.iter().filter_map(|view| view.status(&stats, &sources)).collect(),
+            sources,
             sinks: self.sinks.iter().map(sink_status).collect(),
-            operators: self.dataflow.held(),
+            store: self.kept.as_ref().and_then(|kept| kept.storing.status()),
+            operators: self.dataflow.held().into_iter().map(operator_status).collect(),
         }
     }
 
@@ -202,9 +205,9 @@ impl Running {
 
     /// Whether every view has come as far as its sources, and every sink was told that.
     fn told_everything(&self) -> bool {
-        let reached = |(view, depends): &(RelationName, BTreeSet<SourceId>)| {
-            let least = self.sent(depends);
-            self.dataflow.frontier(view).is_none_or(|frontier| least.is_some_and(|least| least <= frontier))
+        let reached = |view: &PlannedView| {
+            let least = self.sent(&view.sources);
+            self.dataflow.frontier(&view.name).is_none_or(|frontier| least.is_some_and(|least| least <= frontier))
         };
         self.has_passed_sources() && self.plan.views.iter().all(reached)
     }
@@ -222,6 +225,31 @@ impl Running {
     fn sent(&self, sources: &BTreeSet<SourceId>) -> Option<Time> {
         let sent = sources.iter().filter_map(|id| self.sources[id.0].sent.frontier());
         sent.min().map(|time| cell_start(time, self.plan.refresh_us))
+    }
+}
+
+impl PlannedView {
+    /// Its line; nothing before the dataflow knows it.
+    fn status(&self, stats: &BTreeMap<RelationName, RelationStats>, sources: &[SourceStatus]) -> Option<ViewStatus> {
+        let errors = |relation: &RelationName| stats.get(relation).map_or(0, |errors| errors.rows);
+        let RelationStats { rows, changes, frontier, .. } = stats.get(&self.name)?;
+        let stopped = self.sources.iter().find_map(|id| match &sources[id.0].phase {
+            Phase::Failed(sentence) => Some(sentence.clone()),
+            Phase::Snapshot | Phase::Following | Phase::Ended => None,
+        });
+        Some(ViewStatus {
+            name: self.name.to_string(),
+            rows: *rows,
+            changes: *changes,
+            errors: errors(&errors_of(&self.name)),
+            degraded: self.errors.iter().any(|relation| errors(relation) > 0),
+            frontier: Reached::from_frontier(*frontier),
+            state: match (stopped, frontier) {
+                (Some(sentence), _) => ViewState::Stopped(sentence),
+                (None, None) => ViewState::Ended,
+                (None, Some(_)) => ViewState::Running,
+            },
+        })
     }
 }
 
@@ -243,6 +271,8 @@ fn sink_status(sink: &RunningSink) -> SinkStatus {
         view: sink.relation.to_string(),
         connected: progress.connected.load(Ordering::Relaxed),
         rows: progress.rows.load(Ordering::Relaxed),
+        pending_rows: progress.pending_rows.load(Ordering::Relaxed),
+        pending_bytes: progress.pending_bytes.load(Ordering::Relaxed),
         rejected: progress.rejected.load(Ordering::Relaxed),
         retries: progress.retries.load(Ordering::Relaxed),
         acknowledged: progress.frontier().map_or(Reached::Nothing, Reached::from_frontier),

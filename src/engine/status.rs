@@ -2,13 +2,14 @@
 
 use super::sources::{RunningSource, SourceState};
 use crate::dataflow::OperatorStats;
+use crate::source::KeptSlot;
 use crate::value::Time;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Everything at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// The sources.
     pub sources: Vec<SourceStatus>,
@@ -16,12 +17,14 @@ pub struct Status {
     pub views: Vec<ViewStatus>,
     /// The sinks.
     pub sinks: Vec<SinkStatus>,
+    /// The store, if there is one.
+    pub store: Option<StoreStatus>,
     /// What operators hold.
-    pub operators: Vec<OperatorStats>,
+    pub operators: Vec<OperatorStatus>,
 }
 
 /// Where a source stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// It is reading what was there at the start.
     Snapshot,
@@ -66,7 +69,7 @@ impl Reached {
 }
 
 /// A source's line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceStatus {
     /// Its name.
     pub name: String,
@@ -86,10 +89,25 @@ pub struct SourceStatus {
     pub rejected: u64,
     /// The frontier it has announced.
     pub frontier: Reached,
+    /// What that waits for, if the source said so.
+    pub held_by: Option<String>,
+    /// The replication slot that is kept for the store, as it was seen last.
+    pub slot: Option<KeptSlot>,
+}
+
+/// Whether a view moves on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ViewState {
+    /// It does.
+    Running,
+    /// All its inputs have ended.
+    Ended,
+    /// It stands still, as a source that it is computed from has stopped; and why.
+    Stopped(String),
 }
 
 /// A view's line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ViewStatus {
     /// Its name.
     pub name: String,
@@ -99,12 +117,42 @@ pub struct ViewStatus {
     pub changes: u64,
     /// Rows of its error relation.
     pub errors: i64,
+    /// Whether rows are missing in it: those of its error relation, or of one that belongs to what it is computed from.
+    pub degraded: bool,
     /// Its frontier.
     pub frontier: Reached,
+    /// Whether it moves on.
+    pub state: ViewState,
+}
+
+/// A store's line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Where it is.
+    pub directory: String,
+    /// Drawn when it was made.
+    pub incarnation: String,
+    /// Bytes in its log.
+    pub log_bytes: u64,
+    /// Bytes of what the log before was merged into.
+    pub merged_bytes: u64,
+}
+
+/// What the operators of one name hold that were built for a relation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OperatorStatus {
+    /// The relation.
+    pub relation: String,
+    /// Their name.
+    pub operator: String,
+    /// Updates held.
+    pub updates: i64,
+    /// Bytes held.
+    pub bytes: i64,
 }
 
 /// A sink's line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SinkStatus {
     /// Its name.
     pub name: String,
@@ -114,6 +162,10 @@ pub struct SinkStatus {
     pub connected: bool,
     /// Changes the target has acknowledged.
     pub rows: u64,
+    /// Changes that wait for it.
+    pub pending_rows: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
     /// Deliveries tried again.
     pub retries: u64,
     /// Rows the target has refused for good.
@@ -149,5 +201,12 @@ pub(super) fn source_status(source: &RunningSource) -> SourceStatus {
         late: read(&progress.late),
         rejected: read(&progress.rejected),
         frontier,
+        held_by: progress.held(),
+        slot: progress.kept(),
     }
+}
+
+pub(super) fn operator_status(stats: OperatorStats) -> OperatorStatus {
+    let OperatorStats { relation, operator, updates, bytes } = stats;
+    OperatorStatus { relation: relation.to_string(), operator: operator.to_string(), updates, bytes }
 }

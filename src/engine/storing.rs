@@ -3,6 +3,7 @@
 
 use super::failure::{Exit, Failure};
 use super::sources::{Door, Prepared};
+use super::status::StoreStatus;
 use crate::dataflow::InputRelation;
 use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Stop, Stored, TickSender};
@@ -10,13 +11,13 @@ use crate::store::{Opened, Relation, Source, Store, StoreError};
 use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start};
 use crate::value::{Column, Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What lies less far behind the slowest sink's acknowledgement is not merged: a target may go back so much.
-const REWIND: Duration = Duration::from_secs(600);
+pub(super) const REWIND: Duration = Duration::from_secs(600);
 /// How often it is looked whether there is much to merge.
 const MERGE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a target may take to say what it shows, before what is stored is told without regard to it.
@@ -26,6 +27,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// A store of a run.
 pub(super) struct Storing {
+    directory: PathBuf,
     store: Arc<Store>,
     resumes: BTreeMap<SourceId, Resume>,
     /// The refresh grid: a change takes effect at the last instant of its cell.
@@ -62,7 +64,15 @@ impl Storing {
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
-        Ok(Storing { store: Arc::new(store), resumes, grid, has_streams, failure: Arc::default() })
+        let (directory, store, failure) = (directory.into(), Arc::new(store), Arc::default());
+        Ok(Storing { directory, store, resumes, grid, has_streams, failure })
+    }
+
+    /// The moment's figures; nothing if the directory cannot be read.
+    pub(super) fn status(&self) -> Option<StoreStatus> {
+        let (log_bytes, merged_bytes) = self.store.bytes().ok()?;
+        let (directory, incarnation) = (self.directory.display().to_string(), self.incarnation());
+        Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
     pub(super) fn incarnation(&self) -> String {
@@ -255,7 +265,7 @@ fn stored_relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Re
     }
 }
 
-fn of_store(error: &StoreError) -> Failure {
+pub(super) fn of_store(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
         StoreError::Damaged { .. } | StoreError::Format { .. } | StoreError::InUse(_) => Exit::Operator,

@@ -41,6 +41,14 @@ pub enum AskError {
     /// Nobody listens.
     #[error("{} is not running (by this user, on this machine)", .0.display())]
     NotRunning(PathBuf),
+    /// There is no such place.
+    #[error("{}: cannot be found: {error}", place.display())]
+    Nowhere {
+        /// The place.
+        place: PathBuf,
+        /// Why it cannot.
+        error: io::Error,
+    },
     /// The question makes no sense to who runs there.
     #[error("{0}")]
     Refused(String),
@@ -114,7 +122,9 @@ fn serve(mut client: UnixStream, questions: &Sender<Question>) -> io::Result<()>
 
 /// Asks whoever runs the view set in this directory.
 pub fn ask(directory: &Path, question: &str) -> Result<String, AskError> {
-    let mut client = UnixStream::connect(socket(directory)?).map_err(|_| AskError::NotRunning(directory.into()))?;
+    let nowhere = |error| AskError::Nowhere { place: directory.into(), error };
+    let mut client =
+        UnixStream::connect(socket(directory).map_err(nowhere)?).map_err(|_| AskError::NotRunning(directory.into()))?;
     client.set_read_timeout(Some(CLIENT + ANSWER))?;
     writeln!(client, "{question}")?;
     let mut line = String::new();

@@ -7,8 +7,9 @@
 //! With a store the first line is a frontier, too: `{"frontier":0,"store":…,"view":…}`, at which there is nothing. It says
 //! whose content follows, so that a later run of the same store goes on behind the last frontier.
 
-use super::{Delivery, Mark, Owner, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, Looked, Mark, Owner, Sink, SinkError, SinkKey, SinkView};
 use crate::value::{Time, json};
+use rustix::fs::Access;
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
@@ -132,7 +133,10 @@ impl Output {
             std::fs::create_dir_all(directory)?;
         }
         match Kept::read(path)? {
-            Some(Kept { file, whole, mark }) => Ok((Output::File { file, whole, staged: false }, Some(mark))),
+            Some(kept) => {
+                let Kept { file, whole, mark } = kept.cut()?;
+                Ok((Output::File { file, whole, staged: false }, Some(mark)))
+            }
             None => Ok((Output::staged(path)?, None)),
         }
     }
@@ -177,8 +181,8 @@ impl Output {
 
 /// A file that an earlier run has left.
 struct Kept {
-    /// Behind its last frontier.
     file: File,
+    /// Where its last frontier ends.
     whole: u64,
     mark: String,
 }
@@ -201,9 +205,14 @@ impl Kept {
         }
         let Some(first) = first.strip_suffix('\n').and_then(Mark::parse) else { return Ok(None) };
         let Some((whole, frontier)) = last_frontier(&mut file)? else { return Ok(None) };
-        file.set_len(whole)?;
-        file.seek(SeekFrom::Start(whole))?;
         Ok(Some(Kept { file, whole, mark: Mark { frontier, ..first }.to_string() }))
+    }
+
+    /// Cuts off what follows the last frontier.
+    fn cut(mut self) -> io::Result<Kept> {
+        self.file.set_len(self.whole)?;
+        self.file.seek(SeekFrom::Start(self.whole))?;
+        Ok(self)
     }
 }
 
@@ -244,6 +253,26 @@ fn last_frontier(file: &mut File) -> io::Result<Option<(u64, Option<Time>)>> {
     }
 }
 
+/// Whether the file could be written, and the mark it has.
+fn look(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(there) if there.is_file() => Ok(Kept::read(path)?.map(|kept| kept.mark)),
+        Ok(_) => Ok(None),
+        Err(_) if path == Path::new("-") => Ok(None),
+        Err(_) => {
+            // Directories that are missing are made.
+            let above = path.ancestors().skip(1).find(|above| above.exists()).filter(|above| *above != Path::new(""));
+            let above = above.unwrap_or(Path::new("."));
+            if !above.is_dir() {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            rustix::fs::access(above, Access::WRITE_OK | Access::EXEC_OK)?;
+            Ok(None)
+        }
+    }
+}
+
 /// The file's name while it lacks its first content.
 fn staging(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -273,6 +302,10 @@ impl Sink for Jsonl {
             }),
         };
         opened.map_err(|error| self.error(&error))
+    }
+
+    fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        look(&self.path).map(|mark| Some(Looked { mark })).map_err(|error| self.error(&error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

@@ -60,6 +60,13 @@ pub struct Delivery {
     pub mark: Mark,
 }
 
+/// A target that could be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// The mark it keeps.
+    pub mark: Option<String>,
+}
+
 /// Why a sink could not take a delivery.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -86,6 +93,12 @@ pub trait Sink: Send {
     /// every error before the delivery is repeated. From here on, and as long as no error is returned, only this sink writes to
     /// the target: if somebody else does, the next delivery must fail.
     fn open(&mut self) -> Result<Option<String>, SinkError>;
+
+    /// Looks at the target, and reads the mark it keeps, without changing it or disturbing whoever writes to it. Nothing if that
+    /// cannot be known before it is opened.
+    fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        Ok(None)
+    }
 
     /// Makes the target show the view at `delivery.frontier` and keep `delivery.mark`, durably and all at once. After a transient
     /// error, when it may be unknown whether the target took it, the same delivery, or one merged from it and what followed, is

@@ -193,11 +193,15 @@ impl Pending {
 
     /// Whether there is anything to write but the frontier.
     pub(super) fn has_content(&self) -> bool {
-        let empty = match &self.content {
-            Content::Keyed { entries, .. } => entries.is_empty(),
-            Content::Changes { changes, .. } => changes.is_empty(),
-        };
-        self.first || !empty
+        self.first || self.rows() > 0
+    }
+
+    /// How many keys or changes there are to be told.
+    pub(super) fn rows(&self) -> usize {
+        match &self.content {
+            Content::Keyed { entries, .. } => entries.len(),
+            Content::Changes { changes, .. } => changes.len(),
+        }
     }
 
     /// Whether there is anything to tell at all.

@@ -23,7 +23,9 @@ pub struct SinkProgress {
     pub rejected: AtomicU64,
     /// Deliveries and connections that failed and were tried again.
     pub retries: AtomicU64,
-    /// Bytes of changes waiting for the target.
+    /// Rows, or changes, waiting for the target.
+    pub pending_rows: AtomicU64,
+    /// Their bytes.
     pub pending_bytes: AtomicU64,
     /// From a change's commit to its acknowledgement by the target. The first load does not count.
     pub latency: Latency,

@@ -141,6 +141,7 @@ struct Flight {
     since: Instant,
     /// Of the delivery it carries.
     ages: Ages,
+    rows: usize,
     bytes: usize,
 }
 
@@ -260,8 +261,9 @@ impl Runner<'_> {
     }
 
     fn tell_bytes(&self) {
-        let bytes = self.pending.bytes() + self.flight.as_ref().map_or(0, |flight| flight.bytes);
-        self.progress.pending_bytes.store(bytes as u64, Ordering::Relaxed);
+        let (rows, bytes) = self.flight.as_ref().map_or((0, 0), |flight| (flight.rows, flight.bytes));
+        self.progress.pending_rows.store((self.pending.rows() + rows) as u64, Ordering::Relaxed);
+        self.progress.pending_bytes.store((self.pending.bytes() + bytes) as u64, Ordering::Relaxed);
     }
 
     /// Whether there is anything to deliver.
@@ -295,14 +297,14 @@ impl Runner<'_> {
     }
 
     fn call(&mut self) {
-        let (since, bytes) = (Instant::now(), self.pending.bytes());
+        let (since, rows, bytes) = (Instant::now(), self.pending.rows(), self.pending.bytes());
         if self.open {
             let (delivery, ages) = self.pending.take(|frontier| self.marks.attempt(frontier));
             self.collecting_since = None;
-            self.flight = Some(Flight { since, ages, bytes });
+            self.flight = Some(Flight { since, ages, rows, bytes });
             self.calls.call(Call::Apply(delivery));
         } else {
-            self.flight = Some(Flight { since, ages: Ages::new(), bytes: 0 });
+            self.flight = Some(Flight { since, ages: Ages::new(), rows: 0, bytes: 0 });
             self.calls.call(Call::Open);
         }
     }

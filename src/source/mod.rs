@@ -14,6 +14,7 @@ pub mod stream;
 
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{Diff, RelationName, Row, Schema};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,6 +92,17 @@ pub struct Progress {
     pub rejected: AtomicU64,
     /// What its frontier waits for, see `holds`.
     held: Mutex<Option<String>>,
+    /// What the server keeps for a store, see `keeps`.
+    kept: Mutex<Option<KeptSlot>>,
+}
+
+/// A replication slot that stays when the source stops, as the source saw it last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSlot {
+    /// Its name.
+    pub name: String,
+    /// Bytes of WAL that the server holds back for it; nothing if it is gone, or lost.
+    pub held_back_bytes: Option<u64>,
 }
 
 impl Progress {
@@ -102,6 +114,16 @@ impl Progress {
     /// What was told last.
     pub fn held(&self) -> Option<String> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of the slot that is kept for a store: for `tidegate status`.
+    pub fn keeps(&self, slot: KeptSlot) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
+    }
+
+    /// The slot that was told of last.
+    pub fn kept(&self) -> Option<KeptSlot> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

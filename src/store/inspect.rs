@@ -7,6 +7,7 @@ use super::manifest::Manifest;
 use super::run::RunReader;
 use super::{scan, segment};
 use crate::timeline::Resume;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What a store holds.
@@ -22,6 +23,15 @@ pub struct Summary {
     pub sources: Vec<(String, Option<Resume>)>,
     /// What is merged: the source, the relation, its rows and bytes.
     pub merged: Vec<(String, String, u64, u64)>,
+}
+
+/// The incarnation of the store in a directory; nothing if there is no store.
+pub fn incarnation(directory: &Path) -> Result<Option<String>, StoreError> {
+    let disk = match Directory::existing(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(StoreError::io(format!("read {}", directory.display())))?,
+    };
+    Ok(Manifest::read(&disk)?.map(|manifest| manifest.shown_incarnation()))
 }
 
 /// How often a damage is looked at again: it may be a frame that was being written.
@@ -64,7 +74,7 @@ fn look(directory: &Path, runs: bool) -> Result<Summary, StoreError> {
     let files = disk.list().map_err(StoreError::io("list its directory"))?;
     let segments = files.iter().filter(|(name, _)| segment::is_segment(name));
     Ok(Summary {
-        incarnation: format!("{:016x}", manifest.incarnation),
+        incarnation: manifest.shown_incarnation(),
         log: segments.fold((0, 0), |(count, bytes), (_, length)| (count + 1, bytes + length)),
         frames: next - manifest.base,
         sources: manifest.sources.iter().map(|(id, source)| (source.name.clone(), resume(id))).collect(),

@@ -81,6 +81,16 @@ impl Manifest {
         self.sources.values().any(|source| source.keeps_times)
     }
 
+    /// The incarnation as it is written elsewhere.
+    pub(super) fn shown_incarnation(&self) -> String {
+        format!("{:016x}", self.incarnation)
+    }
+
+    /// How many bytes the runs have.
+    pub(super) fn merged_bytes(&self) -> u64 {
+        self.relations.values().filter_map(|relation| relation.run).map(|run| run.bytes).sum()
+    }
+
     /// A number that nothing has.
     pub(super) fn number(&mut self) -> u64 {
         self.unused += 1;

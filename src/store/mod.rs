@@ -19,15 +19,19 @@ mod lock;
 mod log;
 mod manifest;
 mod merge;
+mod place;
 mod record;
 mod replay;
 mod run;
 mod scan;
 mod segment;
+mod tend;
 
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
-pub use inspect::{Summary, inspect};
+pub use inspect::{Summary, incarnation, inspect};
+pub use place::{Place, place};
+pub use tend::{Compacted, compact};
 
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
@@ -126,22 +130,32 @@ impl Store {
         };
         let (next, mut reached) = scan::scan(disk.as_ref(), &manifest, true)?;
         let ids = adopt(&mut manifest, sources, &mut reached);
-        manifest.reaches = next;
-        manifest.write(disk.as_ref())?;
-        remove_strays(disk.as_ref(), &manifest)?;
-        let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
         let resume = |source: &Source| {
             let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
-        let store = Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None };
+        let store = Store::begin(disk, manifest, ids, next)?;
         Ok(Opened { store, resumes })
+    }
+
+    /// Goes on behind the last frame.
+    fn begin(disk: Arc<dyn Disk>, mut manifest: Manifest, ids: Ids, next: u64) -> Result<Store, StoreError> {
+        manifest.reaches = next;
+        manifest.write(disk.as_ref())?;
+        remove_strays(disk.as_ref(), &manifest)?;
+        let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
+        Ok(Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None })
     }
 
     /// Drawn when the store was made.
     pub fn incarnation(&self) -> String {
-        format!("{:016x}", self.manifest().incarnation)
+        self.manifest().shown_incarnation()
+    }
+
+    /// How many bytes its log has, and the runs that it was merged into.
+    pub fn bytes(&self) -> Result<(u64, u64), StoreError> {
+        Ok((self.log.bytes()?, self.manifest().merged_bytes()))
     }
 
     /// Makes a tick durable.
@@ -166,10 +180,9 @@ impl Store {
 
     /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
     pub fn merge(&self, below: Time) -> Result<bool, StoreError> {
-        let runs: u64 =
-            self.manifest().relations.values().filter_map(|relation| relation.run).map(|run| run.bytes).sum();
-        let bytes = MERGE_BYTES.max(runs / 2);
-        if self.log.bytes()? < bytes {
+        let (log, merged) = self.bytes()?;
+        let bytes = MERGE_BYTES.max(merged / 2);
+        if log < bytes {
             return Ok(false);
         }
         self.compact(below, bytes)

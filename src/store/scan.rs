@@ -92,7 +92,8 @@ pub(super) fn collect(
 fn goes_beyond(mut records: Bytes<'_>, below: Time) -> Result<bool, StoreError> {
     while !records.is_empty() {
         let head = record::read_head(&mut records).map_err(makes_no_sense)?;
-        if !head.snapshot && head.frontier.is_none_or(|frontier| frontier > below) {
+        // An end was the run's, and nothing of it is told again.
+        if !head.snapshot && head.frontier.is_some_and(|frontier| frontier > below) {
             return Ok(true);
         }
     }
@@ -104,7 +105,8 @@ impl Collected {
         while !records.is_empty() {
             let mut rest = records;
             let head = record::read_head(&mut rest).map_err(makes_no_sense)?;
-            if let Some(reached) = self.reached.get_mut(&(head.source.0 as u64)) {
+            let is_end = head.frontier.is_none();
+            if let Some(reached) = self.reached.get_mut(&(head.source.0 as u64)).filter(|_| !is_end) {
                 note(reached, head);
                 for (relation, batch) in record::read(&mut records).map_err(makes_no_sense)?.batches {
                     let relation = relation.0 as u64;

@@ -62,10 +62,20 @@ struct Found {
 }
 
 impl Keeper {
+    fn of(index: &str) -> Keeper {
+        Keeper { path: format!("/{MARKS}/_doc/{}", segment(index)), kept: Kept::default(), place: None }
+    }
+
+    /// Reads what is kept for the index. Nothing is made.
+    pub(super) async fn look(client: &Client, index: &str) -> Result<Kept, SinkError> {
+        let mut keeper = Keeper::of(index);
+        keeper.read(client).await?;
+        Ok(keeper.kept)
+    }
+
     /// Reads what is kept for the index; makes the index of marks if there is none.
     pub(super) async fn open(client: &Client, index: &str) -> Result<Keeper, SinkError> {
-        let path = format!("/{MARKS}/_doc/{}", segment(index));
-        let mut keeper = Keeper { path, kept: Kept::default(), place: None };
+        let mut keeper = Keeper::of(index);
         if !keeper.read(client).await? {
             create(client).await?;
         }

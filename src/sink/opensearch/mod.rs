@@ -45,7 +45,7 @@ mod refusal;
 pub use config::Config;
 
 use super::mark::fingerprint;
-use super::{Delivery, KeyTemplate, KeyedChange, Mark, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, KeyTemplate, KeyedChange, Looked, Mark, Sink, SinkError, SinkKey, SinkView};
 use crate::value::{Column, Row};
 use bulk::{Bulks, Rejected, Stopped, Write};
 use client::{Client, Content};
@@ -141,6 +141,15 @@ impl OpenSearch {
         let mark = kept.mark.as_ref().filter(|_| is_same && !anew).map(Mark::to_string);
         self.open = Some(Open { client, keeper, state, anew });
         Ok(mark)
+    }
+
+    async fn examine(&self) -> Result<Looked, SinkError> {
+        let client = Client::new(&self.config)?;
+        greet(&client).await?;
+        let state = self.index.state(&client).await?;
+        let kept = Keeper::look(&client, &self.index.name).await?;
+        let is_same = state.is_some_and(|state| state.incarnation == kept.incarnation) && kept.next.is_none();
+        Ok(Looked { mark: kept.mark.filter(|_| is_same).map(|mark| mark.to_string()) })
     }
 
     async fn deliver(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {
@@ -271,6 +280,11 @@ impl Sink for OpenSearch {
             mark
         });
         opened.map_err(|error| located(&self.name, error))
+    }
+
+    fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        let looked = self.take_runtime().and_then(|runtime| runtime.block_on(self.examine()));
+        looked.map(Some).map_err(|error| located(&self.name, error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

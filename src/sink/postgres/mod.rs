@@ -15,7 +15,7 @@ mod write;
 
 pub use read::content;
 
-use super::{Delivery, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, Looked, Sink, SinkError, SinkKey, SinkView};
 use crate::pg::Blocking;
 use crate::secret::Secret;
 use crate::value::RelationName;
@@ -179,6 +179,11 @@ impl Sink for Postgres {
         let mark = self.prepare().map_err(|failure| self.error("open its table", failure))?;
         self.answered = true;
         Ok(mark)
+    }
+
+    fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        let looked = self.connect().and_then(|connection| preflight::look(&connection, &self.target));
+        looked.map(|mark| Some(Looked { mark })).map_err(|failure| self.error("look at its table", failure))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

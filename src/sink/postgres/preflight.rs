@@ -22,14 +22,58 @@ pub(super) struct Found {
 
 /// Creates what is missing, if that is allowed, and checks the rest.
 pub(super) fn prepare(connection: &Blocking, target: &Target) -> Result<Found, Failure> {
+    let types = connection.column(&types::declared(&target.table.columns))?;
+    if let Some(statements) = missing(connection, target, &types)?.statements() {
+        create(connection, &target.table, &statements)?;
+    }
+    examine(connection, target, &types)
+}
+
+/// Checks what is there, and reads the mark it keeps. Nothing is created.
+pub(super) fn look(connection: &Blocking, target: &Target) -> Result<Option<String>, Failure> {
+    let types = connection.column(&types::declared(&target.table.columns))?;
+    let Missing { table, marks } = missing(connection, target, &types)?;
+    match (table, marks) {
+        (None, None) => Ok(examine(connection, target, &types)?.mark),
+        (None, Some(_)) => {
+            check_columns(connection, &target.table, &types)?;
+            check_key(connection, &target.table)?;
+            if !is_empty(connection, &target.table)? {
+                check_owner(target, None)?;
+            }
+            Ok(None)
+        }
+        (Some(_), _) => Ok(None),
+    }
+}
+
+/// What creates the tables that are not there.
+struct Missing {
+    table: Option<String>,
+    marks: Option<String>,
+}
+
+impl Missing {
+    fn statements(&self) -> Option<String> {
+        match (&self.table, &self.marks) {
+            (None, None) => None,
+            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (Some(table), Some(marks)) => Some(format!("{table}; {marks}")),
+        }
+    }
+}
+
+fn is_empty(connection: &Blocking, table: &Table) -> Result<bool, Failure> {
+    Ok(!is_true(&connection.rows(&format!("SELECT EXISTS (SELECT FROM {})", table.quoted()))?))
+}
+
+fn examine(connection: &Blocking, target: &Target, types: &[String]) -> Result<Found, Failure> {
     let table = &target.table;
-    let types = connection.column(&types::declared(&table.columns))?;
-    create_missing(connection, target, &types)?;
     check_rights(connection, table)?;
-    let casts = check_columns(connection, table, &types)?;
+    let casts = check_columns(connection, table, types)?;
     check_key(connection, table)?;
     let identity = connection.column(&mark::identity(table))?.into_iter().next().unwrap_or_default();
-    let is_empty = !is_true(&connection.rows(&format!("SELECT EXISTS (SELECT FROM {})", table.quoted()))?);
+    let is_empty = is_empty(connection, table)?;
     let kept = connection.rows(&mark::read(table))?.into_iter().next();
     let (sink, mark) = kept.map_or((None, None), |row| (text(&row, 0), text(&row, 1)));
     if !is_empty {
@@ -38,7 +82,8 @@ pub(super) fn prepare(connection: &Blocking, target: &Target) -> Result<Found, F
     Ok(Found { mark, is_empty, identity, casts })
 }
 
-fn create_missing(connection: &Blocking, target: &Target, types: &[String]) -> Result<(), Failure> {
+/// What creates the tables that are not there, if they may be created.
+fn missing(connection: &Blocking, target: &Target, types: &[String]) -> Result<Missing, Failure> {
     let (table, name) = (&target.table, target.table.quoted());
     let (schema, relation) = (quote_literal(&table.name.schema), quote_literal(&table.name.name));
     let found = connection.rows(&format!(
@@ -50,23 +95,22 @@ fn create_missing(connection: &Blocking, target: &Target, types: &[String]) -> R
         return Err(Failure::Operator(format!("there is no schema {schema}; run: CREATE SCHEMA {schema}")));
     }
     let kind = |name: &str| found.iter().find(|row| text(row, 0).as_deref() == Some(name)).and_then(|row| text(row, 1));
-    let mut missing = Vec::new();
-    match kind(&table.name.name).as_deref() {
-        None => missing.push(table.create(types)),
-        Some("r" | "p") => {}
+    let missing_table = match kind(&table.name.name).as_deref() {
+        None => Some(table.create(types)),
+        Some("r" | "p") => None,
         Some(_) => return Err(Failure::Operator(format!("{name} is there, but is no table"))),
-    }
-    if kind(MARKS).is_none() {
-        missing.push(mark::create(table));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let statements = missing.join("; ");
-    if !target.create {
-        let what = if missing.len() == 2 { format!("{name} and {MARKS} are") } else { "a table is".to_string() };
+    };
+    let marks = kind(MARKS).is_none().then(|| mark::create(table));
+    let missing = Missing { table: missing_table, marks };
+    if let (Some(statements), false) = (missing.statements(), target.create) {
+        let both = missing.table.is_some() && missing.marks.is_some();
+        let what = if both { format!("{name} and {MARKS} are") } else { "a table is".to_string() };
         return Err(Failure::Operator(format!("{what} missing, and create = false; run: {statements}")));
     }
+    Ok(missing)
+}
+
+fn create(connection: &Blocking, table: &Table, statements: &str) -> Result<(), Failure> {
     let lock = format!("SELECT pg_catalog.pg_advisory_xact_lock({CREATION_LOCK})");
     connection.execute(&format!("BEGIN; {lock}; {statements}; COMMIT")).map_err(|error| match error.code() {
         "42501" => Failure::Operator(format!(

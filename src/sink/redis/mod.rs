@@ -13,7 +13,7 @@ mod write;
 
 pub use read::content;
 
-use super::{Delivery, KeyTemplate, KeyedChange, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
 use crate::secret::Secret;
 use crate::value::{Column, Row, json, text};
 use redis::{Client, Cmd, Connection, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
@@ -211,6 +211,11 @@ impl Sink for Redis {
         self.answered = true;
         self.connection = Some(connection);
         Ok(mark)
+    }
+
+    fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        let mark = redis::cmd("GET").arg(&self.own.mark).query(&mut self.connect()?);
+        mark.map(|mark| Some(Looked { mark })).map_err(|error| self.error("read the mark", &error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

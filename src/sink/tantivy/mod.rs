@@ -9,7 +9,7 @@ mod search;
 pub use mapping::{FieldConfig, Kind};
 pub use search::{Hit, Search};
 
-use super::{Delivery, KeyTemplate, KeyedChange, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
 use crate::value::Row;
 use mapping::Mapping;
 use serde::{Deserialize, Deserializer};
@@ -186,6 +186,14 @@ impl Sink for Tantivy {
         let (index, writer, mark) = open().map_err(|error| self.error("open", &error))?;
         self.open = Some((index, writer));
         Ok(mark)
+    }
+
+    fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        if !Search::is_there(&self.path) {
+            return Ok(Some(Looked { mark: None }));
+        }
+        let mark = self.index().and_then(|index| Ok(index.load_metas()?.payload));
+        mark.map(|mark| Some(Looked { mark })).map_err(|error| self.error("read", &error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

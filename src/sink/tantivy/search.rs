@@ -28,9 +28,14 @@ pub struct Hit {
 }
 
 impl Search {
+    /// Whether there is an index in this directory.
+    pub(super) fn is_there(directory: &Path) -> bool {
+        directory.join(META).exists()
+    }
+
     /// Opens the index in this directory. A transient error means that there is none yet.
     pub fn open(directory: &Path) -> Result<Search, SinkError> {
-        if !directory.join(META).exists() {
+        if !Search::is_there(directory) {
             return Err(SinkError::Transient(format!("there is no index in {} yet", directory.display())));
         }
         let failed = |error: TantivyError| unavailable(directory, &error);

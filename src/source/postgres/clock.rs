@@ -63,11 +63,12 @@ impl Clock {
 }
 
 /// Microseconds since the Unix epoch; a timestamp before it counts as the epoch.
-fn unix_time(timestamp: i64) -> Time {
+pub(super) fn unix_time(timestamp: i64) -> Time {
     timestamp.saturating_add(POSTGRES_EPOCH).max(0) as Time
 }
 
-fn now() -> Time {
+/// The wall clock here.
+pub(super) fn now() -> Time {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as Time)
 }
 

@@ -7,6 +7,7 @@
 use super::config::SlotLost;
 use super::failure::Failure;
 use super::slot::{self, Condition};
+use super::slots;
 use crate::source::Stored;
 use tokio_postgres::Client;
 
@@ -40,13 +41,12 @@ pub(super) struct Ground {
 impl Kept {
     /// The slot of a store, whose name begins so.
     pub(super) fn new(prefix: &str, stored: &Stored) -> Kept {
-        let short: String = stored.incarnation.chars().take(12).collect();
         let position = |name: &str| stored.resume.as_ref()?.positions.get(name).cloned();
         let read = || {
             let ground = Ground { system: position(SYSTEM)?, tables: position(TABLES)? };
             Some(Read { wal: slot::parse_position(&position(WAL)?)?, ground })
         };
-        Kept { name: format!("{prefix}_{short}"), read: read() }
+        Kept { name: slots::kept_name(prefix, &stored.incarnation), read: read() }
     }
 
     /// Where to read on; nothing if the tables are to be read again.

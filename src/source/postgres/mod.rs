@@ -7,9 +7,9 @@
 //! at once. With a store the slot is kept (`kept`), and read on wherever that is sound.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is read, and
-//! `watch` goes on looking; `slot`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
+//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
-//! `rehearsal` does the same to messages without a server.
+//! `rehearsal` does the same to messages without a server. `examine` looks at all that could go wrong.
 
 mod catalog;
 mod clock;
@@ -19,6 +19,7 @@ mod content;
 mod copy;
 mod ddl;
 mod decode;
+mod examine;
 mod failure;
 mod feed;
 mod kept;
@@ -33,15 +34,20 @@ mod replication;
 mod session;
 mod shape;
 mod slot;
+mod slots;
 mod snapshot;
 mod watch;
 
 pub use config::Config;
+pub use examine::Given;
 pub use rehearsal::{FeedTable, Rehearsal};
+pub use slots::{Slot, SlotOwner};
 
 use super::{Source, SourceError, SourceRelation, Start, Stop, Stored};
+use crate::finding::{Level, Report};
 use crate::pg::Endpoint;
 use clock::Clock;
+use examine::Examination;
 use failure::Failure;
 use kept::Kept;
 use pending::Pending;
@@ -65,6 +71,7 @@ const STOP_INTERVAL: Duration = Duration::from_millis(50);
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The source.
+#[derive(Clone)]
 pub struct Postgres {
     name: String,
     config: Config,
@@ -82,6 +89,46 @@ impl Postgres {
             let client = endpoint.connect().await?;
             let tables = preflight::tables(&client, &self.config.table_names()).await?;
             publication::ensure(&client, &self.config.publication_name(&self.name), &tables, true).await
+        })
+    }
+
+    /// The slots there are of this source; a store's own is told by its incarnation.
+    pub fn slots(&self, incarnation: Option<&str>) -> Result<Vec<Slot>, SourceError> {
+        let prefix = self.config.slot_name(&self.name);
+        self.blocking(async |endpoint| slots::list(&endpoint.connect().await?, &prefix, incarnation).await)
+    }
+
+    /// Drops one of them, unless somebody reads it.
+    pub fn drop_slot(&self, slot: &Slot) -> Result<(), SourceError> {
+        self.blocking(async |endpoint| slots::drop(&endpoint.connect().await?, slot).await)
+    }
+
+    /// Whether the server answers.
+    pub fn greet(&self) -> Report {
+        let mut report = Report::about(format!("source `{}`", self.name));
+        let greeted = self.once(async |endpoint| examine::greet(endpoint, &mut report).await);
+        note(&mut report, greeted);
+        report
+    }
+
+    /// Looks at everything that could go wrong, and adds what it finds. Nothing is changed.
+    pub fn examine(&self, given: &Given, report: &mut Report) {
+        let Postgres { name, config } = self;
+        let examined =
+            self.once(async |endpoint| Examination { name, config, given, report: &mut *report }.run(endpoint).await);
+        note(report, examined);
+    }
+
+    /// Runs a short task once.
+    fn once(&self, task: impl AsyncFnOnce(&Endpoint) -> Result<(), Failure>) -> Result<(), Failure> {
+        let endpoint = self.endpoint().map_err(Failure::Final)?;
+        runtime().map_err(Failure::Final)?.block_on(async {
+            let done = tokio::time::timeout(DESCRIBE_PATIENCE, task(&endpoint)).await;
+            let silent = || format!("no answer for {} s", DESCRIBE_PATIENCE.as_secs());
+            done.unwrap_or_else(|_| Err(Failure::Lost(silent()))).map_err(|failure| match failure {
+                Failure::Lost(reason) => Failure::Lost(format!("{} is out of reach: {reason}", endpoint.label())),
+                failure => failure,
+            })
         })
     }
 
@@ -187,6 +234,16 @@ impl Postgres {
                 }
             }
         }
+    }
+}
+
+/// What ended an examination is one of its findings.
+fn note(report: &mut Report, ended: Result<(), Failure>) {
+    match ended {
+        Ok(()) => {}
+        Err(Failure::Final(error)) => report.add(Level::Error, error.to_string()),
+        Err(Failure::Lost(reason) | Failure::Stale(reason)) => report.add(Level::Error, reason),
+        Err(Failure::Closed) => report.add(Level::Error, "the examination was cut short"),
     }
 }
 

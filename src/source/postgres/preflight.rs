@@ -25,6 +25,28 @@ pub(super) async fn tables(client: &Client, names: &[RelationName]) -> Result<Ve
         return Err(Failure::config("tables is empty; name at least one table"));
     }
     check_version(client).await?;
+    let Looked { tables, wrong, forbidden } = look(client, names).await?;
+    if !wrong.is_empty() {
+        return Err(Failure::config(sentences(wrong)));
+    }
+    if !forbidden.is_empty() {
+        return Err(Failure::operator(sentences(forbidden)));
+    }
+    Ok(tables)
+}
+
+/// What there is of the configured tables, and why some cannot be read.
+pub(super) struct Looked {
+    /// Those that are there.
+    pub(super) tables: Vec<Table>,
+    /// Mistakes in the configuration.
+    pub(super) wrong: Vec<String>,
+    /// What an operator has to change.
+    pub(super) forbidden: Vec<String>,
+}
+
+/// Looks the configured tables up.
+pub(super) async fn look(client: &Client, names: &[RelationName]) -> Result<Looked, Failure> {
     let found = catalog::load(client, names).await?;
     let mut known: Option<Vec<RelationName>> = None;
     let (mut tables, mut wrong, mut forbidden) = (Vec::new(), Vec::new(), Vec::new());
@@ -41,13 +63,7 @@ pub(super) async fn tables(client: &Client, names: &[RelationName]) -> Result<Ve
         tables.push(Table { relation: entry.relation(&name), entry });
     }
     wrong.extend(told_twice(&tables));
-    if !wrong.is_empty() {
-        return Err(Failure::config(sentences(wrong)));
-    }
-    if !forbidden.is_empty() {
-        return Err(Failure::operator(sentences(forbidden)));
-    }
-    Ok(tables)
+    Ok(Looked { tables, wrong, forbidden })
 }
 
 /// The refusals as one text: a line each if there are several.
@@ -55,7 +71,7 @@ fn sentences(refusals: Vec<String>) -> String {
     refusals.join("\n")
 }
 
-async fn check_version(client: &Client) -> Result<(), Failure> {
+pub(super) async fn check_version(client: &Client) -> Result<(), Failure> {
     let version = server_version(client).await?;
     if version < OLDEST_VERSION {
         return Err(Failure::operator(format!(
@@ -195,39 +211,69 @@ SELECT current_setting('wal_level'),
     current_user::text, pg_catalog.pg_is_in_recovery()
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
 
-/// Refuses a server that cannot give us a slot.
-pub(super) async fn server(client: &Client) -> Result<(), Failure> {
-    let row = client.query_one(SERVER_QUERY, &[]).await?;
-    let (wal_level, user): (String, String) = (row.try_get(0)?, row.try_get(4)?);
-    let (free_slots, free_senders): (i32, i32) = (row.try_get(1)?, row.try_get(2)?);
-    let (may_replicate, in_recovery): (bool, bool) = (row.try_get(3)?, row.try_get(5)?);
-    let mut refusals = Vec::new();
-    if wal_level != "logical" {
-        refusals.push(format!(
-            "wal_level is {wal_level}, but logical is needed; run ALTER SYSTEM SET wal_level = logical and restart \
-             Postgres (on RDS and the like set rds.logical_replication or its equivalent)"
-        ));
+/// Refuses a server that cannot give us a slot, or let us read the one we have.
+pub(super) async fn server(client: &Client, has_slot: bool) -> Result<(), Failure> {
+    let refusals = Server::read(client).await?.refusals(has_slot);
+    if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(sentences(refusals))) }
+}
+
+/// What a server and our role in it are able to.
+pub(super) struct Server {
+    wal_level: String,
+    /// The role.
+    pub(super) user: String,
+    /// Slots that nobody has.
+    pub(super) free_slots: i32,
+    /// Connections for replication that nobody has.
+    pub(super) free_senders: i32,
+    may_replicate: bool,
+    in_recovery: bool,
+}
+
+impl Server {
+    pub(super) async fn read(client: &Client) -> Result<Server, Failure> {
+        let row = client.query_one(SERVER_QUERY, &[]).await?;
+        Ok(Server {
+            wal_level: row.try_get(0)?,
+            free_slots: row.try_get(1)?,
+            free_senders: row.try_get(2)?,
+            may_replicate: row.try_get(3)?,
+            user: row.try_get(4)?,
+            in_recovery: row.try_get(5)?,
+        })
     }
-    if free_slots < 1 {
-        refusals.push(
+
+    /// Why it cannot give us a slot, or let us read the one we have.
+    pub(super) fn refusals(&self, has_slot: bool) -> Vec<String> {
+        let Server { wal_level, user, free_slots, free_senders, may_replicate, in_recovery } = self;
+        let mut refusals = Vec::new();
+        if wal_level != "logical" {
+            refusals.push(format!(
+                "wal_level is {wal_level}, but logical is needed; run ALTER SYSTEM SET wal_level = logical and restart \
+             Postgres (on RDS and the like set rds.logical_replication or its equivalent)"
+            ));
+        }
+        if *free_slots < 1 && !has_slot {
+            refusals.push(
             "no free replication slot; raise max_replication_slots and restart Postgres, or drop a slot nobody uses \
              (see pg_replication_slots)"
                 .into(),
         );
-    }
-    if free_senders < 1 {
-        refusals.push("no free walsender; raise max_wal_senders and restart Postgres".into());
-    }
-    if !may_replicate {
-        refusals.push(format!(
+        }
+        if *free_senders < 1 {
+            refusals.push("no free walsender; raise max_wal_senders and restart Postgres".into());
+        }
+        if !may_replicate {
+            refusals.push(format!(
             "role {user} may not replicate; run ALTER ROLE {} REPLICATION (or grant it your provider's replication role)",
-            quote_identifier(&user)
+            quote_identifier(user)
         ));
+        }
+        if *in_recovery {
+            refusals.push("the server is a standby; connect to the primary".into());
+        }
+        refusals
     }
-    if in_recovery {
-        refusals.push("the server is a standby; connect to the primary".into());
-    }
-    if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(sentences(refusals))) }
 }
 
 #[cfg(test)]

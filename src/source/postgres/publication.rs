@@ -32,34 +32,65 @@ pub(super) async fn ensure(
     tables: &[Table],
     create: bool,
 ) -> Result<Vec<String>, Failure> {
-    let Some(publication) = load(client, name).await? else {
-        refuse_harm(client, &tables.iter().collect::<Vec<_>>()).await?;
-        let statement = create_statement(name, tables);
-        if !create {
-            return Err(Failure::operator(format!(
-                "there is no publication {name}; run `tidegate setup`, or set create = true in the source, or have this \
-                 run in the database: {statement}"
-            )));
+    let Outlook { refusals, lacks } = look(client, name, tables).await?;
+    refuse(refusals)?;
+    match lacks {
+        None => Ok(Vec::new()),
+        Some(lacks) if !create => Err(Failure::operator(lacks.refusal)),
+        Some(lacks) => {
+            execute(client, &lacks.statement).await?;
+            Ok(vec![lacks.done])
         }
-        execute(client, &statement).await?;
-        return Ok(vec![format!("created publication {name} for {} tables", tables.len())]);
+    }
+}
+
+/// What keeps a publication from carrying some tables.
+pub(super) struct Outlook {
+    /// What people have to mend first.
+    pub(super) refusals: Vec<String>,
+    /// What is missing in it, or all of it.
+    pub(super) lacks: Option<Lacks>,
+}
+
+/// What is missing, and how it is made.
+pub(super) struct Lacks {
+    statement: String,
+    /// What is said when it may not be made.
+    pub(super) refusal: String,
+    /// What is said when it was made.
+    pub(super) done: String,
+}
+
+/// Looks what would have to be done for the publication to carry these tables.
+pub(super) async fn look(client: &Client, name: &str, tables: &[Table]) -> Result<Outlook, Failure> {
+    let Some(publication) = load(client, name).await? else {
+        let refusals = harm(client, &tables.iter().collect::<Vec<_>>()).await?;
+        let statement = create_statement(name, tables);
+        let refusal = format!(
+            "there is no publication {name}; run `tidegate setup`, or set create = true in the source, or have this run in the \
+             database: {statement}"
+        );
+        let done = format!("created publication {name} for {} tables", tables.len());
+        return Ok(Outlook { refusals, lacks: Some(Lacks { statement, refusal, done }) });
     };
-    refuse_partial(name, &publication, tables)?;
+    let mut refusals = partial(name, &publication, tables);
     let missing: Vec<&Table> = tables.iter().filter(|table| publication.member(table).is_none()).collect();
     if missing.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Outlook { refusals, lacks: None });
     }
-    refuse_harm(client, &missing).await?;
+    refusals.extend(harm(client, &missing).await?);
     let statement = format!("ALTER PUBLICATION {} ADD TABLE {}", quote_identifier(name), table_list(&missing));
-    if !create {
-        return Err(Failure::operator(format!(
-            "publication {name} lacks {}; run `tidegate setup`, or set create = true in the source, or have this run in \
-             the database: {statement}",
-            names(&missing)
-        )));
-    }
-    execute(client, &statement).await?;
-    Ok(vec![format!("added {} to publication {name}", names(&missing))])
+    let names = names(&missing);
+    let refusal = format!(
+        "publication {name} lacks {names}; run `tidegate setup`, or set create = true in the source, or have this run in the \
+         database: {statement}"
+    );
+    let done = format!("added {names} to publication {name}");
+    Ok(Outlook { refusals, lacks: Some(Lacks { statement, refusal, done }) })
+}
+
+fn refuse(refusals: Vec<String>) -> Result<(), Failure> {
+    if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(refusals.join("\n"))) }
 }
 
 /// Whether the publication still carries these tables whole; if not, why.
@@ -67,7 +98,7 @@ pub(super) async fn still_carries(client: &Client, name: &str, tables: &[Table])
     let publication = load(client, name).await?.ok_or_else(|| {
         Failure::operator(format!("publication {name} was dropped; create it again (`tidegate setup`) and restart"))
     })?;
-    refuse_partial(name, &publication, tables)?;
+    refuse(partial(name, &publication, tables))?;
     let missing: Vec<&Table> = tables.iter().filter(|table| publication.member(table).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -109,8 +140,8 @@ fn names(tables: &[&Table]) -> String {
     tables.iter().map(|table| table.relation.name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Refuses to publish what Postgres would then let nobody update. Tables published already are their owner's business.
-async fn refuse_harm(client: &Client, tables: &[&Table]) -> Result<(), Failure> {
+/// What Postgres would let nobody update once it is published. Tables published already are their owner's business.
+async fn harm(client: &Client, tables: &[&Table]) -> Result<Vec<String>, Failure> {
     let identity_is_published_whole = preflight::server_version(client).await? >= 180_000;
     let mut refusals = Vec::new();
     for Table { relation, entry } in tables {
@@ -129,11 +160,11 @@ async fn refuse_harm(client: &Client, tables: &[&Table]) -> Result<(), Failure> 
             ));
         }
     }
-    if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(refusals.join("\n"))) }
+    Ok(refusals)
 }
 
-/// Refuses a publication that carries less than the tables' whole story.
-fn refuse_partial(name: &str, publication: &Publication, tables: &[Table]) -> Result<(), Failure> {
+/// Where a publication carries less than the tables' whole story.
+fn partial(name: &str, publication: &Publication, tables: &[Table]) -> Vec<String> {
     let quoted = quote_identifier(name);
     let mut refusals = Vec::new();
     if !publication.unpublished.is_empty() {
@@ -174,7 +205,7 @@ fn refuse_partial(name: &str, publication: &Publication, tables: &[Table]) -> Re
             ));
         }
     }
-    if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(refusals.join("\n"))) }
+    refusals
 }
 
 impl Publication {

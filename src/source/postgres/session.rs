@@ -29,6 +29,10 @@ use tokio_postgres::Client;
 const ROWS_PER_TICK: u64 = 50_000;
 const BYTES_PER_TICK: usize = 8 * 1024 * 1024;
 
+/// Why there is no slot for a store.
+pub(super) const NEEDS_CREATE: &str = "a store needs a replication slot of its own, which stays when Tidegate is stopped and holds WAL \
+     back then: say `create = true` in the source to let it be created; or write `store = \"none\"`";
+
 /// What sessions are started with.
 pub(super) struct Session<'a> {
     /// The server.
@@ -48,7 +52,7 @@ pub(super) struct Session<'a> {
     /// Whether the frontier must move on soon while nothing happens.
     pub(super) awaited: bool,
     /// Where progress is told.
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a Arc<Progress>,
     /// Where ticks go.
     pub(super) pipe: &'a Pipe,
 }
@@ -98,7 +102,8 @@ impl Session<'_> {
         connection.start_streaming(&self.start_command(&slot, position)).await?;
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
-        let watched = Watched { publication: self.publication.clone(), tables, partitions };
+        let kept = self.kept.as_ref().map(|kept| (kept.name.clone(), self.progress.clone()));
+        let watched = Watched { publication: self.publication.clone(), tables, partitions, kept };
         tokio::spawn(watch::run(control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let (until, awaited) = (*until, self.awaited);
@@ -133,10 +138,7 @@ impl Session<'_> {
         let server_clock = Sample::ask(control).await?.clock;
         let kind = match &self.kept {
             Some(_) if !self.config.create => {
-                return Err(Failure::operator(
-                    "a store needs a replication slot of its own, which stays when Tidegate is stopped and holds WAL back then: say \
-                     `create = true` in the source to let it be created; or write `store = \"none\"`",
-                ));
+                return Err(Failure::operator(NEEDS_CREATE));
             }
             Some(kept) => {
                 slot::drop_kept(control, &kept.name).await?;
@@ -177,7 +179,11 @@ impl Session<'_> {
 
     /// Checks everything that can be checked; creates the publication if it may.
     async fn prepare(&self, control: &Client) -> Result<Vec<Table>, Failure> {
-        preflight::server(control).await?;
+        let has_slot = match &self.kept {
+            Some(kept) => slot::is_there(control, &kept.name).await?,
+            None => false,
+        };
+        preflight::server(control, has_slot).await?;
         let names: Vec<RelationName> = self.wanted.iter().map(|wanted| wanted.relation.name.clone()).collect();
         let tables = preflight::tables(control, &names).await?;
         self.refuse_changed(&tables)?;
@@ -278,7 +284,7 @@ impl Session<'_> {
 }
 
 /// What a slot on this connection is read on.
-async fn ground(
+pub(super) async fn ground(
     connection: &mut ReplicationConnection,
     tables: &[Table],
     partitions: &Partitions,

@@ -77,6 +77,25 @@ pub(super) async fn look(control: &Client, name: &str, position: u64) -> Result<
     })
 }
 
+/// Whether there is a slot of this name.
+pub(super) async fn is_there(control: &Client, name: &str) -> Result<bool, Failure> {
+    let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)";
+    Ok(control.query_one(query, &[&name]).await?.try_get(0)?)
+}
+
+/// The bytes of WAL that the server holds back for a slot, in a query of `pg_replication_slots`.
+pub(super) const HELD_BACK: &str =
+    "CASE WHEN wal_status <> 'lost' THEN greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 END";
+
+/// How many bytes of WAL the server holds back for a slot; nothing if it is not there, or lost.
+pub(super) async fn held_back(control: &Client, name: &str) -> Result<Option<u64>, Failure> {
+    let bytes = format!(
+        "SELECT {HELD_BACK} FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = current_database()"
+    );
+    let Some(row) = control.query_opt(&bytes, &[&name]).await? else { return Ok(None) };
+    Ok(row.try_get::<_, Option<i64>>(0)?.and_then(|bytes| u64::try_from(bytes).ok()))
+}
+
 /// Drops a kept slot that nobody reads, if it is there.
 pub(super) async fn drop_kept(control: &Client, name: &str) -> Result<(), Failure> {
     let drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";

@@ -5,6 +5,8 @@ use super::failure::Failure;
 use super::partitions::Partitions;
 use super::preflight::{self, Table};
 use super::publication;
+use super::slot;
+use crate::source::{KeptSlot, Progress};
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +23,14 @@ pub(super) struct Watched {
     pub(super) tables: Vec<Table>,
     /// What lies below those that are partitioned.
     pub(super) partitions: Partitions,
+    /// The slot that is kept for a store, and where it is told what it holds back.
+    pub(super) kept: Option<(String, Arc<Progress>)>,
 }
 
 /// Watches until something is found or nobody listens.
 pub(super) async fn run(client: Arc<Client>, watched: Watched, found: oneshot::Sender<Failure>) {
     while !found.is_closed() {
+        tell_kept(&client, &watched).await;
         tokio::time::sleep(INTERVAL).await;
         match look(&client, &watched).await {
             Ok(None) => {}
@@ -42,9 +47,17 @@ pub(super) async fn run(client: Arc<Client>, watched: Watched, found: oneshot::S
     }
 }
 
+/// Tells what the kept slot holds back. That the connection is lost is found by `look`.
+async fn tell_kept(client: &Client, watched: &Watched) {
+    let Some((name, progress)) = &watched.kept else { return };
+    if let Ok(held_back_bytes) = slot::held_back(client, name).await {
+        progress.keeps(KeptSlot { name: name.clone(), held_back_bytes });
+    }
+}
+
 /// What there is to be told; an error also if the connection is lost.
 async fn look(client: &Client, watched: &Watched) -> Result<Option<Failure>, Failure> {
-    let Watched { publication, tables, partitions } = watched;
+    let Watched { publication, tables, partitions, kept: _ } = watched;
     let names: Vec<RelationName> = tables.iter().map(|table| table.relation.name.clone()).collect();
     let now = preflight::tables(client, &names).await.map_err(|failure| match failure {
         Failure::Final(error) => Failure::operator(format!("a table was changed: {error}; then restart")),
