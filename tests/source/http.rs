@@ -201,6 +201,37 @@ fn an_address_in_use_is_said_and_nothing_is_waited_for_under_once() {
     assert!(seen.ended);
 }
 
+/// With a store what was answered is there after a kill.
+#[test]
+fn what_was_answered_is_stored() {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let config = format!(
+        "[sources.orders]\ntype = 'http'\nlisten = '{address}'\nschema = {{ id = 'bigint not null' }}\n\
+         [sinks.out]\ntype = 'jsonl'\nview = 'ids'\npath = 'out.jsonl'\n[settings]\nstore = 'state'\n"
+    );
+    let set = ViewSet::new(&config, "CREATE VIEW ids AS SELECT id FROM orders;");
+    for id in 1..=5 {
+        let mut program = set.start(&["run"], "");
+        let answer = Client(address).ask("POST", "/orders", &[JSON], &format!("{{\"id\": {id}}}"));
+        assert_eq!(answer.status, 200, "{answer:?}\n{}", program.errors());
+        // A dropped program is killed.
+        program.must_run();
+    }
+    let mut program = set.start(&["run"], "");
+    let told = |id: i64| {
+        let lines = std::fs::read_to_string(set.path().join("out.jsonl")).unwrap_or_default();
+        lines.matches(&format!("\"diff\":1,\"row\":{{\"id\": {id}}}")).count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while told(5) == 0 {
+        program.must_run();
+        assert!(Instant::now() < deadline, "{}", program.errors());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    program.terminate();
+    (1..=5).for_each(|id| assert_eq!(told(id), 1, "event {id}"));
+}
+
 #[test]
 fn a_view_over_what_is_posted() {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));

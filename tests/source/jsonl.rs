@@ -1,6 +1,6 @@
 //! Source `jsonl` as the engine sees it: ticks between frontiers, and nothing lost on the way.
 
-use super::stream::{Running, Seen, at};
+use super::stream::{Running, Seen, at, reads_on};
 use crate::support::allocation::{allowance, most_held};
 use crate::support::random::{Random, mutate, mutations, seed};
 use std::fs::File;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use tidegate::source::jsonl::{Config, Jsonl};
 use tidegate::source::stream::{Format, decode};
 use tidegate::source::{Source, SourceError};
+use tidegate::timeline::Resume;
 
 /// A source that reads this file.
 fn source(path: &Path, settings: &str) -> Box<dyn Source> {
@@ -104,6 +105,36 @@ fn a_followed_file_is_read_as_it_grows_and_stops_when_asked() {
     let (rest, result) = running.finish();
     result.unwrap();
     assert!(!rest.ended && rest.rows.is_empty(), "a stop is not the end of the input");
+}
+
+/// A file that grows, files of which each has a few lines and a header, and those of a pattern that are compressed.
+#[test]
+fn a_restart_goes_on_behind_what_is_stored() {
+    let files = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| files.path().join(name);
+    std::fs::write(path("growing"), "").expect("written");
+    let append = |name: &str, text: String| {
+        let mut file = std::fs::File::options().append(true).create(true).open(path(name)).expect("our own file");
+        file.write_all(text.as_bytes()).expect("written");
+    };
+    reads_on(|| source(&path("growing"), "follow = true"), |id| append("growing", event(id, 10 + id as u64)));
+    let csv = |id: i64| {
+        let name = format!("{}.csv", id / 3);
+        let header = if id % 3 == 0 { "id,at\n" } else { "" };
+        append(&name, format!("{header}{id},2000-01-01T00:00:{:02}Z\n", 10 + id));
+    };
+    reads_on(|| source(&path("*.csv"), "follow = true\nformat = 'csv'"), csv);
+    let compressed =
+        |id: i64| std::fs::write(path(&format!("{id:02}.gz")), gzip(&event(id, 10 + id as u64))).expect("written");
+    reads_on(|| source(&path("*.gz"), "follow = true"), compressed);
+
+    let position = format!("5 1 watermark 5 greatest 5 {}", path("gone").display());
+    let resume = Resume { frontier: 5, positions: [(path("*").display().to_string(), position)].into() };
+    let (_, result) = Running::start_stored(source(&path("*"), "follow = true"), Some(resume)).finish();
+    assert!(
+        matches!(&result, Err(SourceError::Operator(said)) if said.contains("is gone, so events may be missing")),
+        "{result:?}"
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Source `kafka` against librdkafka's mock cluster (real requests over sockets, nothing kept on disk) and Kafka.
 
-use super::stream::{Running, Seen, at};
+use super::stream::{Running, Seen, at, reads_on};
 use crate::support::feed::Feed;
 use crate::support::kafka::KafkaServer;
 use crate::support::program::ViewSet;
@@ -186,6 +186,14 @@ fn a_partition_at_its_end_holds_nobody() {
         assert_eq!((seen.rows, seen.late), (vec![(1, at(10)), (2, at(20))], vec![(3, at(20))]));
         running.stop.request();
         running.finish().1.unwrap();
+    });
+}
+
+#[test]
+fn a_restart_goes_on_behind_what_is_stored() {
+    Cluster::each(2, |cluster| {
+        let write = |id: i64| cluster.events((id % 2) as i32, &[(id as u64, 10 + id as u64)]);
+        reads_on(|| cluster.source(""), write);
     });
 }
 

@@ -1,6 +1,6 @@
 //! Source `nats` against a real server: restarts, acknowledgements, lost messages.
 
-use super::stream::{Running, Seen, at};
+use super::stream::{Running, Seen, at, reads_on};
 use crate::support::feed::Feed;
 use crate::support::nats::NatsServer;
 use crate::support::program::ViewSet;
@@ -138,6 +138,17 @@ fn reading_goes_on_where_it_was_after_a_restart_of_the_server() {
         let (rest, result) = running.finish();
         result.unwrap();
         assert!(rest.rows.is_empty() && rest.errors.is_empty() && !rest.ended);
+    }
+}
+
+#[test]
+fn a_restart_goes_on_behind_what_is_stored() {
+    for settings in ["", "durable = 'tidegate'", "subject = 'orders.a'"] {
+        let server = NatsServer::start();
+        let client = Client::of(&server);
+        client.create("orders", -1);
+        let write = |id: i64| client.event("orders.a", id as u64, 10 + id as u64);
+        reads_on(|| source(&server, &format!("jetstream = 'orders'\n{settings}")), write);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Source `redis` against a real server: restarts, lost entries, several streams.
 
-use super::stream::{Running, Seen, at};
+use super::stream::{Running, Seen, at, reads_on};
 use crate::support::feed::Feed;
 use crate::support::program::ViewSet;
 use crate::support::redis::RedisServer;
@@ -111,6 +111,14 @@ fn reading_goes_on_where_it_was_after_a_restart_of_the_server() {
     let (rest, result) = running.finish();
     result.unwrap();
     assert!(rest.rows.is_empty() && rest.errors.is_empty() && !rest.ended);
+}
+
+#[test]
+fn a_restart_goes_on_behind_what_is_stored() {
+    let server = RedisServer::start();
+    let mut connection = server.connection();
+    let write = |id: i64| events(&mut connection, if id % 2 == 0 { "a" } else { "b" }, &[(id as u64, 10 + id as u64)]);
+    reads_on(|| source(&server, "keys = ['a', 'b']"), write);
 }
 
 #[test]

@@ -24,6 +24,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(in crate::source) const TICK: Duration = Duration::from_millis(10);
 /// A tick is sent when this many bytes were read.
 const TICK_BYTES: usize = 1 << 20;
+/// With a store every advance of the frontier is written: while nothing arrives it follows the clock so often only,
+const ADVANCE: Duration = Duration::from_millis(100);
+/// or so often when nothing has arrived for a while and nobody waits.
+const ADVANCE_WHEN_QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_secs(5);
 /// How often the clock is looked at, in records.
 const CLOCK_EVERY: u64 = 64;
 /// How much of a record an error shows.
@@ -146,6 +151,10 @@ pub(in crate::source) struct Intake {
     bytes: usize,
     sealed: Instant,
     arrived: Instant,
+    /// When the frontier followed the clock last.
+    advanced: Instant,
+    /// Whether somebody waits for the frontier.
+    awaited: bool,
 }
 
 impl Intake {
@@ -188,6 +197,8 @@ impl Intake {
             bytes: 0,
             sealed: Instant::now(),
             arrived: Instant::now(),
+            advanced: Instant::now(),
+            awaited: start.awaited,
         })
     }
 
@@ -362,10 +373,24 @@ impl Intake {
             self.arrived = Instant::now();
         }
         let is_idle = self.idle_after.is_some_and(|after| self.arrived.elapsed() >= after);
-        if is_idle && self.has_event_time && self.partitions.all_at_end() {
+        if is_idle && self.has_event_time && self.partitions.all_at_end() && self.may_advance() {
             self.partitions.raise((self.clock)().saturating_sub(self.lateness));
         }
         self.seal()
+    }
+
+    /// Whether the frontier may follow the clock.
+    fn may_advance(&mut self) -> bool {
+        let pause = match self.stored && self.taken.is_empty() {
+            false => Duration::ZERO,
+            true if !self.awaited && self.arrived.elapsed() > QUIET => ADVANCE_WHEN_QUIET,
+            true => ADVANCE,
+        };
+        let may = self.advanced.elapsed() >= pause;
+        if may {
+            self.advanced = Instant::now();
+        }
+        may
     }
 
     /// The source is out of reach: what it may hold makes nothing idle.
@@ -414,7 +439,7 @@ impl Intake {
 
     /// Sends what was taken, and the watermark.
     pub(in crate::source) fn seal(&mut self) -> Result<(), Halt> {
-        if !self.has_event_time {
+        if !self.has_event_time && self.may_advance() {
             self.partitions.raise((self.clock)());
         }
         self.seal_to(self.partitions.watermark())

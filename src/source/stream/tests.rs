@@ -6,13 +6,13 @@
 
 use super::config::tests::stream;
 use super::intake::{Halt, Intake};
-use crate::source::{Closed, Progress, Start, Stop, TickSender, Wanted};
-use crate::timeline::{Arrivals, Batch, PartitionId, RelationId, SourceId, Tick};
+use crate::source::{Closed, Progress, Start, Stop, Stored, TickSender, Wanted};
+use crate::timeline::{Arrivals, Batch, PartitionId, RelationId, Resume, SourceId, Tick};
 use crate::value::{Datum, Row, Time};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 thread_local! {
     /// The wall clock in seconds.
@@ -24,17 +24,27 @@ const STREAM: RelationId = RelationId(0);
 const LATE: RelationId = RelationId(1);
 const ERRORS: RelationId = RelationId(2);
 
-/// Collects ticks as the dataflow takes them in.
+/// Collects ticks as a store and the dataflow take them in.
 struct Collect {
     ticks: Sender<Tick>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// What outlives a run.
+#[derive(Default)]
+struct Kept {
     arrivals: Arrivals,
-    frontier: Option<Time>,
+    resume: Option<Resume>,
 }
 
 impl TickSender for Collect {
     fn send(&mut self, tick: Tick) -> Result<(), Closed> {
-        let tick = self.arrivals.pass(tick);
-        let stays = std::mem::replace(&mut self.frontier, tick.frontier) == tick.frontier;
+        let mut kept = self.kept.lock().expect("no panic");
+        let tick = kept.arrivals.pass(tick);
+        let resume = kept.resume.get_or_insert(Resume { frontier: 0, positions: BTreeMap::new() });
+        resume.positions.extend(tick.positions.iter().cloned());
+        let stays = tick.frontier == Some(resume.frontier);
+        resume.frontier = tick.frontier.unwrap_or(resume.frontier);
         if stays && tick.batches.is_empty() && tick.errors.is_empty() {
             return Ok(());
         }
@@ -42,13 +52,14 @@ impl TickSender for Collect {
     }
 }
 
-fn open(settings: &str) -> (Intake, Receiver<Tick>) {
+fn open(settings: &str, kept: &Arc<Mutex<Kept>>, is_stored: bool) -> (Intake, Receiver<Tick>) {
     let config = stream(&format!(
         "schema = {{ at = 'timestamptz', name = 'text not null' }}\nevent_time = 'at'\nevent_time_unit = 's'\n{settings}"
     ));
     let relation = config.offer("s", false);
     let name = relation.name.clone();
     let (sender, ticks) = channel();
+    let resume = kept.lock().expect("no panic").resume.clone();
     let start = Start {
         source: SourceId(0),
         wanted: vec![Wanted { id: STREAM, relation, columns: None }],
@@ -56,8 +67,8 @@ fn open(settings: &str) -> (Intake, Receiver<Tick>) {
         errors: vec![(STREAM, ERRORS)],
         once: false,
         awaited: false,
-        stored: None,
-        ticks: Box::new(Collect { ticks: sender, arrivals: Arrivals::default(), frontier: Some(0) }),
+        stored: is_stored.then(|| Stored { incarnation: "s".into(), resume, held: BTreeMap::new() }),
+        ticks: Box::new(Collect { ticks: sender, kept: kept.clone() }),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -90,12 +101,20 @@ fn shown(tick: Tick) -> String {
 
 /// Runs a script; each step but the last seals, if `each` says so.
 fn run(settings: &str, script: &str) {
-    let (intake, ticks) = open(settings);
+    let kept = Arc::default();
+    let (intake, mut ticks) = open(settings, &kept, script.contains("restart"));
     let mut intake = Some(intake);
     let mut partitions: BTreeMap<&str, PartitionId> = BTreeMap::new();
     for step in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (doing, expected) = step.split_once("=>").unwrap_or((step, ""));
         let words: Vec<&str> = doing.split_whitespace().collect();
+        if words == ["restart"] {
+            let (again, ticks_again) = open(settings, &kept, script.contains("restart"));
+            (intake, ticks) = (Some(again), ticks_again);
+            let running = intake.iter_mut();
+            running.for_each(|running| partitions.iter_mut().for_each(|(name, id)| *id = running.partition(name)));
+            continue;
+        }
         let mut act = || -> Result<(), Halt> {
             let Some(running) = &mut intake else { panic!("the input has ended") };
             match words.as_slice() {
@@ -109,6 +128,7 @@ fn run(settings: &str, script: &str) {
                 [partition, "end"] => running.at_end(partitions[partition]),
                 [partition, "bad"] => drop(running.take(partitions[partition], b"{", &"here")?),
                 [partition, second, event] => {
+                    running.reaches(partitions[partition], [0, 0]);
                     let record = format!("{{\"at\": {second}, \"name\": \"{event}\"}}");
                     running.take(partitions[partition], record.as_bytes(), &"here")?;
                 }
@@ -119,6 +139,34 @@ fn run(settings: &str, script: &str) {
         act().unwrap_or_else(|halt| panic!("{step}: {halt:?}"));
         let sent: Vec<String> = ticks.try_iter().map(shown).collect();
         assert_eq!(sent.join("; "), expected.trim(), "after `{}`", doing.trim());
+    }
+}
+
+/// Partitions go on at their own watermarks, whether they had come further than the stream or were at their ends.
+#[test]
+fn verdicts_are_those_of_one_run() {
+    for restart in ["", "restart"] {
+        run(
+            "lateness = '5s'\nlate = 'collect'",
+            &format!(
+                "partitions p q r
+                 r 3 a    =>
+                 r end    =>
+                 p 100 b  =>
+                 q 20 c   => 3:a | 15
+                 {restart}
+                 p 94 d   =>
+                 q 60 e   => 20:c | 55
+                 {restart}
+                 r 54 f   =>
+                 r 70 g   =>
+                 q 90 h   => 60:e late 55:f | 65
+                 {restart}
+                 r 200 i  => 70:g | 85
+                 q 201 j  => 90:h | 95
+                 p 202 k  => 100:b late 95:d | 195"
+            ),
+        );
     }
 }
 
@@ -236,7 +284,7 @@ fn an_empty_partition_holds_nobody() {
 
 #[test]
 fn what_waits_is_bounded() {
-    let (mut intake, _ticks) = open("lateness = '1h'\nbuffer = '64KiB'");
+    let (mut intake, _ticks) = open("lateness = '1h'\nbuffer = '64KiB'", &Arc::default(), false);
     let partition = intake.partition("p");
     let taken = (0..10_000).find_map(|second| {
         let record = format!("{{\"at\": {second}, \"name\": \"a name that is longer than a row without a box\"}}");
@@ -248,7 +296,7 @@ fn what_waits_is_bounded() {
 
 #[test]
 fn the_first_record_that_is_none_may_stop_the_source() {
-    let (mut intake, _ticks) = open("rejected = 'stop'");
+    let (mut intake, _ticks) = open("rejected = 'stop'", &Arc::default(), false);
     let partition = intake.partition("p");
     let Err(Halt::Failed(error)) = intake.take(partition, b"{\"at\": true}", &"clicks:3") else { panic!("it went on") };
     assert!(error.to_string().contains("clicks:3: {\"at\": true}"), "{error}");
