@@ -58,6 +58,11 @@ impl Beginning {
         self.answer(None);
     }
 
+    /// Whether the target may still be gone on with.
+    pub(super) fn is_open(&self) -> bool {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) == Asked::Open
+    }
+
     fn answer(&self, answer: Option<Time>) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let is_open = *asked == Asked::Open;

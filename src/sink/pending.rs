@@ -110,6 +110,12 @@ impl Pending {
         self.merge(Step { first: true, ..content });
     }
 
+    /// Forgets everything but how far the view has come.
+    pub(super) fn forget(&mut self) {
+        self.clear();
+        self.moved = true;
+    }
+
     fn clear(&mut self) {
         match &mut self.content {
             Content::Keyed { entries, .. } => entries.clear(),

@@ -228,8 +228,12 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn merge(&mut self, step: Step) -> Result<(), SinkError> {
+    fn merge(&mut self, mut step: Step) -> Result<(), SinkError> {
         let first = step.first;
+        if self.rewound && !first {
+            // It is given the whole content, when that is read.
+            step.changes.clear();
+        }
         self.pending.merge(step);
         if first {
             self.base = self.pending.bytes();
@@ -242,19 +246,30 @@ impl Runner<'_> {
         }
         let waiting = self.pending.bytes().saturating_sub(self.base);
         let away = self.failures > 0 || self.flight.as_ref().is_some_and(Flight::is_silent);
-        if away && waiting > self.settings.pending_bytes {
-            let (limit, error) = (self.settings.pending_bytes, self.progress.error().unwrap_or_default());
+        if away && waiting > self.settings.pending_bytes { self.overflow(waiting) } else { Ok(()) }
+    }
+
+    /// Too much waits for a target that is away: where the content can be read again, what waits is forgotten.
+    fn overflow(&mut self, waiting: usize) -> Result<(), SinkError> {
+        let (limit, error) = (self.settings.pending_bytes, self.progress.error().unwrap_or_default());
+        let said = format!(
+            "the target is away and {waiting} bytes of changes are waiting for it, more than the {limit} allowed"
+        );
+        if !self.is_keyed || self.settings.content.is_none() {
             return Err(SinkError::Operator(format!(
-                "the target is away and {waiting} bytes of changes are waiting for it, more than the {limit} allowed; \
-                 mend it and start again, which reconciles it. Its last error: {error}"
+                "{said}; mend it and start again, which brings it up to date. Its last error: {error}"
             )));
         }
+        tracing::warn!("{said}: they are forgotten, and it is compared with the view when it is back");
+        self.pending.forget();
+        (self.rewound, self.base) = (true, 0);
+        self.tell_bytes();
         Ok(())
     }
 
     /// Where nothing changed, the target shows the frontier already.
     fn tell_unchanged(&self) {
-        let shown = self.open && self.flight.is_none() && !self.pending.has_content();
+        let shown = self.open && !self.rewound && self.flight.is_none() && !self.pending.has_content();
         if shown && self.pending.frontier().is_some() {
             self.progress.set_frontier(self.pending.frontier());
         }
@@ -382,11 +397,13 @@ impl Runner<'_> {
         self.delivered_at = Some(Instant::now());
         (self.failing_since, self.retry_at) = (None, None);
         (self.failures, self.base) = (0, 0);
+        // What came meanwhile was too much: it must be asked what it shows.
+        self.open = !self.rewound;
     }
 
     /// Plans the next attempt, or passes on what no attempt can mend.
     fn failed(&mut self, error: SinkError, patience: Option<Duration>) -> Result<(), SinkError> {
-        self.greeted = true;
+        self.greeted |= !self.settings.beginning.is_open();
         match &error {
             SinkError::Config(_) | SinkError::Operator(_) => return Err(error),
             SinkError::Transient(_) => {}
@@ -407,7 +424,7 @@ impl Runner<'_> {
     }
 
     fn is_silent(&mut self, silence: Duration) {
-        self.greeted = true;
+        self.greeted |= !self.settings.beginning.is_open();
         self.progress.connected.store(false, Ordering::Relaxed);
         self.progress.set_error(Some(format!("the target has not answered for {} s", silence.as_secs())));
     }

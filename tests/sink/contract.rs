@@ -4,11 +4,11 @@
 use super::model::{Content, Model, Random};
 use super::target::{Target, all};
 use crossbeam_channel::{Sender, unbounded};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tidegate::sink::runner::{self, Settings};
+use tidegate::sink::runner::{self, ContentReader, Settings};
 use tidegate::sink::{Beginning, Mark, Owner, Sink, SinkError, SinkProgress, Step};
 use tidegate::value::Time;
 
@@ -337,6 +337,46 @@ fn a_dead_target_ends_a_stopped_sink() {
         assert!(matches!(result, Err(SinkError::Transient(_))), "{kind}: {result:?}");
         assert!(begin.elapsed() < Duration::from_secs(10), "{kind}");
         target.restart();
+    }
+}
+
+/// A target with keys is away for as long as it likes: beyond the bound what waits is forgotten, and the difference written in the end.
+#[test]
+fn a_target_that_was_away_for_long_is_compared() {
+    for (kind, mut target) in all() {
+        if target.sink().key().is_none() {
+            continue;
+        }
+        let model = Arc::new(Mutex::new(Model::new()));
+        let step = |writes: &[(i64, Option<&str>)]| model.lock().expect("no panic").step(writes);
+        // The content is read from the model while somebody waits for the sink.
+        let now = || model.lock().map(|model| (model.frontier(), model.content())).expect("no panic");
+        let read = model.clone();
+        let content: ContentReader = Box::new(move |at_least| {
+            let whole = read.lock().expect("no panic").whole();
+            (at_least <= whole.frontier).then_some(whole)
+        });
+        let settings = Settings { pending_bytes: 100_000, content: Some(content), ..Settings::default() };
+        let running = Running::start(target.sink(), settings);
+        running.send(step(&[(1, Some("a")), (2, Some("b"))]));
+        running.wait(now().0);
+        if !target.stop() {
+            continue;
+        }
+        let name = "x".repeat(500);
+        for id in 0..1000 {
+            running.send(step(&[(2, None), (id + 10, Some(&name))]));
+            let most = running.progress.pending_bytes.load(Ordering::Relaxed);
+            assert!(most < 200_000, "{kind}: {most} bytes wait");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        target.restart();
+        running.wait(now().0);
+        shows(kind, target.as_ref(), "when it is back", &now().1);
+        running.send(step(&[(3, Some("c"))]));
+        running.wait(now().0);
+        shows(kind, target.as_ref(), "after that", &now().1);
+        running.end().expect("nothing fails");
     }
 }
 
