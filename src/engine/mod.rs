@@ -9,6 +9,7 @@ mod definition;
 mod failure;
 mod faults;
 mod gate;
+mod layout;
 mod meaning;
 mod recorded;
 mod running;

@@ -2,13 +2,14 @@
 //! go on.
 
 use super::failure::{Exit, Failure};
+use super::layout::Layouts;
 use super::sources::{Door, Prepared};
 use crate::dataflow::InputRelation;
 use crate::sink::SinkProgress;
 use crate::source::{Closed, Stop, Stored, TickSender};
-use crate::store::{Opened, Relation, Source, Store, StoreError};
+use crate::store::{Opened, Source, Store, StoreError};
 use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick};
-use crate::value::{Column, Diff, RelationName, Row, Time};
+use crate::value::{Diff, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// A store of a run.
 pub(super) struct Storing {
     store: Arc<Store>,
+    layouts: Arc<Layouts>,
     resumes: BTreeMap<SourceId, Resume>,
     /// What went wrong in it.
     failure: Arc<Mutex<Option<Failure>>>,
@@ -38,15 +40,15 @@ impl Storing {
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
     ) -> Result<Storing, Failure> {
-        let relation = |input: &InputRelation| stored_relation(input, reads.get(&input.name));
-        let relations = |id: SourceId| inputs.iter().filter(move |input| input.source == id).map(relation);
+        let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
         let source = |(index, name): (usize, &String)| {
             let id = SourceId(index);
-            Source { id, name: name.clone(), relations: relations(id).collect() }
+            let own = inputs.iter().zip(&relations).filter(|(input, _)| input.source == id);
+            Source { id, name: name.clone(), relations: own.map(|(_, relation)| relation.clone()).collect() }
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
-        Ok(Storing { store: Arc::new(store), resumes, failure: Arc::default() })
+        Ok(Storing { store: Arc::new(store), layouts: Arc::new(layouts), resumes, failure: Arc::default() })
     }
 
     pub(super) fn incarnation(&self) -> String {
@@ -60,7 +62,8 @@ impl Storing {
 
     /// A source's way through the store into the dataflow.
     fn door(&self, door: Door) -> Box<dyn TickSender> {
-        Box::new(StoredDoor { store: self.store.clone(), door, failure: self.failure.clone() })
+        let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
+        Box::new(StoredDoor { store, layouts, door, failure })
     }
 
     /// What went wrong.
@@ -84,6 +87,7 @@ impl Storing {
         let mut stored: BTreeMap<SourceId, Stored> = doors.keys().map(|source| (*source, new(source))).collect();
         let mut rows: HashMap<(SourceId, RelationId), HashMap<Row, Diff>> = HashMap::new();
         let replayed = self.store.replay(&self.resumes, &mut |tick| {
+            let tick = self.layouts.running(tick);
             for (relation, batch) in &tick.batches {
                 if let Batch::Rows(changes) = batch
                     && held.contains(relation)
@@ -185,22 +189,6 @@ fn now() -> Time {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as Time)
 }
 
-/// A relation as the store keeps it. Rows are made of the columns in their order; those nobody reads may be null in them, so what is
-/// read is part of the definition.
-fn stored_relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Relation {
-    let column = |(position, c): (usize, &Column)| {
-        let is_read = reads.is_none_or(|reads| reads.contains(&position));
-        format!("{} {} {} {} {is_read}", c.name, c.ty, c.modifier, c.nullable)
-    };
-    let columns = input.schema.columns.iter().enumerate().map(column);
-    Relation {
-        id: input.id,
-        name: input.name.clone(),
-        key: input.schema.key.clone().filter(|_| input.upserts),
-        definition: columns.collect::<Vec<_>>().join(", "),
-    }
-}
-
 fn of_store(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
@@ -216,13 +204,14 @@ fn fail(failure: &Mutex<Option<Failure>>, error: &StoreError) {
 /// A door that makes ticks durable before they go through.
 struct StoredDoor {
     store: Arc<Store>,
+    layouts: Arc<Layouts>,
     door: Door,
     failure: Arc<Mutex<Option<Failure>>>,
 }
 
 impl TickSender for StoredDoor {
     fn send(&mut self, tick: Tick) -> Result<(), Closed> {
-        if let Err(error) = self.store.append(&tick) {
+        if let Err(error) = self.store.append(self.layouts.kept(&tick).as_ref().unwrap_or(&tick)) {
             fail(&self.failure, &error);
             return Err(Closed);
         }

@@ -131,6 +131,48 @@ impl Postgres {
         server
     }
 
+    /// A standby of this server, which follows it as far as slots do (from Postgres 17 on: the logical ones, too).
+    pub fn standby(&self) -> Postgres {
+        let home = Home::new("tidegate-standby-", "postgres");
+        let copied = home
+            .command(self.programs.join("pg_basebackup"))
+            .args(["-D", "data", "-X", "stream", "-c", "fast", "-C", "-S", "standby", "-U", USER, "--no-sync", "-h"])
+            .arg(self.home.path())
+            .args(["-p", &self.port.to_string()])
+            .output()
+            .expect("pg_basebackup");
+        assert!(copied.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr));
+        let port = free_port();
+        let mut settings = vec![
+            format!("primary_conninfo = 'host=127.0.0.1 port={} user={USER} dbname=postgres'", self.port),
+            "primary_slot_name = 'standby'".into(),
+            "hot_standby_feedback = on".into(),
+            "wal_receiver_status_interval = 1".into(),
+        ];
+        settings.extend((self.version() >= 17).then(|| "sync_replication_slots = on".into()));
+        home.write("data/postgresql.conf", configuration(&home, port, &settings));
+        home.write("data/standby.signal", "");
+        let server = Postgres { home, programs: self.programs.clone(), port, running: Mutex::new(None) };
+        server.restart();
+        server
+    }
+
+    /// Copies the data directory of a server that is stopped; `restore` puts the copy back.
+    pub fn back_up(&self) {
+        self.copy("data", "copy");
+    }
+
+    /// Puts the copy in the place of the data directory of a server that is stopped.
+    pub fn restore(&self) {
+        self.copy("copy", "data");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let script = format!("rm -rf {to} && cp -a {from} {to}");
+        let copied = self.home.command("/bin/sh").args(["-c", &script]).status();
+        assert!(copied.expect("/bin/sh").success(), "{script}");
+    }
+
     /// The version before the dot.
     pub fn version(&self) -> u32 {
         let version = std::fs::read_to_string(self.home.path().join("data/PG_VERSION")).expect("initdb wrote it");

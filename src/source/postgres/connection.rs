@@ -143,6 +143,13 @@ impl ReplicationConnection {
         }
     }
 
+    /// Which server this is: its system identifier.
+    pub(super) async fn system(&mut self) -> Result<String, Failure> {
+        let identity = self.query("IDENTIFY_SYSTEM").await?;
+        let system = identity.into_iter().flatten().next().flatten();
+        system.ok_or_else(|| Failure::Lost("the server does not say which it is".into()))
+    }
+
     /// Starts streaming; from here on only frames come.
     pub(super) async fn start_streaming(&mut self, command: &str) -> Result<(), Failure> {
         self.send_query(command).await?;

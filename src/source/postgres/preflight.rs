@@ -187,7 +187,8 @@ pub(super) fn generated_columns(table: &Table, reads: impl Fn(usize) -> bool) ->
 
 const SERVER_QUERY: &str = "
 SELECT current_setting('wal_level'),
-    current_setting('max_replication_slots')::int4 - (SELECT count(*)::int4 FROM pg_catalog.pg_replication_slots),
+    current_setting('max_replication_slots')::int4
+        - (SELECT count(*)::int4 FROM pg_catalog.pg_replication_slots WHERE slot_name IS DISTINCT FROM $1::text),
     current_setting('max_wal_senders')::int4 - (SELECT count(*)::int4 FROM pg_catalog.pg_stat_replication),
     r.rolsuper OR r.rolreplication OR EXISTS (SELECT FROM pg_catalog.pg_roles m
         WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser')
@@ -195,9 +196,10 @@ SELECT current_setting('wal_level'),
     current_user::text, pg_catalog.pg_is_in_recovery()
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
 
-/// Refuses a server that cannot give us a slot.
-pub(super) async fn server(client: &Client) -> Result<(), Failure> {
-    let row = client.query_one(SERVER_QUERY, &[]).await?;
+/// Refuses a server that cannot give us a slot, if we do not have this one already. A standby that takes the primary's place while we
+/// run is waited for.
+pub(super) async fn server(client: &Client, own: Option<&str>, runs: bool) -> Result<(), Failure> {
+    let row = client.query_one(SERVER_QUERY, &[&own]).await?;
     let (wal_level, user): (String, String) = (row.try_get(0)?, row.try_get(4)?);
     let (free_slots, free_senders): (i32, i32) = (row.try_get(1)?, row.try_get(2)?);
     let (may_replicate, in_recovery): (bool, bool) = (row.try_get(3)?, row.try_get(5)?);
@@ -223,6 +225,9 @@ pub(super) async fn server(client: &Client) -> Result<(), Failure> {
             "role {user} may not replicate; run ALTER ROLE {} REPLICATION (or grant it your provider's replication role)",
             quote_identifier(&user)
         ));
+    }
+    if in_recovery && runs {
+        return Err(Failure::Lost("the server is a standby; it is waited for its promotion".into()));
     }
     if in_recovery {
         refusals.push("the server is a standby; connect to the primary".into());

@@ -1,10 +1,11 @@
 //! Watching the catalog for what the change feed does not tell: a publication or table dropped, a table taken out of the
-//! publication, a key gone; and partitions that came, went or were emptied, for which the tables are read again.
+//! publication, a key gone; and what is under what was read (`ground`), for which the tables are read again.
 
 use super::failure::Failure;
-use super::partitions::Partitions;
+use super::ground::Ground;
 use super::preflight::{self, Table};
 use super::publication;
+use super::shape::Shape;
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,10 @@ pub(super) struct Watched {
     pub(super) publication: String,
     /// The tables.
     pub(super) tables: Vec<Table>,
-    /// What lies below those that are partitioned.
-    pub(super) partitions: Partitions,
+    /// What is read of them.
+    pub(super) shapes: Vec<Arc<Shape>>,
+    /// What they are read on.
+    pub(super) ground: Ground,
 }
 
 /// Watches until something is found or nobody listens.
@@ -33,18 +36,17 @@ pub(super) async fn run(client: Arc<Client>, watched: Watched, found: oneshot::S
                 let _ = found.send(failure);
                 return;
             }
-            Err(Failure::Lost(reason) | Failure::Stale(reason)) => {
-                tracing::debug!("the catalog is no longer watched: {reason}");
+            Err(failure) => {
+                tracing::debug!("the catalog is no longer watched: {failure:?}");
                 return;
             }
-            Err(Failure::Closed) => return,
         }
     }
 }
 
 /// What there is to be told; an error also if the connection is lost.
 async fn look(client: &Client, watched: &Watched) -> Result<Option<Failure>, Failure> {
-    let Watched { publication, tables, partitions } = watched;
+    let Watched { publication, tables, shapes, ground } = watched;
     let names: Vec<RelationName> = tables.iter().map(|table| table.relation.name.clone()).collect();
     let now = preflight::tables(client, &names).await.map_err(|failure| match failure {
         Failure::Final(error) => Failure::operator(format!("a table was changed: {error}; then restart")),
@@ -64,8 +66,8 @@ async fn look(client: &Client, watched: &Watched) -> Result<Option<Failure>, Fai
         }
     }
     publication::still_carries(client, publication, tables).await?;
-    let changed = Partitions::read(client, tables).await? != *partitions;
-    Ok(changed.then(|| Failure::Stale("partitions came, went or were rewritten: the tables are read again".into())))
+    let now = Ground::read(ground.system.clone(), client, publication, shapes).await?;
+    Ok(ground.lost(&now).map(|why| Failure::Stale(format!("{why}: the tables are read again"))))
 }
 
 fn key_names(table: &Table) -> Option<Vec<&str>> {
