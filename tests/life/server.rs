@@ -4,6 +4,7 @@ use super::Begins::{Anew, On};
 use super::Life;
 use crate::support::postgres::{Options, Postgres};
 use crate::support::program::Program;
+use crate::support::proxy::Proxy;
 use crate::support::server::Ending;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -116,5 +117,137 @@ fn a_slot_whose_wal_is_gone_stops_the_run_or_costs_a_new_reading() {
         let code = program.wait(Duration::from_secs(60)).code();
         assert_eq!(code, Some(80), "{}", program.errors());
         said.iter().for_each(|said| assert!(program.errors().contains(said), "not said: {said}\n{}", program.errors()));
+    }
+}
+
+/// A primary and what stands by, with a program that has read everything.
+fn pair() -> Option<(Postgres, Postgres, Life)> {
+    let programs = Postgres::installed_and_newest_programs().pop()?;
+    let primary = server(programs, &[]);
+    if primary.version() < 17 {
+        return None;
+    }
+    let standby = primary.standby();
+    let life = life(&primary);
+    Some((primary, standby, life))
+}
+
+fn promote(standby: &Postgres) {
+    standby.database("postgres").execute("SELECT pg_promote()");
+}
+
+/// Waits until the standby has the slot as the primary has it, or beyond this position.
+fn wait_for_slot(life: &Life, standby: &Postgres) {
+    let position = life.database.value("SELECT pg_current_wal_flush_lsn()");
+    let slot = life.slot();
+    let database = standby.database("postgres");
+    wait_for("the standby has the slot", || {
+        // The slot is handed on once the primary has moved.
+        life.database.execute("SELECT pg_log_standby_snapshot()");
+        let ready = format!(
+            "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}' AND NOT temporary AND synced
+             AND confirmed_flush_lsn >= '{position}'"
+        );
+        database.value(&ready) == "1"
+    });
+}
+
+/// A standby with the slot takes the place of its primary: nothing is read again.
+#[test]
+fn a_promoted_standby_with_the_slot_is_read_on() {
+    let Some((primary, standby, mut life)) = pair() else { return };
+    let proxy = Proxy::new(primary.port());
+    life.url = life.url.replace(&primary.port().to_string(), &proxy.port().to_string());
+    let url = life.url.clone();
+    let mut program = life.start();
+    life.settle(&mut program);
+    life.database.execute("UPDATE t SET x = x + 1 WHERE id < 50");
+    life.settle(&mut program);
+    wait_for_slot(&life, &standby);
+    // While it runs: it waits for the promotion.
+    primary.stop(Ending::Kill);
+    proxy.lead_to(standby.port());
+    wait_for("the standby is noticed", || program.errors().contains("the server is a standby"));
+    promote(&standby);
+    life.reconnect(standby.database(&life.database.name));
+    life.url = url;
+    life.database.execute("UPDATE t SET x = x + 1 WHERE id < 20");
+    life.settle(&mut program);
+    assert!(!program.errors().contains("are read again"), "{}", program.errors());
+    assert_eq!(program.errors().matches("was created: the tables are read").count(), 1, "{}", program.errors());
+    drop(program);
+    life.database.execute("DELETE FROM t WHERE id = 7");
+    assert_eq!(life.run(), On);
+}
+
+/// A standby without the slot, and one that lacks what the program has: a person is asked.
+#[test]
+fn a_promoted_standby_that_has_less_is_noticed() {
+    let Some((primary, standby, mut life)) = pair() else { return };
+    let mut program = life.start();
+    life.settle(&mut program);
+    wait_for_slot(&life, &standby);
+    let replica = standby.database("postgres");
+    // The standby hears no more, and the program takes two transactions that it will never have.
+    replica.execute("ALTER SYSTEM SET primary_conninfo = ''");
+    replica.execute("SELECT pg_reload_conf()");
+    wait_for("the standby is cut off", || replica.value("SELECT count(*) FROM pg_stat_wal_receiver") == "0");
+    for _ in 0..2 {
+        life.database.execute("UPDATE t SET x = x + 100 WHERE id < 10");
+        life.settle(&mut program);
+    }
+    drop(program);
+    primary.stop(Ending::Kill);
+    promote(&standby);
+    life.reconnect(standby.database(&life.database.name));
+    life.refused(80, &["has only come to", "slot_lost = \"snapshot\""]);
+    // It goes its own way, beyond where the program was.
+    life.database.execute("INSERT INTO t SELECT i, 0 FROM generate_series(5000, 30000) i");
+    life.refused(80, &["the server's history is not the one that was read", "slot_lost = \"snapshot\""]);
+    life.configure("create = true", "create = true\nslot_lost = \"snapshot\"");
+    assert_eq!(life.run(), Anew);
+    life.configure("create = true", "create = true");
+    life.database.execute("UPDATE t SET x = 3 WHERE id < 10");
+    assert_eq!(life.run(), On);
+    // A standby that was not given the slot is a server without it.
+    life.database.execute(&format!("SELECT pg_drop_replication_slot('{}')", life.slot()));
+    life.refused(80, &["is gone", "slot_lost = \"snapshot\""]);
+}
+
+/// A backup that is put back, by copying files: the same server with older content.
+#[test]
+fn a_restored_backup_is_noticed() {
+    for programs in Postgres::installed_and_newest_programs() {
+        let server = server(programs, &[]);
+        let mut life = life(&server);
+        let name = life.database.name.clone();
+        assert_eq!(life.run(), Anew);
+        life.database.execute("UPDATE t SET x = x + 1 WHERE id < 10");
+        assert_eq!(life.run(), On);
+        let restart = |life: &mut Life, between: &dyn Fn()| {
+            server.stop(Ending::Orderly);
+            between();
+            server.restart();
+            life.reconnect(server.database(&name));
+        };
+        restart(&mut life, &|| server.back_up());
+        // Nothing was taken since: it is read on.
+        restart(&mut life, &|| server.restore());
+        life.database.execute("UPDATE t SET x = x + 1 WHERE id < 20");
+        assert_eq!(life.run(), On);
+        restart(&mut life, &|| server.restore());
+        life.refused(80, &["has only come to"]);
+        life.database.execute("INSERT INTO t SELECT i, 0 FROM generate_series(5000, 9000) i");
+        life.refused(80, &["the server's history is not the one that was read", "slot_lost = \"snapshot\""]);
+        // While it runs, it is noticed just as well.
+        life.configure("create = true", "create = true\nslot_lost = \"snapshot\"");
+        let mut program = life.start();
+        assert_eq!(life.settle(&mut program), Anew);
+        life.database.execute("UPDATE t SET x = x + 1 WHERE id < 30");
+        life.settle(&mut program);
+        restart(&mut life, &|| server.restore());
+        life.database.execute("INSERT INTO t SELECT i, 1 FROM generate_series(5000, 9000) i");
+        life.settle(&mut program);
+        program.terminate();
     }
 }

@@ -131,17 +131,17 @@ impl Postgres {
         server
     }
 
-    /// A standby of this server, which follows it as far as slots do (from Postgres 17 on: the logical ones, too).
+    /// A standby of this server, which follows it as far as slots do (from Postgres 17 on: the logical ones, too). The server is
+    /// restarted for it.
     pub fn standby(&self) -> Postgres {
         let home = Home::new("tidegate-standby-", "postgres");
-        let copied = home
-            .command(self.programs.join("pg_basebackup"))
-            .args(["-D", "data", "-X", "stream", "-c", "fast", "-C", "-S", "standby", "-U", USER, "--no-sync", "-h"])
-            .arg(self.home.path())
-            .args(["-p", &self.port.to_string()])
-            .output()
-            .expect("pg_basebackup");
-        assert!(copied.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr));
+        self.stop(Ending::Orderly);
+        // Slots stay behind, as they do with `pg_basebackup`.
+        let script = "cp -a \"$0\"/data data && rm -rf data/pg_replslot/*";
+        let copied = home.command("/bin/sh").args(["-c", script]).arg(self.home.path()).status();
+        assert!(copied.expect("/bin/sh").success(), "{script}");
+        self.restart();
+        self.database("postgres").execute("SELECT pg_create_physical_replication_slot('standby', true)");
         let port = free_port();
         let mut settings = vec![
             format!("primary_conninfo = 'host=127.0.0.1 port={} user={USER} dbname=postgres'", self.port),
