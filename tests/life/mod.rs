@@ -6,6 +6,7 @@
 
 mod meanwhile;
 mod server;
+mod stream;
 mod under_way;
 
 use crate::support::feed::{Feed, Rows, add, difference};
@@ -132,6 +133,12 @@ impl Life {
     /// The slot that the store has.
     pub fn slot(&self) -> String {
         self.database.value("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")
+    }
+
+    /// How many bytes the store has.
+    pub fn stored(&self) -> u64 {
+        let files = std::fs::read_dir(self.set.path().join("state")).expect("a store").flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
     }
 
     fn expected(&self, query: &str) -> Rows {
