@@ -12,6 +12,7 @@ mod under_way;
 use crate::support::feed::{Feed, Rows, add, difference};
 use crate::support::postgres::Database;
 use crate::support::program::{Program, ViewSet};
+use crate::support::proxy::Proxy;
 use std::time::{Duration, Instant};
 
 /// Views of a database that are kept in files.
@@ -61,6 +62,13 @@ impl Life {
     pub fn reconnect(&mut self, database: Database) {
         self.url = database.url.clone();
         self.database = database;
+    }
+
+    /// The program finds the database through a proxy.
+    pub fn lead_through(&mut self, proxy: &Proxy) {
+        let (before, database) = self.url.rsplit_once('/').expect("a url");
+        let (host, _) = before.rsplit_once(':').expect("a port");
+        self.url = format!("{host}:{}/{database}", proxy.port());
     }
 
     pub fn start(&self) -> Program {

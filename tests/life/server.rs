@@ -157,8 +157,7 @@ fn wait_for_slot(life: &Life, standby: &Postgres) {
 fn a_promoted_standby_with_the_slot_is_read_on() {
     let Some((primary, standby, mut life)) = pair() else { return };
     let proxy = Proxy::new(primary.port());
-    life.url = life.url.replace(&primary.port().to_string(), &proxy.port().to_string());
-    let url = life.url.clone();
+    life.lead_through(&proxy);
     let mut program = life.start();
     life.settle(&mut program);
     life.database.execute("UPDATE t SET x = x + 1 WHERE id < 50");
@@ -170,7 +169,7 @@ fn a_promoted_standby_with_the_slot_is_read_on() {
     wait_for("the standby is noticed", || program.errors().contains("the server is a standby"));
     promote(&standby);
     life.reconnect(standby.database(&life.database.name));
-    life.url = url;
+    life.lead_through(&proxy);
     life.database.execute("UPDATE t SET x = x + 1 WHERE id < 20");
     life.settle(&mut program);
     assert!(!program.errors().contains("are read again"), "{}", program.errors());

@@ -1,7 +1,7 @@
 //! One session: from a new slot over the snapshot into the stream, until the connection is lost or the end is reached.
 
 use super::config::Config;
-use super::connection::ReplicationConnection;
+use super::connection::{ReplicationConnection, within};
 use super::failure::Failure;
 use super::ground::Ground;
 use super::kept::Kept;
@@ -21,10 +21,12 @@ use crate::timeline::Tick;
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
+/// How long the server may take to answer what is asked of its catalog.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A snapshot tick is sent when it has this much.
 const ROWS_PER_TICK: u64 = 50_000;
 const BYTES_PER_TICK: usize = 8 * 1024 * 1024;
@@ -78,9 +80,9 @@ impl Session<'_> {
         }
         let mut connection = ReplicationConnection::open(self.endpoint).await?;
         let system = connection.system().await?;
-        let ground = Ground::read(system, &control, &self.publication, &shapes).await?;
+        let ground = within(PATIENCE, Ground::read(system, &control, &self.publication, &shapes)).await?;
         let position = match &mut self.kept {
-            Some(kept) => kept.position(&control, &ground).await?,
+            Some(kept) => within(PATIENCE, kept.position(&control, &ground)).await?,
             None => None,
         };
         let (slot, position) = match (position, &self.kept) {
@@ -101,7 +103,7 @@ impl Session<'_> {
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
         let watched = Watched { publication: self.publication.clone(), tables, shapes, ground };
-        tokio::spawn(watch::run(control, watched, found));
+        tokio::spawn(watch::run(self.endpoint.clone(), control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let (until, awaited) = (*until, self.awaited);
         let streaming = Streaming {
@@ -202,8 +204,9 @@ impl Session<'_> {
 
     /// Checks everything that can be checked; creates the publication if it may.
     async fn prepare(&self, control: &Client, runs: bool) -> Result<Vec<Table>, Failure> {
-        preflight::server(control, self.kept.as_ref().map(|kept| kept.name.as_str()), runs).await?;
-        let tables = self.tables(control).await?;
+        let own = self.kept.as_ref().map(|kept| kept.name.as_str());
+        within(PATIENCE, preflight::server(control, own, runs)).await?;
+        let tables = within(PATIENCE, self.tables(control)).await?;
         self.refuse_generated(&tables)?;
         for done in publication::ensure(control, &self.publication, &tables, self.config.create).await? {
             tracing::info!("{done}");

@@ -1,11 +1,13 @@
 //! Watching the catalog for what the change feed does not tell: a publication or table dropped, a table taken out of the
 //! publication, a key gone; and what is under what was read (`ground`), for which the tables are read again.
 
+use super::connection::within;
 use super::failure::Failure;
 use super::ground::Ground;
 use super::preflight::{self, Table};
 use super::publication;
 use super::shape::Shape;
+use crate::pg::Endpoint;
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
 const INTERVAL: Duration = Duration::from_secs(5);
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is watched over, as it was before the snapshot.
 pub(super) struct Watched {
@@ -26,22 +30,35 @@ pub(super) struct Watched {
     pub(super) ground: Ground,
 }
 
-/// Watches until something is found or nobody listens.
-pub(super) async fn run(client: Arc<Client>, watched: Watched, found: oneshot::Sender<Failure>) {
+/// Watches until something is found or nobody listens. A session that is lost is opened again: the stream may live longer.
+pub(super) async fn run(endpoint: Endpoint, client: Arc<Client>, watched: Watched, found: oneshot::Sender<Failure>) {
+    let mut client = Some(client);
     while !found.is_closed() {
         tokio::time::sleep(INTERVAL).await;
-        match look(&client, &watched).await {
+        match within(PATIENCE, look_over(&endpoint, &mut client, &watched)).await {
             Ok(None) => {}
             Ok(Some(failure)) | Err(failure @ Failure::Final(_)) => {
                 let _ = found.send(failure);
                 return;
             }
             Err(failure) => {
-                tracing::debug!("the catalog is no longer watched: {failure:?}");
-                return;
+                tracing::debug!("the catalog could not be looked at, and is looked at again: {failure:?}");
+                client = None;
             }
         }
     }
+}
+
+async fn look_over(
+    endpoint: &Endpoint,
+    client: &mut Option<Arc<Client>>,
+    watched: &Watched,
+) -> Result<Option<Failure>, Failure> {
+    let open = match client.take() {
+        Some(client) => client,
+        None => Arc::new(endpoint.connect().await?),
+    };
+    look(&open, watched).await.inspect(|_| *client = Some(open))
 }
 
 /// What there is to be told; an error also if the connection is lost.
