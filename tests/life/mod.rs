@@ -3,6 +3,31 @@
 //!
 //! The program keeps views in files of lines, which are folded and compared. A start that reads the tables again says so in its log,
 //! so it is known what cost a new snapshot.
+//!
+//! What a sceptical DBA asks for, and what shows it with a store:
+//!
+//! | | asked for | shown by |
+//! |---|---|---|
+//! | 1 | handover under writers, killed at every step | `restart::killed_at_any_moment…`, whose first kills come within the first reading |
+//! | 2 | the program killed at random | `restart::killed_at_any_moment…` (`TIDEGATE_TEST_KILLS`) |
+//! | 3 | connections ended, servers that crash within a transaction | `server::a_server_that_restarts…`, `stream::ticks_that_wait…` |
+//! | 4 | networks | `faults::whatever_the_network_does…` |
+//! | 5 | an engine that takes nothing for long | `stream::ticks_that_wait…`, `server::a_slot_whose_wal_is_gone…` (stopped by a signal) |
+//! | 6 | slots gone, advanced, another server, a backup, another timeline | `restart::a_slot_that_is_gone…`, `server::a_restored_backup…`, `server::a_promoted…`, `server::another_server…` |
+//! | 7 | `max_slot_wal_keep_size` | `server::a_slot_whose_wal_is_gone…` |
+//! | 8 | savepoints; a huge transaction under a limit of memory | savepoints: `source::postgres::change`, the store sees committed transactions only; the limit is not there yet |
+//! | 9 | large values, identities, keys that move | `restart::killed_at_any_moment…` (moved notes), `source::postgres::change`; the store keeps what it is told |
+//! | 10 | definitions that change | `meanwhile`, `under_way`, `source::postgres::definition` |
+//! | 11 | TRUNCATE, partitions | `meanwhile`, `under_way`, `source::postgres::partition` |
+//! | 12 | publications that change | `meanwhile`, `under_way` |
+//! | 13 | values of every type, hostile settings | `value_roundtrip`, `source::postgres::value`; the store keeps encoded rows (`store::model`) |
+//! | 14 | idle beside a busy database | `stream::beside_a_busy_database…` |
+//! | 15 | what a role may not do | `source::postgres::preflight`: the same with and without a store; one's own slot is no slot too few: `server::another_server…` |
+//! | 16 | promotion, with the slot and without | `server::a_promoted_standby_with_the_slot…`, `server::a_promoted_standby_that_has_less…` |
+//! | 17 | two programs on one slot | `restart::a_store_that_is_in_use…`, `server::another_server…` (a copied store) |
+//! | 18 | hostile bytes | `source::postgres::garbage`, `store::crash`, `restart::a_store_that_is_in_use_or_damaged…` |
+//! | 19 | names that need quotes | `server::another_server…` |
+//! | 20 | clocks that step back | `source::postgres::garbage::a_clock_that_steps_back…`: without a server, whose clock is this machine's |
 
 mod meanwhile;
 mod server;
@@ -141,6 +166,16 @@ impl Life {
     /// The slot that the store has.
     pub fn slot(&self) -> String {
         self.database.value("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")
+    }
+
+    /// The same view set in another directory, with a copy of the store.
+    pub fn copy(&self) -> ViewSet {
+        let (copy, store) = (ViewSet::copy(self.set.path()), self.set.path().join("state"));
+        std::fs::create_dir(copy.path().join("state")).expect("our own directory");
+        for file in std::fs::read_dir(store).expect("a store").flatten() {
+            std::fs::copy(file.path(), copy.path().join("state").join(file.file_name())).expect("our own file");
+        }
+        copy
     }
 
     /// How many bytes the store has.

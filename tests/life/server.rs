@@ -250,3 +250,37 @@ fn a_restored_backup_is_noticed() {
         program.terminate();
     }
 }
+
+/// A server with one slot for the store and no more, names that need quotes, a second program with a copy of the store, and then
+/// another server under the same url.
+#[test]
+fn another_server_or_another_reader_of_the_slot_is_refused() {
+    let programs = Postgres::installed_and_newest_programs().remove(0);
+    let narrow = server(programs.clone(), &["max_replication_slots = 1", "max_wal_senders = 3"]);
+    let schema = "CREATE SCHEMA \"Odd Schema\"; CREATE TABLE \"Odd Schema\".\"Odd \"\"T\" (\"The Id\" int PRIMARY KEY, \"select\" text);
+                  INSERT INTO \"Odd Schema\".\"Odd \"\"T\" SELECT i, 'x' || i FROM generate_series(1, 100) i";
+    let mut life = Life::new(
+        narrow.create_database(),
+        &["Odd Schema.Odd \"T"],
+        &[("v", "SELECT \"The Id\", \"select\" FROM \"Odd Schema\".\"Odd \"\"T\"")],
+    );
+    life.database.execute(schema);
+    assert_eq!(life.run(), Anew);
+    life.database.execute("UPDATE \"Odd Schema\".\"Odd \"\"T\" SET \"select\" = 'y' WHERE \"The Id\" < 5");
+    let copy = life.copy();
+    let mut program = life.start();
+    assert_eq!(life.settle(&mut program), On);
+    let second = copy.start(&["run"], &life.url);
+    wait_for("the second program is told", || second.errors().contains("is in use by process"));
+    drop(second);
+    life.database.execute("DELETE FROM \"Odd Schema\".\"Odd \"\"T\" WHERE \"The Id\" = 9");
+    life.settle(&mut program);
+    program.terminate();
+    // The copy is older than the slot by now.
+    let (code, _, errors) = copy.run(&["run"], &life.url);
+    assert!(code == 80 && errors.contains("was advanced by somebody else"), "{code}\n{errors}");
+    let other = server(programs, &[]);
+    life.reconnect(other.create_database());
+    life.database.execute(schema);
+    life.refused(80, &["this is another server than before", "remove the store's directory"]);
+}

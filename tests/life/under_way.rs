@@ -17,6 +17,12 @@ const CASES: &[(&str, Option<&str>)] = &[
     ("ALTER TABLE t DROP unread; UPDATE t SET x = 3 WHERE id = 3", None),
     ("VACUUM FULL t; UPDATE t SET x = 4 WHERE id = 4", None),
     ("TRUNCATE p_1", None),
+    // The session that looks at the catalog is lost, while the stream lives.
+    (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+         AND backend_type = 'client backend'; TRUNCATE p_2",
+        None,
+    ),
     ("ALTER TABLE t ALTER x TYPE bigint USING x + 1000", None),
     (
         "ALTER PUBLICATION tidegate_db DROP TABLE t; UPDATE t SET x = 5 WHERE id = 5; ALTER PUBLICATION tidegate_db ADD TABLE t",

@@ -11,6 +11,8 @@ use super::pending::Pending;
 use super::shape::Shape;
 use crate::source::{Closed, SourceRelation, Wanted};
 use crate::timeline::{RelationId, SourceId, Tick};
+use crate::value::Time;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +48,13 @@ impl Rehearsal {
         let mut pending = Pending::new(SourceId(0), Clock::new(MAX_AHEAD));
         pending.define(tables.iter().enumerate().map(shape).collect());
         Rehearsal { feed: Feed::new(&pending, Overlap::default()), pending }
+    }
+
+    /// The same tables in another run, which goes on at this frontier.
+    pub fn resumed(tables: &[FeedTable], frontier: Time) -> Rehearsal {
+        let mut rehearsal = Rehearsal::new(tables);
+        rehearsal.pending.resume(frontier, BTreeMap::new());
+        rehearsal
     }
 
     /// Takes one message in, and gives the transaction that it completes.
