@@ -141,23 +141,29 @@ const REFUSED: &[(&str, &[&str], &str, u32)] = &[
 
 #[test]
 fn what_is_done_to_tables_and_publications_while_nothing_runs() {
-    for server in Postgres::installed_and_newest() {
-        let life = Life::new(server.create_database(), &["t", "bag", "p"], VIEWS);
-        life.database.execute(TABLES);
-        assert_eq!(life.run(), Anew);
-        for (done, begins, version) in CASES.iter().filter(|(.., version)| server.version() >= *version) {
-            for statement in done.split(';').filter(|statement| !statement.trim().is_empty()) {
-                life.database.execute(statement);
-            }
-            assert_eq!(life.run(), *begins, "Postgres {}, {version}: {done}", server.version());
+    std::thread::scope(|scope| {
+        for server in Postgres::installed_and_newest() {
+            scope.spawn(|| all_cases(server));
         }
-        for (done, said, mend, version) in REFUSED.iter().filter(|(.., version)| server.version() >= *version) {
-            life.database.execute(done);
-            life.refused(80, said);
-            life.database.execute(mend);
-            life.run();
-            life.database.execute("UPDATE t SET x = x + 1");
-            assert_eq!(life.run(), On, "Postgres {}, {version}: {done}", server.version());
+    });
+}
+
+fn all_cases(server: &Postgres) {
+    let life = Life::new(server.create_database(), &["t", "bag", "p"], VIEWS);
+    life.database.execute(TABLES);
+    assert_eq!(life.run(), Anew);
+    for (done, begins, version) in CASES.iter().filter(|(.., version)| server.version() >= *version) {
+        for statement in done.split(';').filter(|statement| !statement.trim().is_empty()) {
+            life.database.execute(statement);
         }
+        assert_eq!(life.run(), *begins, "Postgres {}, {version}: {done}", server.version());
+    }
+    for (done, said, mend, version) in REFUSED.iter().filter(|(.., version)| server.version() >= *version) {
+        life.database.execute(done);
+        life.refused(80, said);
+        life.database.execute(mend);
+        life.run();
+        life.database.execute("UPDATE t SET x = x + 1");
+        assert_eq!(life.run(), On, "Postgres {}, {version}: {done}", server.version());
     }
 }

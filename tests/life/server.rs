@@ -144,6 +144,8 @@ fn wait_for_slot(life: &Life, standby: &Postgres) {
     wait_for("the standby has the slot", || {
         // The slot is handed on once the primary has moved.
         life.database.execute("SELECT pg_log_standby_snapshot()");
+        // It fails as long as the standby lags behind the slot.
+        let _ = database.try_execute("SELECT pg_sync_replication_slots()");
         let ready = format!(
             "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}' AND NOT temporary AND synced
              AND confirmed_flush_lsn >= '{position}'"

@@ -41,31 +41,37 @@ const CASES: &[(&str, Option<&str>)] = &[
 
 #[test]
 fn what_is_done_while_it_runs_is_right_after_a_kill() {
-    for server in Postgres::installed_and_newest() {
-        let life = Life::new(
-            server.create_database(),
-            &["t", "p"],
-            &[("rows_of_t", "SELECT id, x, note FROM t"), ("days", "SELECT day, count(*) AS n FROM p GROUP BY day")],
-        );
-        life.database.execute(TABLES);
-        let mut program = life.start();
-        life.settle(&mut program);
-        for (done, ends) in CASES {
-            for statement in done.split(';') {
-                life.database.execute(statement);
-            }
-            match ends {
-                None => drop(life.settle(&mut program)),
-                Some(said) => {
-                    let code = program.wait(Duration::from_secs(60)).code();
-                    assert_eq!(code, Some(80), "{done}\n{}", program.errors());
-                    assert!(program.errors().contains(said), "{done}: not said: {said}\n{}", program.errors());
-                }
-            }
-            // The one before is killed.
-            program = life.start();
-            life.settle(&mut program);
+    std::thread::scope(|scope| {
+        for server in Postgres::installed_and_newest() {
+            scope.spawn(|| all_cases(server));
         }
-        program.terminate();
+    });
+}
+
+fn all_cases(server: &Postgres) {
+    let life = Life::new(
+        server.create_database(),
+        &["t", "p"],
+        &[("rows_of_t", "SELECT id, x, note FROM t"), ("days", "SELECT day, count(*) AS n FROM p GROUP BY day")],
+    );
+    life.database.execute(TABLES);
+    let mut program = life.start();
+    life.settle(&mut program);
+    for (done, ends) in CASES {
+        for statement in done.split(';') {
+            life.database.execute(statement);
+        }
+        match ends {
+            None => drop(life.settle(&mut program)),
+            Some(said) => {
+                let code = program.wait(Duration::from_secs(60)).code();
+                assert_eq!(code, Some(80), "{done}\n{}", program.errors());
+                assert!(program.errors().contains(said), "{done}: not said: {said}\n{}", program.errors());
+            }
+        }
+        // The one before is killed.
+        program = life.start();
+        life.settle(&mut program);
     }
+    program.terminate();
 }

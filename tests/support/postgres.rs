@@ -131,7 +131,7 @@ impl Postgres {
         server
     }
 
-    /// A standby of this server, which follows it as far as slots do (from Postgres 17 on: the logical ones, too). The server is
+    /// A standby of this server, which follows it; logical slots are given to it by `pg_sync_replication_slots`. The server is
     /// restarted for it.
     pub fn standby(&self) -> Postgres {
         let home = Home::new("tidegate-standby-", "postgres");
@@ -143,13 +143,12 @@ impl Postgres {
         self.restart();
         self.database("postgres").execute("SELECT pg_create_physical_replication_slot('standby', true)");
         let port = free_port();
-        let mut settings = vec![
+        let settings = vec![
             format!("primary_conninfo = 'host=127.0.0.1 port={} user={USER} dbname=postgres'", self.port),
             "primary_slot_name = 'standby'".into(),
             "hot_standby_feedback = on".into(),
             "wal_receiver_status_interval = 1".into(),
         ];
-        settings.extend((self.version() >= 17).then(|| "sync_replication_slots = on".into()));
         home.write("data/postgresql.conf", configuration(&home, port, &settings));
         home.write("data/standby.signal", "");
         let server = Postgres { home, programs: self.programs.clone(), port, running: Mutex::new(None) };
