@@ -114,19 +114,19 @@ const CASES: &[(&str, Begins, u32)] = &[
 /// What stops the next run, what it says, and what mends it.
 const REFUSED: &[(&str, &[&str], &str, u32)] = &[
     (
-        "ALTER PUBLICATION tidegate_db SET (publish = 'insert'); UPDATE t SET x = 101",
+        "ALTER PUBLICATION tidegate_db SET (publish = 'insert'); UPDATE t SET x = 1001",
         &["publication tidegate_db leaves out UPDATE", "ALTER PUBLICATION \"tidegate_db\" SET (publish"],
         "ALTER PUBLICATION tidegate_db SET (publish = 'insert, update, delete, truncate')",
         0,
     ),
     (
-        "ALTER PUBLICATION tidegate_db SET TABLE t WHERE (id > 100), bag, p; UPDATE t SET x = 102",
+        "ALTER PUBLICATION tidegate_db SET TABLE t WHERE (id > 100), bag, p; UPDATE t SET x = 2002",
         &["publication tidegate_db filters the rows of t", "without WHERE"],
         "ALTER PUBLICATION tidegate_db SET TABLE t, bag, p",
         15,
     ),
     (
-        "ALTER PUBLICATION tidegate_db SET TABLE t (id, note), bag, p; UPDATE t SET x = 103",
+        "ALTER PUBLICATION tidegate_db SET TABLE t (id, note), bag, p; UPDATE t SET x = 3003",
         &["publication tidegate_db leaves out columns of t: x", "without a column list"],
         "ALTER PUBLICATION tidegate_db SET TABLE t, bag, p",
         15,

@@ -69,7 +69,8 @@ fn all_cases(server: &Postgres) {
                 assert!(program.errors().contains(said), "{done}: not said: {said}\n{}", program.errors());
             }
         }
-        // The one before is killed.
+        // It is killed.
+        drop(program);
         program = life.start();
         life.settle(&mut program);
     }
