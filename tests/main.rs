@@ -4,6 +4,8 @@ mod architecture;
 mod cli;
 mod config;
 mod expr_semantics;
+mod faults;
+mod life;
 mod offline;
 mod oracle;
 mod restart;

@@ -25,11 +25,11 @@ CREATE VIEW balance AS SELECT id, owner, length(note) AS note, coalesce(sum(amou
 ";
 
 /// The view set, its targets, and the database.
-struct Bank {
-    set: ViewSet,
-    redis: RedisServer,
-    database: Database,
-    config: String,
+pub struct Bank {
+    pub set: ViewSet,
+    pub redis: RedisServer,
+    pub database: Database,
+    pub config: String,
     /// The file of lines up to its last frontier, and the marks of the others, as they were seen last.
     seen: Seen,
 }
@@ -43,7 +43,7 @@ struct Seen {
 }
 
 impl Bank {
-    fn new() -> Bank {
+    pub fn new() -> Bank {
         let (redis, database) = (RedisServer::start(), Postgres::shared().create_database());
         database.execute(TABLES);
         let config = format!(
@@ -109,7 +109,7 @@ store = \"state\"
     }
 
     /// What Postgres says.
-    fn expected(&self) -> Vec<String> {
+    pub fn expected(&self) -> Vec<String> {
         let query = format!("SELECT to_jsonb(balance)::text FROM ({}) balance", view("balance"));
         sorted(
             self.database.query_text(&format!("WITH leg AS ({}) {query}", view("leg"))).into_iter().flatten().flatten(),
@@ -117,7 +117,7 @@ store = \"state\"
     }
 
     /// Looks at all targets: none shows a mixture or has gone back. What each shows.
-    fn look(&mut self) -> [Option<Vec<String>>; 4] {
+    pub fn look(&mut self) -> [Option<Vec<String>>; 4] {
         let shown = [self.lines(), self.search(), self.cache(), self.table()];
         for (target, shown) in ["lines", "search", "cache", "table"].iter().zip(&shown) {
             let amounts = shown.iter().flatten().map(|row| {
@@ -183,7 +183,7 @@ return {redis.call('GET', 'tidegate:cache:mark'), rows}";
     }
 
     /// Waits until every target shows what Postgres says.
-    fn settle(&mut self, program: &mut Program) {
+    pub fn settle(&mut self, program: &mut Program) {
         let deadline = Instant::now() + Duration::from_secs(120);
         let expected = self.expected();
         loop {
@@ -211,7 +211,7 @@ fn sorted(rows: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Transactions of all kinds, until it is told to stop.
-fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
+pub fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let (a, b, amount) = (random.below(100), random.below(100), random.below(1000));
         let sql = match random.below(20) {

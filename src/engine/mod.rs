@@ -11,6 +11,7 @@ mod doctor;
 mod failure;
 mod faults;
 mod gate;
+mod layout;
 mod meaning;
 mod recorded;
 mod running;

@@ -2,14 +2,15 @@
 //! go on.
 
 use super::failure::{Exit, Failure};
+use super::layout::Layouts;
 use super::sources::{Door, Prepared};
 use super::status::StoreStatus;
 use crate::dataflow::InputRelation;
 use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Stop, Stored, TickSender};
-use crate::store::{Opened, Relation, Source, Store, StoreError};
+use crate::store::{Opened, Source, Store, StoreError};
 use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start};
-use crate::value::{Column, Diff, RelationKind, RelationName, Row, Time};
+use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,7 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) struct Storing {
     directory: PathBuf,
     store: Arc<Store>,
+    layouts: Arc<Layouts>,
     resumes: BTreeMap<SourceId, Resume>,
     /// The refresh grid: a change takes effect at the last instant of its cell.
     grid: Time,
@@ -53,19 +55,19 @@ impl Storing {
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
         grid: Time,
     ) -> Result<Storing, Failure> {
-        let relation = |input: &InputRelation| stored_relation(input, reads.get(&input.name));
-        let relations = |id: SourceId| inputs.iter().filter(move |input| input.source == id).map(relation);
+        let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
         let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
         let has_streams: BTreeSet<SourceId> = inputs.iter().filter(is_stream).map(|input| input.source).collect();
         let source = |(index, name): (usize, &String)| {
             let id = SourceId(index);
-            let keeps_times = has_streams.contains(&id);
-            Source { id, name: name.clone(), keeps_times, relations: relations(id).collect() }
+            let own = inputs.iter().zip(&relations).filter(|(input, _)| input.source == id);
+            let relations = own.map(|(_, relation)| relation.clone()).collect();
+            Source { id, name: name.clone(), keeps_times: has_streams.contains(&id), relations }
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
-        let (directory, store, failure) = (directory.into(), Arc::new(store), Arc::default());
-        Ok(Storing { directory, store, resumes, grid, has_streams, failure })
+        let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
+        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, failure: Arc::default() })
     }
 
     /// The moment's figures; nothing if the directory cannot be read.
@@ -121,7 +123,8 @@ impl Storing {
             true => None,
             false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
         };
-        Box::new(StoredDoor { store: self.store.clone(), door, grid: self.grid, end, failure: self.failure.clone() })
+        let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
+        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, failure })
     }
 
     /// What went wrong.
@@ -147,6 +150,7 @@ impl Storing {
         let mut rows: HashMap<(SourceId, RelationId), HashMap<Row, Diff>> = HashMap::new();
         let below = self.content_below(beginnings, stop);
         let replayed = self.store.replay(&below, &mut |tick| {
+            let tick = self.layouts.running(tick);
             for (relation, batch) in &tick.batches {
                 if let Batch::Rows(changes) = batch
                     && held.contains(relation)
@@ -249,22 +253,6 @@ fn now() -> Time {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as Time)
 }
 
-/// A relation as the store keeps it. Rows are made of the columns in their order; those nobody reads may be null in them, so what is
-/// read is part of the definition.
-fn stored_relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Relation {
-    let column = |(position, c): (usize, &Column)| {
-        let is_read = reads.is_none_or(|reads| reads.contains(&position));
-        format!("{} {} {} {} {is_read}", c.name, c.ty, c.modifier, c.nullable)
-    };
-    let columns = input.schema.columns.iter().enumerate().map(column);
-    Relation {
-        id: input.id,
-        name: input.name.clone(),
-        key: input.schema.key.clone().filter(|_| input.upserts),
-        definition: columns.collect::<Vec<_>>().join(", "),
-    }
-}
-
 pub(super) fn of_store(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
@@ -280,6 +268,7 @@ fn fail(failure: &Mutex<Option<Failure>>, error: &StoreError) {
 /// A door that makes ticks durable before they go through.
 struct StoredDoor {
     store: Arc<Store>,
+    layouts: Arc<Layouts>,
     door: Door,
     grid: Time,
     /// The frontier, of a source of tables only.
@@ -294,7 +283,7 @@ impl TickSender for StoredDoor {
             let frontier = *tick.frontier.get_or_insert(cell_end(*end, self.grid));
             *end = frontier;
         }
-        if let Err(error) = self.store.append(&tick) {
+        if let Err(error) = self.store.append(self.layouts.kept(&tick).as_ref().unwrap_or(&tick)) {
             fail(&self.failure, &error);
             return Err(Closed);
         }

@@ -47,7 +47,7 @@ pub struct Resume {
 }
 
 /// Changes of one relation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Batch {
     /// Streams, and tables without a key (`REPLICA IDENTITY FULL`): complete rows with their diffs.
     Rows(Vec<(Row, Time, Diff)>),

@@ -26,6 +26,11 @@ struct Line<'a> {
     row: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "present")]
     frontier: Option<Option<u64>>,
+    /// With a store a frontier is a mark.
+    #[serde(rename = "store")]
+    _store: Option<&'a str>,
+    #[serde(rename = "view")]
+    _view: Option<&'a str>,
 }
 
 /// Tells `null` from nothing.

@@ -8,6 +8,7 @@ pub mod kafka;
 pub mod nats;
 pub mod postgres;
 pub mod program;
+pub mod proxy;
 pub mod random;
 pub mod redis;
 pub mod search;

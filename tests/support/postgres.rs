@@ -131,6 +131,47 @@ impl Postgres {
         server
     }
 
+    /// A standby of this server, which follows it; logical slots are given to it by `pg_sync_replication_slots`. The server is
+    /// restarted for it.
+    pub fn standby(&self) -> Postgres {
+        let home = Home::new("tidegate-standby-", "postgres");
+        self.stop(Ending::Orderly);
+        // Slots stay behind, as they do with `pg_basebackup`.
+        let script = "cp -a \"$0\"/data data && rm -rf data/pg_replslot/*";
+        let copied = home.command("/bin/sh").args(["-c", script]).arg(self.home.path()).status();
+        assert!(copied.expect("/bin/sh").success(), "{script}");
+        self.restart();
+        self.database("postgres").execute("SELECT pg_create_physical_replication_slot('standby', true)");
+        let port = free_port();
+        let settings = vec![
+            format!("primary_conninfo = 'host=127.0.0.1 port={} user={USER} dbname=postgres'", self.port),
+            "primary_slot_name = 'standby'".into(),
+            "hot_standby_feedback = on".into(),
+            "wal_receiver_status_interval = 1".into(),
+        ];
+        home.write("data/postgresql.conf", configuration(&home, port, &settings));
+        home.write("data/standby.signal", "");
+        let server = Postgres { home, programs: self.programs.clone(), port, running: Mutex::new(None) };
+        server.restart();
+        server
+    }
+
+    /// Copies the data directory of a server that is stopped; `restore` puts the copy back.
+    pub fn back_up(&self) {
+        self.copy("data", "copy");
+    }
+
+    /// Puts the copy in the place of the data directory of a server that is stopped.
+    pub fn restore(&self) {
+        self.copy("copy", "data");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let script = format!("rm -rf {to} && cp -a {from} {to}");
+        let copied = self.home.command("/bin/sh").args(["-c", &script]).status();
+        assert!(copied.expect("/bin/sh").success(), "{script}");
+    }
+
     /// The version before the dot.
     pub fn version(&self) -> u32 {
         let version = std::fs::read_to_string(self.home.path().join("data/PG_VERSION")).expect("initdb wrote it");

@@ -181,6 +181,8 @@ impl Sink for Tantivy {
             let index = self.index()?;
             let mark = index.load_metas()?.payload;
             let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
+            // Files of a commit that was cut off would be in the way of the next, which gives them the same names.
+            writer.garbage_collect_files().wait()?;
             Ok((index, writer, mark))
         };
         let (index, writer, mark) = open().map_err(|error| self.error("open", &error))?;

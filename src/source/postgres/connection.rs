@@ -143,6 +143,13 @@ impl ReplicationConnection {
         }
     }
 
+    /// Which server this is: its system identifier.
+    pub(super) async fn system(&mut self) -> Result<String, Failure> {
+        let identity = within(SETUP_TIMEOUT, self.query("IDENTIFY_SYSTEM")).await?;
+        let system = identity.into_iter().flatten().next().flatten();
+        system.ok_or_else(|| Failure::Lost("the server does not say which it is".into()))
+    }
+
     /// Starts streaming; from here on only frames come.
     pub(super) async fn start_streaming(&mut self, command: &str) -> Result<(), Failure> {
         self.send_query(command).await?;
@@ -264,7 +271,7 @@ pub(super) fn server_error(body: &[u8]) -> Failure {
     Failure::server(code, format!("Postgres says: {message} ({code}){detail}"))
 }
 
-async fn within<X>(limit: Duration, work: impl Future<Output = Result<X, Failure>>) -> Result<X, Failure> {
+pub(super) async fn within<X>(limit: Duration, work: impl Future<Output = Result<X, Failure>>) -> Result<X, Failure> {
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
         Err(_) => Err(Failure::Lost(format!("no answer from the server within {} s", limit.as_secs()))),

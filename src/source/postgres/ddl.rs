@@ -4,7 +4,6 @@
 //! tables, wider `varchar` and `numeric`. Anything else would make the stream and the rows already read disagree.
 
 use super::decode::{Relation, RelationColumn};
-use super::failure::Failure;
 use super::shape::{Field, Shape};
 
 /// `varchar`'s and `numeric`'s oids.
@@ -14,23 +13,22 @@ const NUMERIC: u32 = 1700;
 /// Where each column of the change feed goes: the field's position, or nowhere.
 pub(super) type Places = Vec<Option<usize>>;
 
-/// Matches a table's announced definition with the one the source started with.
-pub(super) fn match_columns(shape: &Shape, relation: &Relation<'_>) -> Result<Places, Failure> {
-    let stop = |what: String| Failure::operator(format!("{what}; restart to take the new definition"));
+/// Matches a table's announced definition with the one the source started with; an error says what was changed.
+pub(super) fn match_columns(shape: &Shape, relation: &Relation<'_>) -> Result<Places, String> {
     let mut places = vec![None; relation.columns.len()];
     for (position, field) in shape.fields.iter().enumerate() {
         let Some(place) = relation.columns.iter().position(|column| column.name == field.name) else {
             if field.wanted {
-                return Err(stop(format!("{}.{} was dropped or renamed", shape.name, field.name)));
+                return Err(format!("{}.{} was dropped or renamed", shape.name, field.name));
             }
             continue;
         };
         if field.wanted && !is_harmless(field, &relation.columns[place]) {
-            return Err(stop(format!("the type of {}.{} was changed", shape.name, field.name)));
+            return Err(format!("the type of {}.{} was changed", shape.name, field.name));
         }
         places[place] = Some(position);
     }
-    check_identity(shape, relation, &places).map_err(stop)?;
+    check_identity(shape, relation, &places)?;
     Ok(places)
 }
 

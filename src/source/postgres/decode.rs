@@ -7,6 +7,8 @@
 pub(super) enum Message<'a> {
     /// A transaction begins.
     Begin {
+        /// The WAL position of its commit.
+        commit: u64,
         /// When it was committed, microseconds since 2000-01-01 UTC.
         commit_time: i64,
     },
@@ -14,6 +16,8 @@ pub(super) enum Message<'a> {
     Commit {
         /// The WAL position behind it.
         end: u64,
+        /// When it was committed, as in `Begin`.
+        commit_time: i64,
     },
     /// A relation's shape: before its first change and whenever it changed.
     Relation(Relation<'a>),
@@ -114,16 +118,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
     let mut reader = Reader { bytes };
     let message = match reader.u8()? {
         b'B' => {
-            reader.take(8)?;
-            let commit_time = reader.i64()?;
+            let (commit, commit_time) = (reader.u64()?, reader.i64()?);
             reader.take(4)?;
-            Message::Begin { commit_time }
+            Message::Begin { commit, commit_time }
         }
         b'C' => {
             reader.take(9)?;
-            let end = reader.u64()?;
-            reader.take(8)?;
-            Message::Commit { end }
+            let (end, commit_time) = (reader.u64()?, reader.i64()?);
+            Message::Commit { end, commit_time }
         }
         b'R' => Message::Relation(reader.relation()?),
         b'I' => {
@@ -377,13 +379,13 @@ mod tests {
     fn every_kind_is_read() {
         let samples = samples();
         let messages: Vec<_> = samples.iter().map(|bytes| decode(bytes).unwrap_or_else(|e| panic!("{e}"))).collect();
-        assert_eq!(messages[0], Message::Begin { commit_time: 1_000 });
+        assert_eq!(messages[0], Message::Begin { commit: 0, commit_time: 1_000 });
         assert!(matches!(&messages[1], Message::Relation(r) if r.name == "orders" && r.columns[0].in_key));
         let Message::Update { old: Some(old), new, .. } = &messages[4] else { panic!("{:?}", messages[4]) };
         assert_eq!(old.tuple.values().collect::<Vec<_>>(), [Value::Text(b"1"), Value::Null]);
         assert_eq!(new.values().nth(1), Some(Value::Text(b"x")));
         assert_eq!(messages[6], Message::Truncate { relations: &[0, 0, 0, 7] });
-        assert_eq!(messages[8], Message::Commit { end: 77 });
+        assert_eq!(messages[8], Message::Commit { end: 77, commit_time: 0 });
     }
 
     #[test]

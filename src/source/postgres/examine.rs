@@ -4,17 +4,19 @@ use super::clock;
 use super::config::{Config, SlotLost};
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
+use super::ground::Ground;
 use super::kept::Kept;
 use super::moment::Sample;
-use super::partitions::Partitions;
 use super::preflight::{self, Looked, Server, Table};
 use super::publication::{self, Outlook};
-use super::session::{NEEDS_CREATE, ground};
+use super::session::{NEEDS_CREATE, shape};
+use super::shape::Shape;
 use super::slot;
 use crate::finding::{Level, Report};
 use crate::pg::Endpoint;
 use crate::source::{Stored, Wanted};
 use crate::value::RelationName;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -82,17 +84,14 @@ impl Examination<'_> {
     /// The name of the store's slot.
     fn kept(&self) -> Option<Kept> {
         let stored = self.given.stored.as_ref()?;
-        Some(Kept::new(&self.config.slot_name(self.name), stored))
+        Some(Kept::new(&self.config.slot_name(self.name), stored, SlotLost::Stop))
     }
 
     /// Whether it could give us a slot.
     async fn look_at_server(&mut self, client: &Client) -> Result<bool, Failure> {
-        let server = Server::read(client).await?;
-        let has_slot = match self.kept() {
-            Some(kept) => slot::is_there(client, &kept.name).await?,
-            None => false,
-        };
-        let refusals = server.refusals(has_slot);
+        let own = self.kept().map(|kept| kept.name);
+        let server = Server::read(client, own.as_deref()).await?;
+        let refusals = server.refusals();
         let is_able = refusals.is_empty();
         let Server { user, free_slots, free_senders, .. } = server;
         self.report.add_errors(refusals, || {
@@ -211,19 +210,26 @@ impl Examination<'_> {
             return Ok(());
         }
         let begins_anew = self.given.stored.as_ref().is_none_or(|stored| stored.resume.is_none());
-        let Some(kept) = self.kept().filter(|_| !begins_anew) else {
+        let Some(mut kept) = self.kept().filter(|_| !begins_anew) else {
             match self.config.create {
                 true => self.ok("the store's slot is made at the first start, when all tables are read"),
                 false => self.report.add(Level::Error, NEEDS_CREATE),
             }
             return Ok(());
         };
-        let partitions = Partitions::read(client, tables).await?;
-        let ground = ground(&mut connection, tables, &partitions).await?;
-        let name = &kept.name;
-        match kept.position(client, &ground, SlotLost::Stop).await {
+        // Without views that compile it is not known what is read.
+        let Some(wanted) = self.given.wanted.as_deref() else { return Ok(()) };
+        let of = |wanted: &Wanted| tables.iter().find(|table| table.relation.name == wanted.relation.name);
+        let shapes = wanted.iter().filter_map(|wanted| Some(Arc::new(shape(of(wanted)?, wanted))));
+        let shapes: Vec<Arc<Shape>> = shapes.collect();
+        let publication = self.config.publication_name(self.name);
+        let ground = Ground::read(connection.system().await?, client, &publication, &shapes).await?;
+        let name = kept.name.clone();
+        match kept.position(client, &ground).await {
             Ok(Some(_)) => self.ok(format!("slot {name} is there, and goes on where the store ends")),
-            Ok(None) => self.warning("tables or partitions have changed since: at the next start all are read again"),
+            Ok(None) => {
+                self.warning("the tables or the publication have changed since: at the next start all are read again")
+            }
             Err(Failure::Lost(used)) => self.ok(format!("{used}: it is being read")),
             Err(Failure::Final(error)) if self.config.slot_lost == SlotLost::Snapshot => {
                 self.warning(format!("{error}. It is said already: at the next start all tables are read again"));

@@ -12,6 +12,10 @@ pub(super) enum Failure {
     Lost(String),
     /// What was read cannot be gone on from: the tables are to be read again.
     Stale(String),
+    /// What was read cannot be gone on from, and people are asked before the tables are read again.
+    Diverged(String),
+    /// The change feed does not fit the definitions the tables were read with: they were changed, and perhaps back again.
+    Redefined(String),
     /// Nobody but people can mend it.
     Final(SourceError),
     /// The engine takes no more ticks.

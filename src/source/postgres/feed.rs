@@ -3,6 +3,7 @@
 use super::ddl::{self, Places};
 use super::decode::{self, Message, Old, Relation, Tuple, Value};
 use super::failure::Failure;
+use super::overlap::{Commit, Overlap};
 use super::pending::{Before, Pending};
 use crate::value::Time;
 use std::collections::HashMap;
@@ -12,8 +13,19 @@ use std::collections::HashMap;
 pub(super) enum Event {
     /// A transaction goes on, or a definition came.
     Within,
-    /// A transaction is complete; the WAL position behind it.
-    Commit(u64),
+    /// A transaction is complete.
+    Commit(Commit),
+    /// A transaction that was taken already has come again; the WAL position behind it.
+    Again(u64),
+}
+
+/// The transaction being read.
+#[derive(Clone, Copy, Debug)]
+enum Open {
+    /// Its changes are of this time.
+    At(Time),
+    /// It was taken already.
+    Again,
 }
 
 /// One connection's change feed.
@@ -21,20 +33,20 @@ pub(super) enum Event {
 pub(super) struct Feed {
     /// The wanted tables by oid.
     tables: HashMap<u32, usize>,
-    /// Where each table's columns go, once its definition has come.
-    places: Vec<Option<Places>>,
-    /// The time of the transaction being read.
-    open: Option<Time>,
+    /// Where each table's columns go, once its definition has come, or why it does not fit.
+    places: Vec<Option<Result<Places, String>>>,
+    open: Option<Open>,
+    overlap: Overlap,
     old: Vec<Value<'static>>,
     new: Vec<Value<'static>>,
 }
 
 impl Feed {
-    /// The feed of these tables.
-    pub(super) fn new(pending: &Pending) -> Feed {
+    /// The feed of these tables, which begins with these transactions.
+    pub(super) fn new(pending: &Pending, overlap: Overlap) -> Feed {
         let oids = pending.tables.iter().enumerate().map(|(table, writes)| (writes.shape.oid, table));
         let places = pending.tables.iter().map(|_| None).collect();
-        Feed { tables: oids.collect(), places, open: None, old: Vec::new(), new: Vec::new() }
+        Feed { tables: oids.collect(), places, open: None, overlap, old: Vec::new(), new: Vec::new() }
     }
 
     /// Whether a transaction is being read.
@@ -42,18 +54,31 @@ impl Feed {
         self.open.is_some()
     }
 
+    /// Everything up to this position came. Must not be called within a transaction.
+    pub(super) fn passed(&self, position: u64) -> Result<(), Failure> {
+        self.overlap.passed(position)
+    }
+
     /// Takes one message in.
     pub(super) fn apply(&mut self, bytes: &[u8], pending: &mut Pending) -> Result<Event, Failure> {
         let message = decode::decode(bytes).map_err(|error| Failure::Lost(error.to_string()))?;
         match message {
-            Message::Begin { commit_time } if self.open.is_none() => {
-                self.open = Some(pending.clock.commit(commit_time));
+            Message::Begin { commit, commit_time } if self.open.is_none() => {
+                self.open = Some(match self.overlap.has(commit) {
+                    true => Open::Again,
+                    false => Open::At(pending.clock.commit(commit_time)),
+                });
             }
-            Message::Commit { end } => {
-                self.open.take().ok_or_else(out_of_order)?;
-                return Ok(Event::Commit(end));
+            Message::Commit { end, commit_time: time } => {
+                let open = self.open.take().ok_or_else(out_of_order)?;
+                let commit = Commit { end, time };
+                self.overlap.came(commit)?;
+                return Ok(match open {
+                    Open::At(_) => Event::Commit(commit),
+                    Open::Again => Event::Again(end),
+                });
             }
-            Message::Relation(relation) => self.define(&relation, pending)?,
+            Message::Relation(relation) => self.define(&relation, pending),
             Message::Insert { relation, new } => self.insert(relation, new, pending)?,
             Message::Update { relation, old, new } => self.update(relation, old, new, pending)?,
             Message::Delete { relation, old } => self.delete(relation, old, pending)?,
@@ -64,18 +89,17 @@ impl Feed {
         Ok(Event::Within)
     }
 
-    fn define(&mut self, relation: &Relation<'_>, pending: &Pending) -> Result<(), Failure> {
+    fn define(&mut self, relation: &Relation<'_>, pending: &Pending) {
         if let Some(table) = self.tables.get(&relation.oid) {
             let shape = &pending.tables[*table].shape;
-            self.places[*table] = Some(ddl::match_columns(shape, relation)?);
+            self.places[*table] = Some(ddl::match_columns(shape, relation));
             tracing::debug!("the change feed defines {}.{} for {}", relation.schema, relation.name, shape.name);
         }
-        Ok(())
     }
 
-    /// The wanted table with this oid and the transaction's time.
+    /// The wanted table with this oid and the transaction's time; nothing if the change is to be passed over.
     fn target(&self, relation: u32) -> Result<Option<(usize, Time)>, Failure> {
-        let time = self.open.ok_or_else(out_of_order)?;
+        let Open::At(time) = self.open.ok_or_else(out_of_order)? else { return Ok(None) };
         Ok(self.tables.get(&relation).map(|table| (*table, time)))
     }
 
@@ -141,6 +165,7 @@ impl Feed {
         values: &mut Vec<Value<'a>>,
     ) -> Result<(), Failure> {
         let places = self.places[table].as_ref().ok_or_else(out_of_order)?;
+        let places = places.as_ref().map_err(|changed| Failure::Redefined(changed.clone()))?;
         if tuple.columns() != places.len() {
             return Err(Failure::Lost("malformed change feed: a row with other columns than its relation".into()));
         }

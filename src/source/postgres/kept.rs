@@ -1,26 +1,30 @@
 //! A slot that is kept for a store, and where it is read on.
 //!
 //! The server passes silently over what was confirmed to it, so reading on is sound only if all of this holds: it is the same server,
-//! the slot is there and was not advanced by anybody else, and the tables are the ones that were read. Otherwise the tables are read
-//! again and the difference is told at one time, or people are asked first.
+//! with the history that was read (`overlap`); the slot is there and was not advanced by anybody else; and nothing has happened to
+//! the tables that it does not tell (`ground`). Otherwise the tables are read again and the difference is told at one time, or people
+//! are asked first.
 
 use super::config::SlotLost;
 use super::failure::Failure;
+use super::ground::Ground;
+use super::overlap::{Commit, Overlap};
 use super::slot::{self, Condition};
 use super::slots;
-use crate::source::Stored;
+use crate::source::{SourceError, Stored};
 use tokio_postgres::Client;
 
 /// The names of the positions that ticks carry.
 const WAL: &str = "wal";
-const SYSTEM: &str = "system";
-const TABLES: &str = "tables";
+const COMMIT: &str = "commit";
+const GROUND: &str = "ground";
 
 /// The slot, and what is durable of what it gave.
 #[derive(Debug)]
 pub(super) struct Kept {
     /// The slot's name.
     pub(super) name: String,
+    lost: SlotLost,
     read: Option<Read>,
 }
 
@@ -28,35 +32,28 @@ pub(super) struct Kept {
 struct Read {
     /// The WAL position up to which every change was handed over.
     wal: u64,
+    /// The last transaction that was.
+    commit: Option<Commit>,
     ground: Ground,
-}
-
-/// What the slot is read on: the server's system identifier, and which tables and partitions there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ground {
-    pub(super) system: String,
-    pub(super) tables: String,
+    /// Whether the ground is other than ticks have told so far.
+    untold: bool,
 }
 
 impl Kept {
-    /// The slot of a store, whose name begins so.
-    pub(super) fn new(prefix: &str, stored: &Stored) -> Kept {
-        let position = |name: &str| stored.resume.as_ref()?.positions.get(name).cloned();
+    /// The slot of a store, whose name begins so, and what to do when it cannot be read on.
+    pub(super) fn new(prefix: &str, stored: &Stored, lost: SlotLost) -> Kept {
+        let position = |name: &str| Some(stored.resume.as_ref()?.positions.get(name)?.as_str());
         let read = || {
-            let ground = Ground { system: position(SYSTEM)?, tables: position(TABLES)? };
-            Some(Read { wal: slot::parse_position(&position(WAL)?)?, ground })
+            let ground = serde_json::from_str(position(GROUND)?).ok()?;
+            let commit = position(COMMIT).and_then(parse_commit);
+            Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, ground, untold: false })
         };
-        Kept { name: slots::kept_name(prefix, &stored.incarnation), read: read() }
+        Kept { name: slots::kept_name(prefix, &stored.incarnation), lost, read: read() }
     }
 
-    /// Where to read on; nothing if the tables are to be read again.
-    pub(super) async fn position(
-        &self,
-        control: &Client,
-        now: &Ground,
-        lost: SlotLost,
-    ) -> Result<Option<u64>, Failure> {
-        let Some(Read { wal, ground }) = &self.read else { return Ok(None) };
+    /// Where the server is to read on; nothing if the tables are to be read again.
+    pub(super) async fn position(&mut self, control: &Client, now: &Ground) -> Result<Option<u64>, Failure> {
+        let Some(Read { wal, commit, ground, .. }) = &self.read else { return Ok(None) };
         if ground.system != now.system {
             return Err(Failure::operator(format!(
                 "this is another server than before (system identifier {}, not {}): let `url` name the right one; or remove the \
@@ -64,40 +61,65 @@ impl Kept {
                 now.system, ground.system
             )));
         }
-        if ground.tables != now.tables {
-            tracing::warn!("tables or partitions were created, attached or emptied meanwhile: all are read again");
+        if let Some(why) = ground.lost(now) {
+            tracing::warn!("{why}: all tables are read again");
             return Ok(None);
         }
-        match (slot::look(control, &self.name, *wal).await?, lost) {
-            (Condition::Good, _) => Ok(Some(*wal)),
-            (Condition::InUse(pid), _) => {
-                Err(Failure::Lost(format!("slot \"{}\" is in use by process {pid}", self.name)))
+        match slot::look(control, &self.name, *wal, commit.map(|commit| commit.end)).await? {
+            Condition::Good(from) => {
+                if let Some(read) = self.read.as_mut().filter(|read| read.ground != *now) {
+                    (read.ground, read.untold) = (now.clone(), true);
+                }
+                Ok(Some(from))
             }
-            (Condition::Stale(reason), SlotLost::Snapshot) => {
+            Condition::InUse(pid) => Err(Failure::Lost(format!("slot \"{}\" is in use by process {pid}", self.name))),
+            Condition::Stale(reason) => self.decide(&reason).map(|()| None).map_err(Failure::Final),
+        }
+    }
+
+    /// The slot cannot be read on: the tables are read again if that is what the source says.
+    pub(super) fn decide(&mut self, reason: &str) -> Result<(), SourceError> {
+        match self.lost {
+            SlotLost::Snapshot => {
                 tracing::warn!("{reason}: all tables are read again");
-                Ok(None)
+                self.forget();
+                Ok(())
             }
-            (Condition::Stale(reason), SlotLost::Stop) => Err(Failure::operator(format!(
+            SlotLost::Stop => Err(SourceError::Operator(format!(
                 "{reason}. What happened since cannot be known from the slot; say `slot_lost = \"snapshot\"` in the source to read \
                  the tables again and write the difference to the targets"
             ))),
         }
     }
 
-    /// Everything up to this position is on its way, in a tick that carries what is returned.
-    pub(super) fn advance(&mut self, wal: u64) -> Vec<(String, String)> {
-        if let Some(read) = &mut self.read {
-            read.wal = wal;
+    /// What the server tells again from this position on.
+    pub(super) fn overlap(&self, from: u64) -> Overlap {
+        Overlap::new(self.read.as_ref().and_then(|read| read.commit), from)
+    }
+
+    /// Everything up to this position, and this transaction if it is the last one before, is on its way in a tick that carries what
+    /// is returned.
+    pub(super) fn advance(&mut self, wal: u64, last: Option<Commit>) -> Vec<(String, String)> {
+        let mut positions = vec![(WAL.to_string(), slot::show_position(wal))];
+        let Some(read) = &mut self.read else { return positions };
+        read.wal = wal;
+        if let Some(commit) = last.filter(|last| read.commit != Some(*last)) {
+            read.commit = Some(commit);
+            positions.push((COMMIT.to_string(), format!("{} {}", slot::show_position(commit.end), commit.time)));
         }
-        vec![(WAL.to_string(), slot::show_position(wal))]
+        if std::mem::take(&mut read.untold) {
+            // The ground is names and numbers: writing it cannot fail.
+            positions.push((GROUND.to_string(), serde_json::to_string(&read.ground).unwrap_or_default()));
+        }
+        positions
     }
 
     /// The tables were read as of this position.
     pub(super) fn begin(&mut self, wal: u64, ground: Ground) -> Vec<(String, String)> {
-        let Ground { system, tables } = ground.clone();
-        self.read = Some(Read { wal, ground });
-        let mut positions = self.advance(wal);
-        positions.extend([(SYSTEM.to_string(), system), (TABLES.to_string(), tables)]);
+        self.read = Some(Read { wal, commit: None, ground, untold: true });
+        let mut positions = self.advance(wal, None);
+        // The last transaction of another slot is none of this one's.
+        positions.push((COMMIT.to_string(), String::new()));
         positions
     }
 
@@ -110,4 +132,9 @@ impl Kept {
     pub(super) fn is_behind(&self, wal: u64) -> bool {
         self.read.as_ref().is_some_and(|read| read.wal < wal)
     }
+}
+
+fn parse_commit(text: &str) -> Option<Commit> {
+    let (end, time) = text.split_once(' ')?;
+    Some(Commit { end: slot::parse_position(end)?, time: time.parse().ok()? })
 }

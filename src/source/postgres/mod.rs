@@ -6,8 +6,8 @@
 //! That one tick holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told
 //! at once. With a store the slot is kept (`kept`), and read on wherever that is sound.
 //!
-//! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `partitions`, `publication` look before anything is read, and
-//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment` read the stream;
+//! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication`, `ground` look before anything is read, and
+//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
 //! `rehearsal` does the same to messages without a server. `examine` looks at all that could go wrong.
 
@@ -22,9 +22,10 @@ mod decode;
 mod examine;
 mod failure;
 mod feed;
+mod ground;
 mod kept;
 mod moment;
-mod partitions;
+mod overlap;
 mod pending;
 mod pipe;
 mod preflight;
@@ -140,11 +141,14 @@ impl Postgres {
             loop {
                 match task(&endpoint).await {
                     Ok(done) => return Ok(done),
-                    Err(Failure::Lost(reason) | Failure::Stale(reason)) => {
-                        patience.wait(&self.name, &endpoint, &reason).await?
-                    }
                     Err(Failure::Final(error)) => return Err(error),
                     Err(Failure::Closed) => return Err(SourceError::Unavailable("the engine is shutting down".into())),
+                    Err(
+                        Failure::Lost(reason)
+                        | Failure::Stale(reason)
+                        | Failure::Diverged(reason)
+                        | Failure::Redefined(reason),
+                    ) => patience.wait(&self.name, &endpoint, &reason).await?,
                 }
             }
         };
@@ -185,7 +189,7 @@ impl Postgres {
             endpoint,
             config: &self.config,
             publication: self.config.publication_name(&self.name),
-            kept: stored.as_ref().map(|stored| Kept::new(&slot, stored)),
+            kept: stored.as_ref().map(|stored| Kept::new(&slot, stored, self.config.slot_lost)),
             slot,
             wanted: &wanted,
             once,
@@ -222,8 +226,8 @@ impl Postgres {
                 Ok(()) => return Ok(true),
                 Err(Failure::Closed) => return Ok(false),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(failure @ (Failure::Lost(_) | Failure::Stale(_))) => {
-                    let reason = session.interrupted(failure);
+                Err(failure) => {
+                    let reason = session.interrupted(failure).await?;
                     pending.discard();
                     if begun.elapsed() >= GOT_SOMEWHERE {
                         patience = Patience::new(RUN_PATIENCE);
@@ -242,7 +246,9 @@ fn note(report: &mut Report, ended: Result<(), Failure>) {
     match ended {
         Ok(()) => {}
         Err(Failure::Final(error)) => report.add(Level::Error, error.to_string()),
-        Err(Failure::Lost(reason) | Failure::Stale(reason)) => report.add(Level::Error, reason),
+        Err(
+            Failure::Lost(reason) | Failure::Stale(reason) | Failure::Diverged(reason) | Failure::Redefined(reason),
+        ) => report.add(Level::Error, reason),
         Err(Failure::Closed) => report.add(Level::Error, "the examination was cut short"),
     }
 }

@@ -7,13 +7,18 @@
 //! unflushed, and unsent, for 15 s: therefore, as such a commit is flushed within three times `wal_writer_delay` (Postgres
 //! documentation, "Asynchronous Commit"), the position flushed so much later serves as well.
 
+use super::connection::within;
 use super::failure::Failure;
 use super::slot::parse_position;
 use crate::pg::Endpoint;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::Client;
+
+/// How long the server may take to say what its clock is; then another session is tried.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the server says of itself at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +118,14 @@ impl Moments {
     pub(super) fn ask(&mut self) {
         if self.asked.is_none() {
             let (endpoint, client) = (self.endpoint.clone(), self.client.take());
-            self.asked = Some(Box::pin(async move {
+            self.asked = Some(Box::pin(within(PATIENCE, async move {
                 let client = match client {
                     Some(client) => client,
                     None => Arc::new(endpoint.connect().await?),
                 };
                 let sample = Sample::ask(&client).await?;
                 Ok((client, sample))
-            }));
+            })));
         }
     }
 

@@ -65,6 +65,16 @@ impl Pipe {
         self.confirmed.load(Ordering::Relaxed)
     }
 
+    /// A session begins at this position. One behind what was handed over may be of another history of the server: nothing of the
+    /// old one may be confirmed to it any more.
+    pub(super) async fn begin_at(&self, position: u64) -> Result<(), Failure> {
+        if self.confirmed() > position {
+            let _everything = self.budget.acquire_many(BUDGET_KIB).await.map_err(|_| Failure::Closed)?;
+            self.confirmed.store(position, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Waits until all is handed over.
     pub(super) async fn finish(self) {
         drop(self.queue);

@@ -203,7 +203,8 @@ pub(super) fn generated_columns(table: &Table, reads: impl Fn(usize) -> bool) ->
 
 const SERVER_QUERY: &str = "
 SELECT current_setting('wal_level'),
-    current_setting('max_replication_slots')::int4 - (SELECT count(*)::int4 FROM pg_catalog.pg_replication_slots),
+    current_setting('max_replication_slots')::int4
+        - (SELECT count(*)::int4 FROM pg_catalog.pg_replication_slots WHERE slot_name IS DISTINCT FROM $1::text),
     current_setting('max_wal_senders')::int4 - (SELECT count(*)::int4 FROM pg_catalog.pg_stat_replication),
     r.rolsuper OR r.rolreplication OR EXISTS (SELECT FROM pg_catalog.pg_roles m
         WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser')
@@ -211,9 +212,14 @@ SELECT current_setting('wal_level'),
     current_user::text, pg_catalog.pg_is_in_recovery()
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
 
-/// Refuses a server that cannot give us a slot, or let us read the one we have.
-pub(super) async fn server(client: &Client, has_slot: bool) -> Result<(), Failure> {
-    let refusals = Server::read(client).await?.refusals(has_slot);
+/// Refuses a server that cannot give us a slot, if we do not have this one already. A standby that takes the primary's place while we
+/// run is waited for.
+pub(super) async fn server(client: &Client, own: Option<&str>, runs: bool) -> Result<(), Failure> {
+    let server = Server::read(client, own).await?;
+    if server.in_recovery && runs {
+        return Err(Failure::Lost("the server is a standby; it is waited for its promotion".into()));
+    }
+    let refusals = server.refusals();
     if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(sentences(refusals))) }
 }
 
@@ -222,7 +228,7 @@ pub(super) struct Server {
     wal_level: String,
     /// The role.
     pub(super) user: String,
-    /// Slots that nobody has.
+    /// Slots that nobody else has.
     pub(super) free_slots: i32,
     /// Connections for replication that nobody has.
     pub(super) free_senders: i32,
@@ -231,8 +237,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn read(client: &Client) -> Result<Server, Failure> {
-        let row = client.query_one(SERVER_QUERY, &[]).await?;
+    pub(super) async fn read(client: &Client, own: Option<&str>) -> Result<Server, Failure> {
+        let row = client.query_one(SERVER_QUERY, &[&own]).await?;
         Ok(Server {
             wal_level: row.try_get(0)?,
             free_slots: row.try_get(1)?,
@@ -244,7 +250,7 @@ impl Server {
     }
 
     /// Why it cannot give us a slot, or let us read the one we have.
-    pub(super) fn refusals(&self, has_slot: bool) -> Vec<String> {
+    pub(super) fn refusals(&self) -> Vec<String> {
         let Server { wal_level, user, free_slots, free_senders, may_replicate, in_recovery } = self;
         let mut refusals = Vec::new();
         if wal_level != "logical" {
@@ -253,7 +259,7 @@ impl Server {
              Postgres (on RDS and the like set rds.logical_replication or its equivalent)"
             ));
         }
-        if *free_slots < 1 && !has_slot {
+        if *free_slots < 1 {
             refusals.push(
             "no free replication slot; raise max_replication_slots and restart Postgres, or drop a slot nobody uses \
              (see pg_replication_slots)"

@@ -6,10 +6,13 @@
 use super::clock::Clock;
 use super::failure::Failure;
 use super::feed::{Event, Feed};
+use super::overlap::Overlap;
 use super::pending::Pending;
 use super::shape::Shape;
 use crate::source::{Closed, SourceRelation, Wanted};
 use crate::timeline::{RelationId, SourceId, Tick};
+use crate::value::Time;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,14 +41,20 @@ impl Rehearsal {
     /// A feed of these tables. Every column is read; a table's id in ticks is its position.
     pub fn new(tables: &[FeedTable]) -> Rehearsal {
         let shape = |(position, table): (usize, &FeedTable)| {
-            let relation = &table.relation;
-            let wanted = Wanted { id: RelationId(position), relation: relation.clone(), columns: None };
+            let wanted = Wanted { id: RelationId(position), relation: table.relation.clone(), columns: None };
             let declared = table.type_oids.iter().map(|oid| (*oid, -1));
-            Arc::new(Shape::new(relation, table.oid, declared, &wanted))
+            Arc::new(Shape::new(&wanted, table.oid, declared))
         };
         let mut pending = Pending::new(SourceId(0), Clock::new(MAX_AHEAD));
         pending.define(tables.iter().enumerate().map(shape).collect());
-        Rehearsal { feed: Feed::new(&pending), pending }
+        Rehearsal { feed: Feed::new(&pending, Overlap::default()), pending }
+    }
+
+    /// The same tables in another run, which goes on at this frontier.
+    pub fn resumed(tables: &[FeedTable], frontier: Time) -> Rehearsal {
+        let mut rehearsal = Rehearsal::new(tables);
+        rehearsal.pending.resume(frontier, BTreeMap::new());
+        rehearsal
     }
 
     /// Takes one message in, and gives the transaction that it completes.
@@ -54,13 +63,16 @@ impl Rehearsal {
     /// first of a new connection. The error says why.
     pub fn take(&mut self, message: &[u8]) -> Result<Option<Tick>, String> {
         match self.feed.apply(message, &mut self.pending) {
-            Ok(Event::Within) => Ok(None),
+            Ok(Event::Within | Event::Again(_)) => Ok(None),
             Ok(Event::Commit(_)) => Ok(Some(self.pending.seal(self.pending.clock.floor() + 1, false))),
             Err(failure) => {
                 self.pending.discard();
-                self.feed = Feed::new(&self.pending);
+                self.feed = Feed::new(&self.pending, Overlap::default());
                 Err(match failure {
-                    Failure::Lost(reason) | Failure::Stale(reason) => reason,
+                    Failure::Lost(reason)
+                    | Failure::Stale(reason)
+                    | Failure::Diverged(reason)
+                    | Failure::Redefined(reason) => reason,
                     Failure::Final(error) => error.to_string(),
                     Failure::Closed => Closed.to_string(),
                 })

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::feed::{Event, Feed};
 use super::kept::Kept;
 use super::moment::Moments;
+use super::overlap::{Commit, Overlap};
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::slot::show_position;
@@ -55,6 +56,8 @@ pub(super) struct Streaming<'a> {
     pub(super) changed: Instant,
     /// The WAL position up to which everything was received.
     pub(super) position: u64,
+    /// The last transaction received.
+    pub(super) last: Option<Commit>,
     /// The slot's name.
     pub(super) slot: String,
     /// The slot, if it is kept for a store.
@@ -85,9 +88,9 @@ impl Gathered {
 }
 
 impl Streaming<'_> {
-    /// Reads until the position asked for is reached or something fails.
-    pub(super) async fn run(mut self) -> Result<(), Failure> {
-        let mut feed = Feed::new(self.pending);
+    /// Reads until the position asked for is reached or something fails. What was taken already comes first.
+    pub(super) async fn run(mut self, overlap: Overlap) -> Result<(), Failure> {
+        let mut feed = Feed::new(self.pending, overlap);
         let mut gathered = Gathered::nothing();
         let (mut heard, mut next_request) = (Instant::now(), Instant::now());
         loop {
@@ -155,7 +158,7 @@ impl Streaming<'_> {
         let nothing_gathered = self.pending.changes() == 0 && !feed.in_transaction();
         match &mut self.kept {
             Some(kept) if nothing_gathered && kept.is_behind(self.position) => {
-                let positions = kept.advance(self.position);
+                let positions = kept.advance(self.position, self.last);
                 let tick = self.pending.seal(self.pending.frontier(), false);
                 self.pipe.send(Tick { positions, ..tick }, 0, self.position).await
             }
@@ -193,17 +196,23 @@ impl Streaming<'_> {
                 (b'd', Some(b'w')) => {
                     let change = frame.body.get(CHANGE_HEADER..).ok_or_else(malformed)?;
                     gathered.bytes += size;
-                    if let Event::Commit(end) = feed.apply(change, self.pending)? {
-                        self.position = self.position.max(end);
-                        gathered.transactions += 1;
-                        gathered.since.get_or_insert_with(Instant::now);
-                        at_boundary = true;
+                    match feed.apply(change, self.pending)? {
+                        Event::Commit(commit) => {
+                            self.position = self.position.max(commit.end);
+                            self.last = Some(commit);
+                            gathered.transactions += 1;
+                            gathered.since.get_or_insert_with(Instant::now);
+                            at_boundary = true;
+                        }
+                        Event::Again(end) => self.position = self.position.max(end),
+                        Event::Within => {}
                     }
                 }
                 (b'd', Some(b'k')) => {
                     let (end, asks) = keepalive(frame.body)?;
                     asked |= asks;
                     if !feed.in_transaction() {
+                        feed.passed(end)?;
                         self.position = self.position.max(end);
                     }
                 }
@@ -237,7 +246,7 @@ impl Streaming<'_> {
         } else if frontier <= self.pending.frontier() {
             return Ok(false);
         }
-        let positions = self.kept.as_mut().map(|kept| kept.advance(self.position)).unwrap_or_default();
+        let positions = self.kept.as_mut().map(|kept| kept.advance(self.position, self.last)).unwrap_or_default();
         let tick = Tick { positions, ..self.pending.seal(frontier, false) };
         self.progress.changes.fetch_add(changes, Ordering::Relaxed);
         let send = self.pipe.send(tick, bytes, self.position);

@@ -1,11 +1,11 @@
 //! One session: from a new slot over the snapshot into the stream, until the connection is lost or the end is reached.
 
 use super::config::Config;
-use super::connection::ReplicationConnection;
+use super::connection::{ReplicationConnection, within};
 use super::failure::Failure;
-use super::kept::{Ground, Kept};
+use super::ground::Ground;
+use super::kept::Kept;
 use super::moment::{Moments, Sample};
-use super::partitions::Partitions;
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::preflight::{self, Table};
@@ -16,15 +16,17 @@ use super::slot::{self, Slot};
 use super::snapshot::{Chunk, Snapshot};
 use super::watch::{self, Watched};
 use crate::pg::{Endpoint, quote_identifier, quote_literal};
-use crate::source::{Progress, Wanted};
+use crate::source::{Progress, SourceError, SourceRelation, Wanted};
 use crate::timeline::Tick;
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
+/// How long the server may take to answer what is asked of its catalog.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A snapshot tick is sent when it has this much.
 const ROWS_PER_TICK: u64 = 50_000;
 const BYTES_PER_TICK: usize = 8 * 1024 * 1024;
@@ -73,38 +75,40 @@ impl Session<'_> {
         }
         self.progress.holds("it connects, and looks at the tables".to_owned());
         let control = Arc::new(self.endpoint.connect().await?);
-        let tables = self.prepare(&control).await?;
-        let partitions = Partitions::read(&control, &tables).await?;
-        let shape = |(Table { relation, entry }, wanted): (&Table, &Wanted)| {
-            let declared = entry.columns.iter().map(|column| (column.type_oid, column.type_modifier));
-            Arc::new(Shape::new(relation, entry.oid, declared, wanted))
-        };
+        let tables = self.prepare(&control, pending.is_live()).await?;
+        let shape = |(table, wanted): (&Table, &Wanted)| Arc::new(shape(table, wanted));
         let shapes: Vec<Arc<Shape>> = tables.iter().zip(self.wanted).map(shape).collect();
         pending.define(shapes.clone());
         if self.once && until.is_none() {
             *until = Some(Sample::ask(&control).await?.inserted);
         }
         let mut connection = ReplicationConnection::open(self.endpoint).await?;
-        let ground = ground(&mut connection, &tables, &partitions).await?;
-        let position = match &self.kept {
-            Some(kept) => kept.position(&control, &ground, self.config.slot_lost).await?,
+        let system = connection.system().await?;
+        let ground = within(PATIENCE, Ground::read(system, &control, &self.publication, &shapes)).await?;
+        let position = match &mut self.kept {
+            Some(kept) => within(PATIENCE, kept.position(&control, &ground)).await?,
             None => None,
         };
         let (slot, position) = match (position, &self.kept) {
-            (Some(position), Some(kept)) => (kept.name.clone(), position),
+            (Some(position), Some(kept)) => {
+                tracing::info!("slot \"{}\" is read on from {}", kept.name, slot::show_position(position));
+                (kept.name.clone(), position)
+            }
             _ => {
                 let estimate = tables.iter().map(|table| table.entry.estimate).sum();
                 self.progress.snapshot_rows.store(0, Ordering::Relaxed);
                 self.progress.snapshot_estimate.store(estimate, Ordering::Relaxed);
-                self.begin(pending, &mut connection, &control, &shapes, ground).await?
+                self.begin(pending, &mut connection, &control, &shapes, ground.clone()).await?
             }
         };
+        let overlap = self.kept.as_ref().map(|kept| kept.overlap(position)).unwrap_or_default();
+        self.pipe.begin_at(position).await?;
         connection.start_streaming(&self.start_command(&slot, position)).await?;
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
         let kept = self.kept.as_ref().map(|kept| (kept.name.clone(), self.progress.clone()));
-        let watched = Watched { publication: self.publication.clone(), tables, partitions, kept };
-        tokio::spawn(watch::run(control, watched, found));
+        let watched = Watched { publication: self.publication.clone(), tables, shapes, ground, kept };
+        tokio::spawn(watch::run(self.endpoint.clone(), control, watched, found));
         let (pipe, progress) = (self.pipe, self.progress);
         let (until, awaited) = (*until, self.awaited);
         let streaming = Streaming {
@@ -116,12 +120,13 @@ impl Session<'_> {
             awaited,
             changed: Instant::now(),
             position,
+            last: None,
             slot,
             kept: self.kept.as_mut(),
             moments,
             watch,
         };
-        streaming.run().await?;
+        streaming.run(overlap).await?;
         self.pipe.send(pending.end(), 0, position).await
     }
 
@@ -149,6 +154,7 @@ impl Session<'_> {
         let slot = slot::create(connection, control, kind, self.progress).await?;
         let Slot { name, consistent_point, .. } = &slot;
         let at = slot::show_position(*consistent_point);
+        tracing::info!("slot \"{name}\" was created: the tables are read as they are at {at}");
         self.progress.holds(format!("slot `{name}`: the tables are read as they are at {at}"));
         let begun = self.kept.as_mut().map(|kept| kept.begin(*consistent_point, ground)).unwrap_or_default();
         // Until the tables are read there is nothing to go on from.
@@ -159,16 +165,37 @@ impl Session<'_> {
         told.map(|()| (slot.name, slot.consistent_point))
     }
 
-    /// The connection was lost, or what was read cannot be gone on from; why.
-    pub(super) fn interrupted(&mut self, failure: Failure) -> String {
+    /// The connection was lost, or what was read cannot be gone on from: why. An error if people must act first.
+    pub(super) async fn interrupted(&mut self, failure: Failure) -> Result<String, SourceError> {
         match failure {
+            Failure::Lost(reason) => Ok(reason),
             Failure::Stale(reason) => {
                 self.kept.iter_mut().for_each(Kept::forget);
-                reason
+                Ok(reason)
             }
-            Failure::Lost(reason) => reason,
-            Failure::Final(error) => error.to_string(),
-            Failure::Closed => String::new(),
+            Failure::Diverged(reason) => {
+                self.kept.iter_mut().try_for_each(|kept| kept.decide(&reason))?;
+                Ok(reason)
+            }
+            Failure::Redefined(reason) => self.redefined(reason).await,
+            Failure::Final(error) => Err(error),
+            Failure::Closed => Ok(String::new()),
+        }
+    }
+
+    /// The change feed tells another definition than the tables were read with. If it is over already, they are read again; a slot
+    /// that is read on would tell it again and again.
+    async fn redefined(&mut self, reason: String) -> Result<String, SourceError> {
+        let look = async || self.tables(&self.endpoint.connect().await?).await;
+        match look().await {
+            Ok(_) => {
+                self.kept.iter_mut().for_each(Kept::forget);
+                Ok(format!("{reason}, and changed back: the tables are read again"))
+            }
+            Err(Failure::Final(_)) => {
+                Err(SourceError::Operator(format!("{reason}; restart to take the new definition")))
+            }
+            Err(_) => Ok(reason),
         }
     }
 
@@ -178,15 +205,10 @@ impl Session<'_> {
     }
 
     /// Checks everything that can be checked; creates the publication if it may.
-    async fn prepare(&self, control: &Client) -> Result<Vec<Table>, Failure> {
-        let has_slot = match &self.kept {
-            Some(kept) => slot::is_there(control, &kept.name).await?,
-            None => false,
-        };
-        preflight::server(control, has_slot).await?;
-        let names: Vec<RelationName> = self.wanted.iter().map(|wanted| wanted.relation.name.clone()).collect();
-        let tables = preflight::tables(control, &names).await?;
-        self.refuse_changed(&tables)?;
+    async fn prepare(&self, control: &Client, runs: bool) -> Result<Vec<Table>, Failure> {
+        let own = self.kept.as_ref().map(|kept| kept.name.as_str());
+        within(PATIENCE, preflight::server(control, own, runs)).await?;
+        let tables = within(PATIENCE, self.tables(control)).await?;
         self.refuse_generated(&tables)?;
         for done in publication::ensure(control, &self.publication, &tables, self.config.create).await? {
             tracing::info!("{done}");
@@ -194,17 +216,12 @@ impl Session<'_> {
         Ok(tables)
     }
 
-    /// Refuses tables that are no longer what the views were compiled against.
-    fn refuse_changed(&self, tables: &[Table]) -> Result<(), Failure> {
-        let mut pairs = tables.iter().zip(self.wanted);
-        let changed = pairs.find(|(table, wanted)| {
-            let (now, then) = (&table.relation, &wanted.relation);
-            let begins_alike = now.schema.columns.iter().zip(&then.schema.columns).all(|(now, then)| now == then);
-            let has_all = now.schema.columns.len() >= then.schema.columns.len();
-            !begins_alike || !has_all || now.schema.key != then.schema.key || now.upserts != then.upserts
-        });
-        match changed {
-            None => Ok(()),
+    /// The tables, which must be what the views were compiled against.
+    async fn tables(&self, control: &Client) -> Result<Vec<Table>, Failure> {
+        let names: Vec<RelationName> = self.wanted.iter().map(|wanted| wanted.relation.name.clone()).collect();
+        let tables = preflight::tables(control, &names).await?;
+        match tables.iter().zip(self.wanted).find(|(table, wanted)| !is_as_compiled(&table.relation, wanted)) {
+            None => Ok(tables),
             Some((table, _)) => Err(Failure::operator(format!(
                 "the definition of {} was changed; restart to take the new definition",
                 table.relation.name
@@ -213,10 +230,14 @@ impl Session<'_> {
     }
 
     fn refuse_generated(&self, tables: &[Table]) -> Result<(), Failure> {
-        let pairs = tables.iter().zip(self.wanted);
-        let refusals: Vec<String> = pairs
-            .flat_map(|(table, wanted)| preflight::generated_columns(table, |position| wanted.reads(position)))
-            .collect();
+        let refusals = |(table, wanted): (&Table, &Wanted)| {
+            let compiled = &wanted.relation.schema.columns;
+            let place = |name: &str| compiled.iter().position(|column| column.name == name);
+            preflight::generated_columns(table, |position| {
+                place(&table.entry.columns[position].name).is_some_and(|place| wanted.reads(place))
+            })
+        };
+        let refusals: Vec<String> = tables.iter().zip(self.wanted).flat_map(refusals).collect();
         if refusals.is_empty() { Ok(()) } else { Err(Failure::operator(refusals.join("\n"))) }
     }
 
@@ -283,18 +304,28 @@ impl Session<'_> {
     }
 }
 
-/// What a slot on this connection is read on.
-pub(super) async fn ground(
-    connection: &mut ReplicationConnection,
-    tables: &[Table],
-    partitions: &Partitions,
-) -> Result<Ground, Failure> {
-    let identity = connection.query("IDENTIFY_SYSTEM").await?;
-    let system = identity.into_iter().flatten().next().flatten();
-    let system = system.ok_or_else(|| Failure::Lost("the server does not say which it is".into()))?;
-    let table = |table: &Table| format!("{} {}", table.relation.name, table.entry.oid);
-    let tables: Vec<String> = tables.iter().map(table).chain([partitions.to_string()]).collect();
-    Ok(Ground { system, tables: tables.join("; ") })
+/// Whether a table has what the views were compiled against: the columns they read, and the key.
+fn is_as_compiled(now: &SourceRelation, wanted: &Wanted) -> bool {
+    let then = &wanted.relation;
+    let key = |relation: &SourceRelation| {
+        let columns = &relation.schema.columns;
+        let names = |key: &Vec<usize>| key.iter().map(|position| columns[*position].name.clone()).collect::<Vec<_>>();
+        relation.schema.key.as_ref().map(names)
+    };
+    let in_key = |position: &usize| then.schema.key.as_ref().is_some_and(|key| key.contains(position));
+    let columns = then.schema.columns.iter().enumerate();
+    let mut read = columns.filter(|(position, _)| wanted.reads(*position) || in_key(position));
+    key(now) == key(then) && now.upserts == then.upserts && read.all(|(_, column)| now.schema.columns.contains(column))
+}
+
+/// What is read of a table, in the columns that the views were compiled against.
+pub(super) fn shape(table: &Table, wanted: &Wanted) -> Shape {
+    let columns = &table.entry.columns;
+    let declared = wanted.relation.schema.columns.iter().map(|compiled| {
+        let now = columns.iter().find(|column| column.name == compiled.name);
+        now.map_or((0, -1), |column| (column.type_oid, column.type_modifier))
+    });
+    Shape::new(wanted, table.entry.oid, declared)
 }
 
 impl Telling {

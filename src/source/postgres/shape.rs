@@ -2,7 +2,7 @@
 
 use super::decode::Value;
 use super::failure::Failure;
-use crate::source::{SourceError, SourceRelation, Wanted};
+use crate::source::{SourceError, Wanted};
 use crate::timeline::RelationId;
 use crate::value::{RelationName, Row, Type, encoding, text};
 use std::ops::Range;
@@ -42,14 +42,9 @@ pub(super) struct Field {
 }
 
 impl Shape {
-    /// The shape of a table as the catalog has it and as the view set wants it. `declared` are the columns' declared types and
-    /// modifiers.
-    pub(super) fn new(
-        relation: &SourceRelation,
-        oid: u32,
-        declared: impl Iterator<Item = (u32, i32)>,
-        wanted: &Wanted,
-    ) -> Shape {
+    /// The shape of a table as the view set wants it. `declared` are the columns' declared types and modifiers.
+    pub(super) fn new(wanted: &Wanted, oid: u32, declared: impl Iterator<Item = (u32, i32)>) -> Shape {
+        let relation = &wanted.relation;
         let schema = &relation.schema;
         let key = schema.key.clone().unwrap_or_default();
         let reads = |position| wanted.reads(position) || key.contains(&position);
@@ -135,18 +130,14 @@ impl Shape {
     }
 
     fn unexpected_null(&self, field: &Field) -> Failure {
-        Failure::operator(format!(
-            "{}.{} was NOT NULL when this started, and now holds a null; restart to take the new definition",
-            self.name, field.name
-        ))
+        Failure::Redefined(format!("{}.{} was NOT NULL when this started, and now holds a null", self.name, field.name))
     }
 
     /// A change whose row cannot be told.
     pub(super) fn unidentified(&self) -> Failure {
-        Failure::operator(format!(
-            "a change of {} came without the old row's key: its REPLICA IDENTITY was changed; restart to take the new \
-             definition",
-            self.name
+        let name = &self.name;
+        Failure::Redefined(format!(
+            "a change of {name} came without the old row's key: its REPLICA IDENTITY was changed"
         ))
     }
 }

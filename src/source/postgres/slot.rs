@@ -36,51 +36,54 @@ pub(super) enum Kind<'a> {
 /// A kept slot as the server has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// It can be read from this position.
-    Good,
+    /// It can be read on, and stands at this position.
+    Good(u64),
     /// Another connection reads it; its process.
     InUse(i32),
-    /// It cannot be read from this position any more, and why.
+    /// It cannot be read on any more, and why.
     Stale(String),
 }
 
-/// Looks at a kept slot before it is read from `position`, up to which everything is durable here. A position before what the slot
-/// was told is durable would be passed over silently by the server.
-pub(super) async fn look(control: &Client, name: &str, position: u64) -> Result<Condition, Failure> {
+/// Looks at a kept slot before it is read on from `position`, up to which everything is durable here, the last transaction ending at
+/// `taken`. What the slot was told is durable, the server passes over silently.
+pub(super) async fn look(
+    control: &Client,
+    name: &str,
+    position: u64,
+    taken: Option<u64>,
+) -> Result<Condition, Failure> {
     let look = "
-        SELECT active_pid, wal_status, confirmed_flush_lsn::text, pg_current_wal_lsn()::text
-        FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = current_database() AND plugin = 'pgoutput'";
+        SELECT active_pid, wal_status, confirmed_flush_lsn::text, pg_current_wal_lsn()::text, to_jsonb(s) ->> 'invalidation_reason'
+        FROM pg_catalog.pg_replication_slots s
+        WHERE slot_name = $1 AND database = current_database() AND plugin = 'pgoutput' AND NOT temporary";
     let Some(row) = control.query_opt(look, &[&name]).await? else {
         return Ok(Condition::Stale(format!("slot \"{name}\" is gone")));
     };
-    let (user, status): (Option<i32>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let user: Option<i32> = row.try_get(0)?;
     let text = |column| row.try_get::<_, Option<String>>(column);
-    let (confirmed, written) = (text(2)?, text(3)?);
+    let (status, confirmed, written, invalidated) = (text(1)?, text(2)?, text(3)?, text(4)?);
     let [confirmed, written] = [confirmed, written].map(|text| text.as_deref().and_then(parse_position));
-    let here = show_position(position);
-    let told =
-        |what: &str, at: u64| format!("slot \"{name}\" {what} {}, and {here} is where to go on", show_position(at));
-    Ok(match (status.as_deref(), user) {
-        (Some("lost"), _) => Condition::Stale(format!(
-            "slot \"{name}\" is lost: the server has removed the WAL it needs (see max_slot_wal_keep_size)"
-        )),
-        (_, Some(user)) => Condition::InUse(user),
-        _ => match (confirmed, written) {
-            (Some(confirmed), _) if confirmed > position => {
-                Condition::Stale(told("was advanced by somebody else to", confirmed))
-            }
-            (_, Some(written)) if written < position => {
-                Condition::Stale(told("is on a server that has only come to", written))
-            }
-            _ => Condition::Good,
-        },
-    })
-}
-
-/// Whether there is a slot of this name.
-pub(super) async fn is_there(control: &Client, name: &str) -> Result<bool, Failure> {
-    let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)";
-    Ok(control.query_one(query, &[&name]).await?.try_get(0)?)
+    if status.as_deref() == Some("lost") {
+        let why = invalidated.map_or(String::new(), |reason| format!(", {reason}"));
+        return Ok(Condition::Stale(format!(
+            "slot \"{name}\" is lost: the server has removed the WAL it needs (see max_slot_wal_keep_size{why})"
+        )));
+    }
+    if let Some(user) = user {
+        return Ok(Condition::InUse(user));
+    }
+    let told = |what: &str, at: u64, here: u64| {
+        let (at, here) = (show_position(at), show_position(here));
+        Ok(Condition::Stale(format!("slot \"{name}\" {what} {at}, and {here} is where to go on")))
+    };
+    match (confirmed, written, taken) {
+        (Some(confirmed), ..) if confirmed > position => told("was advanced by somebody else to", confirmed, position),
+        (_, Some(written), Some(taken)) if written < taken => {
+            told("is on a server that has only come to", written, taken)
+        }
+        (Some(confirmed), ..) => Ok(Condition::Good(confirmed)),
+        (None, ..) => Ok(Condition::Stale(format!("slot \"{name}\" was never ready to be read"))),
+    }
 }
 
 /// The bytes of WAL that the server holds back for a slot, in a query of `pg_replication_slots`.

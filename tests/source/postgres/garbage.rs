@@ -299,6 +299,31 @@ fn what_a_refused_message_broke_is_not_told() {
     assert_eq!(honest(&mut rehearsal, &feed[..6]), 2);
 }
 
+/// The server's clock steps back, and the program is started again: times go on from where they were.
+#[test]
+fn a_clock_that_steps_back_moves_no_time_back() {
+    let tables = tables();
+    let insert = |rehearsal: &mut Rehearsal, at: i64| {
+        let messages =
+            [begin(at), relation(&tables[1], b'f'), change(b'I', 8, None, Some(&[Some("a"), Some("1")])), commit()];
+        let tick = messages.iter().find_map(|message| rehearsal.take(message).expect("an honest message"));
+        let tick = tick.expect("a transaction");
+        let Batch::Rows(rows) = &tick.batches[0].1 else { panic!("{tick:?}") };
+        (rows[0].1, tick.frontier.expect("the input goes on"))
+    };
+    const HOUR: i64 = 3_600_000_000;
+    let mut rehearsal = Rehearsal::new(&tables);
+    let (first, frontier) = insert(&mut rehearsal, 10 * HOUR);
+    let (stepped, after) = insert(&mut rehearsal, 9 * HOUR);
+    assert!(first < frontier && frontier <= stepped && stepped < after, "{first} {frontier} {stepped} {after}");
+    // Nothing of the run before is left but the frontier that the store has.
+    let mut rehearsal = Rehearsal::resumed(&tables, after);
+    let (again, later) = insert(&mut rehearsal, 8 * HOUR);
+    assert!(after <= again && again < later, "{after} {again} {later}");
+    let (caught_up, _) = insert(&mut rehearsal, 11 * HOUR);
+    assert_eq!(caught_up, first + HOUR as u64);
+}
+
 #[test]
 fn mutated_feeds_are_refused_or_mean_rows() {
     let (tables, feed) = (tables(), feed());

@@ -1,0 +1,95 @@
+//! The network between the program and everything it talks to: cut, stalled, delayed, a byte at a time, gone without a word, at
+//! random. The bank of `restart` must come through it.
+
+use crate::restart::{Bank, write};
+use crate::support::postgres::Postgres;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::random::{Random, seed, setting};
+use crate::support::search::{Product, SearchServer};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const SEARCH: &str = "
+[sinks.found]
+type = \"opensearch\"
+view = \"balance\"
+url = \"URL\"
+key = [\"id\"]
+commit_interval = \"20ms\"
+";
+
+/// What a search finds, when no delivery is under way.
+fn found(server: &SearchServer) -> Option<Vec<String>> {
+    let state = server.state();
+    let kept = state.cluster.indices.get("tidegate-marks")?.documents.get("balance")?;
+    let kept: serde_json::Value = serde_json::from_str(&kept.source).expect("a mark is JSON");
+    let index = state.cluster.one("balance").filter(|_| kept["next"].is_null())?;
+    let mut rows: Vec<String> = index.visible.values().map(|(_, row)| row.clone()).collect();
+    rows.sort();
+    Some(rows)
+}
+
+#[test]
+fn whatever_the_network_does_everything_arrives_once() {
+    let mut random = Random::new(seed(21));
+    let mut bank = Bank::new();
+    let search = SearchServer::start(Product::OpenSearch);
+    let postgres = Postgres::shared().port();
+    // The last one is for the table that is a target.
+    let servers = [postgres, bank.redis.port(), search.port(), postgres];
+    let proxies = servers.map(Proxy::new);
+    let through = |text: &str, i: usize| text.replace(&servers[i].to_string(), &proxies[i].port().to_string());
+    let (source, table) = bank.config.split_once("[sinks.table]").expect("a table");
+    let table = table.replace("{ env = \"DATABASE_URL\" }", &format!("{:?}", through(&bank.database.url, 3)));
+    let config =
+        format!("{}[sinks.table]{table}{}", through(source, 1), SEARCH.replace("URL", &through(&search.url(), 2)));
+    bank.set.write("tidegate.toml", &config);
+    let url = through(&bank.database.url, 0);
+    let mut program = bank.set.start(&["run"], &url);
+    bank.settle(&mut program);
+
+    let (stop, writer, mut chance) = (AtomicBool::new(false), bank.database.another(), random.clone());
+    std::thread::scope(|scope| {
+        scope.spawn(|| write(&writer, &mut chance, &stop));
+        for _ in 0..setting("TIDEGATE_TEST_FAULTS", 30) {
+            let proxy = random.pick(&proxies);
+            let time = Duration::from_millis(random.below(400));
+            let fault = random.below(6);
+            match fault {
+                0 => proxy.cut(),
+                1 => proxy.set(Fault::Stall),
+                2 => proxy.set(Fault::Delay(time / 4)),
+                3 => proxy.set(Fault::Trickle),
+                // The other side hears nothing, until the connection is cut in the end.
+                4 => proxy.swallow(),
+                _ => proxies.iter().for_each(Proxy::cut),
+            }
+            let begun = Instant::now();
+            while begun.elapsed() < time {
+                bank.look();
+            }
+            proxy.set(Fault::None);
+            if fault == 4 || random.chance(70) {
+                proxy.cut();
+            }
+            program.must_run();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    bank.settle(&mut program);
+    // Connections that will never say anything again, and of which nobody is told that they are gone: those of the source, and of the
+    // search with something under way. (The sinks of tables wait ten minutes for an answer, those of Redis some.)
+    let change = "INSERT INTO move (a, b, amount) VALUES (1, 2, 12345)";
+    proxies[2].swallow();
+    bank.database.execute(change);
+    bank.settle(&mut program);
+    proxies[0].swallow();
+    bank.database.execute(change);
+    bank.settle(&mut program);
+    let deadline = Instant::now() + Duration::from_secs(100);
+    while found(&search) != Some(bank.expected()) {
+        assert!(Instant::now() < deadline, "the search finds something else\n{}", program.errors());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    program.terminate();
+}
