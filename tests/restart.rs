@@ -348,6 +348,17 @@ fn a_slot_that_is_gone_or_advanced_is_noticed() {
     bank.refused(80, "say `create = true`");
 }
 
+/// A store that has become larger than it may, and cannot be made smaller, stops the run.
+#[test]
+fn a_store_that_is_too_large_stops_the_run() {
+    let bank = Bank::new();
+    bank.database.execute(
+        "UPDATE account SET note = (SELECT string_agg(md5(n::text || id), '') FROM generate_series(1, 400) n)",
+    );
+    bank.set.write("tidegate.toml", &format!("{}store_max_bytes = \"256KiB\"\n", bank.config));
+    bank.refused(80, "`store_max_bytes` allows 262144");
+}
+
 /// Two processes cannot have one store; a damaged one is not read.
 #[test]
 fn a_store_that_is_in_use_or_damaged_is_refused() {

@@ -64,14 +64,19 @@ impl Live {
     }
 
     fn draw_snapshot(&mut self, lines: &MultiProgress, source: &SourceStatus) {
-        if source.phase != Phase::Snapshot {
-            self.bars.remove(&source.name).inspect(ProgressBar::finish_and_clear);
-            return;
-        }
+        let what = match source.phase {
+            Phase::Loading => "store",
+            Phase::Snapshot => "snapshot",
+            Phase::Following | Phase::Ended | Phase::Failed(_) => {
+                self.bars.remove(&source.name).inspect(ProgressBar::finish_and_clear);
+                return;
+            }
+        };
         let bar = self.bars.entry(source.name.clone()).or_insert_with(|| {
-            let style = plain("{prefix} snapshot [{bar:40}] {human_pos}/{human_len} rows, {per_sec}, {eta} left");
-            lines.insert(0, ProgressBar::new(0).with_style(style).with_prefix(source.name.clone()))
+            let style = plain("{prefix} [{bar:40}] {human_pos}/{human_len} rows, {per_sec}, {eta} left");
+            lines.insert(0, ProgressBar::new(0).with_style(style))
         });
+        bar.set_prefix(format!("{} {what}", source.name));
         bar.set_length(source.snapshot_estimate.max(source.snapshot_rows));
         bar.set_position(source.snapshot_rows);
     }
@@ -108,6 +113,7 @@ fn table(status: &Status, rates: &HashMap<String, f64>, now: Time) -> String {
         let note = match &source.phase {
             Phase::Failed(message) => format!("  {message}"),
             Phase::Ended => "  ended".to_string(),
+            Phase::Loading => "  reads the store".to_string(),
             Phase::Snapshot | Phase::Following => String::new(),
         };
         let (count, rate) = (source.changes, rate("source", &source.name));

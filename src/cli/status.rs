@@ -104,6 +104,7 @@ fn micros(duration: Option<Duration>) -> Option<u64> {
 
 fn phase(phase: &Phase) -> &'static str {
     match phase {
+        Phase::Loading => "loading",
         Phase::Snapshot => "snapshot",
         Phase::Following => "following",
         Phase::Ended => "ended",
@@ -142,8 +143,10 @@ fn write_sources(text: &mut String, sources: &[SourceStatus], now: Time) -> std:
         writeln!(text, "{name:<24}{phase:<10}{changes:>12}{reconnects:>12}  {frontier}")?;
         match (&source.phase, &source.held_by) {
             (Phase::Failed(sentence), _) => writeln!(text, "  {}", indented(sentence))?,
-            (Phase::Snapshot | Phase::Following, Some(sentence)) => writeln!(text, "  {}", indented(sentence))?,
-            (Phase::Snapshot | Phase::Following | Phase::Ended, _) => {}
+            (Phase::Loading | Phase::Snapshot | Phase::Following, Some(sentence)) => {
+                writeln!(text, "  {}", indented(sentence))?
+            }
+            (Phase::Loading | Phase::Snapshot | Phase::Following | Phase::Ended, _) => {}
         }
         if let Some(slot) = &source.slot {
             let held_back = match slot.held_back_bytes {

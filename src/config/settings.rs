@@ -31,6 +31,8 @@ pub struct Settings {
     pub on_error: Option<OnError>,
     /// The directory of the store; `None`: nothing is kept, every start takes a new snapshot and reconciles the targets.
     pub store: Option<PathBuf>,
+    /// The most bytes the store may have on disk: beyond it everything is merged that can be, and if that is not enough the run stops.
+    pub store_max_bytes: Option<usize>,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             in_flight_bytes: 64 << 20,
             on_error: None,
             store: None,
+            store_max_bytes: None,
         }
     }
 }
@@ -51,6 +54,7 @@ impl Default for Settings {
 struct Written {
     workers: Option<Spanned<usize>>,
     store: Option<PathBuf>,
+    store_max_bytes: Option<Spanned<String>>,
     refresh: Option<Spanned<String>>,
     in_flight_bytes: Option<Spanned<String>>,
     on_error: Option<OnError>,
@@ -75,6 +79,10 @@ pub(super) fn read(
         settings.workers = workers.into_inner();
     }
     settings.store = written.store.filter(|store| store != Path::new("none")).map(|store| directory.join(store));
+    if let Some(most) = written.store_max_bytes {
+        let most = bytes(most.get_ref()).map_err(|message| locator.at(most.span(), message))?;
+        settings.store_max_bytes = Some(most);
+    }
     if let Some(refresh) = written.refresh {
         settings.refresh = duration(refresh.get_ref()).map_err(|message| locator.at(refresh.span(), message))?;
     }

@@ -27,6 +27,7 @@ path = "-"
 [settings]
 workers = 2
 store = "none"
+store_max_bytes = "1GiB"
 refresh = "0"
 in_flight_bytes = "1MiB"
 on_error = "skip"
@@ -52,6 +53,7 @@ fn the_example_of_the_design() {
         in_flight_bytes: 1 << 20,
         on_error: Some(OnError::Skip),
         store: None,
+        store_max_bytes: Some(1 << 30),
     };
     assert_eq!(config.settings, settings);
 }

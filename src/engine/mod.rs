@@ -183,8 +183,10 @@ impl Planned {
             Some(storing) => {
                 let stop = Stop::default();
                 let progress = running_sinks.iter().map(|sink| sink.progress.clone()).collect();
-                let threads =
-                    [storing.load(prepared, held, beginnings, stop.clone())?, storing.merge(progress, stop.clone())?];
+                let threads = [
+                    storing.load(prepared, held, beginnings, stop.clone())?,
+                    storing.merge(progress, settings.store_max_bytes, stop.clone())?,
+                ];
                 Some(running::Kept { storing, threads, stop })
             }
         };
@@ -283,9 +285,10 @@ fn prepare(
     let door = Door { sender: dataflow.sender(source), sent: sent.clone() };
     let (running, tell) = thread.prepare(progress.clone(), sent);
     let stop = running.stop.clone();
+    let told = progress.clone();
     let start = Box::new(move |ticks, stored| {
         // A thread that is gone already is found by `poll`.
         let _ = tell.send(Start { source, wanted, late, errors, once, awaited, stored, ticks, stop, progress });
     });
-    (running, Prepared { source, door, start })
+    (running, Prepared { source, door, progress: told, start })
 }

@@ -235,7 +235,7 @@ impl PlannedView {
         let RelationStats { rows, changes, frontier, .. } = stats.get(&self.name)?;
         let stopped = self.sources.iter().find_map(|id| match &sources[id.0].phase {
             Phase::Failed(sentence) => Some(sentence.clone()),
-            Phase::Snapshot | Phase::Following | Phase::Ended => None,
+            Phase::Loading | Phase::Snapshot | Phase::Following | Phase::Ended => None,
         });
         Some(ViewStatus {
             name: self.name.to_string(),

@@ -36,6 +36,7 @@ pub(super) struct RunningSource {
 pub(super) struct Prepared {
     pub(super) source: SourceId,
     pub(super) door: Door,
+    pub(super) progress: Arc<Progress>,
     /// Lets it run, given where its ticks go and what is stored of it.
     pub(super) start: Box<dyn FnOnce(Box<dyn TickSender>, Option<Stored>) + Send>,
 }

@@ -26,6 +26,8 @@ pub struct Status {
 /// Where a source stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
+    /// What the store has of it is being read.
+    Loading,
     /// It is reading what was there at the start.
     Snapshot,
     /// It follows its input.
@@ -185,6 +187,7 @@ pub(super) fn source_status(source: &RunningSource) -> SourceStatus {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let frontier = Reached::from_frontier(source.sent.frontier());
     let phase = match &source.state {
+        SourceState::Running(_) if source.progress.loading.load(Ordering::Relaxed) => Phase::Loading,
         SourceState::Running(_) if frontier == Reached::Nothing => Phase::Snapshot,
         SourceState::Running(_) => Phase::Following,
         SourceState::Ended => Phase::Ended,

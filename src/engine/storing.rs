@@ -7,12 +7,13 @@ use super::sources::{Door, Prepared};
 use super::status::StoreStatus;
 use crate::dataflow::InputRelation;
 use crate::sink::{Beginning, SinkProgress};
-use crate::source::{Closed, Stop, Stored, TickSender};
+use crate::source::{Closed, Progress, Stop, Stored, TickSender};
 use crate::store::{Opened, Source, Store, StoreError};
 use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start};
 use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) const REWIND: Duration = Duration::from_secs(600);
 /// How often it is looked whether there is much to merge.
 const MERGE_INTERVAL: Duration = Duration::from_secs(5);
+/// Bytes of the log that are merged at once, in memory, when the store has become too large.
+const MERGED_AT_ONCE: u64 = 64 << 20;
 /// How long a target may take to say what it shows, before what is stored is told without regard to it.
 const TARGET_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
@@ -99,12 +102,9 @@ impl Storing {
         let resumes = self.resumes.iter();
         let mut below: BTreeMap<SourceId, Time> =
             resumes.map(|(source, resume)| (*source, cell_start(resume.frontier, self.grid))).collect();
-        if below.is_empty() {
-            return below;
-        }
         let begun = Instant::now();
         let heard = |begins: &Begins| begins.beginning.wait(POLL);
-        while !beginnings.iter().all(heard) && begun.elapsed() < TARGET_PATIENCE && !stop.requested() {}
+        while !below.is_empty() && !beginnings.iter().all(heard) && begun.elapsed() < TARGET_PATIENCE && !stop.requested() {}
         for Begins { sources, beginning } in beginnings {
             let needed = cell_start(beginning.close(), self.grid);
             let needed = |(source, below): (&SourceId, &mut Time)| {
@@ -136,7 +136,7 @@ impl Storing {
     /// relations whose rows a source must know. Ends early, with nothing, when a stop is asked for.
     fn replay(
         &self,
-        doors: &mut BTreeMap<SourceId, Door>,
+        doors: &mut BTreeMap<SourceId, (Door, Arc<Progress>)>,
         held: &BTreeSet<RelationId>,
         beginnings: &[Begins],
         stop: &Stop,
@@ -149,8 +149,14 @@ impl Storing {
         let mut stored: BTreeMap<SourceId, Stored> = doors.keys().map(|source| (*source, new(source))).collect();
         let mut rows: HashMap<(SourceId, RelationId), HashMap<Row, Diff>> = HashMap::new();
         let below = self.content_below(beginnings, stop);
+        let rows_merged = self.store.rows();
+        let begin = |(source, (_, progress)): (&SourceId, &(Door, Arc<Progress>))| {
+            progress.loads(below.contains_key(source).then(|| rows_merged.get(source).copied().unwrap_or(0)));
+        };
+        doors.iter().for_each(begin);
         let replayed = self.store.replay(&below, &mut |tick| {
             let tick = self.layouts.running(tick);
+            let door = doors.get_mut(&tick.source);
             for (relation, batch) in &tick.batches {
                 if let Batch::Rows(changes) = batch
                     && held.contains(relation)
@@ -159,11 +165,17 @@ impl Storing {
                     changes.iter().for_each(|(row, _, diff)| *rows.entry(row.clone()).or_default() += diff);
                 }
             }
-            match doors.get_mut(&tick.source).map_or(Ok(()), |door| door.send(tick)) {
+            let pass = |(door, progress): &mut (Door, Arc<Progress>)| {
+                let rows = tick.batches.iter().map(|(_, batch)| batch.len()).sum::<usize>();
+                progress.snapshot_rows.fetch_add(rows as u64, Ordering::Relaxed);
+                door.send(tick)
+            };
+            match door.map_or(Ok(()), pass) {
                 Ok(()) if !stop.requested() => Ok(()),
                 _ => Err(StoreError::Poisoned("the run ended while the store was read".into())),
             }
         });
+        doors.values().for_each(|(_, progress)| progress.loads(None));
         if stop.requested() {
             return Ok(BTreeMap::new());
         }
@@ -186,15 +198,15 @@ impl Storing {
         let storing = self.clone();
         spawn("store load", move || {
             let (mut doors, mut waiting) = (BTreeMap::new(), Vec::new());
-            for Prepared { source, door, start } in prepared {
-                doors.insert(source, door);
+            for Prepared { source, door, progress, start } in prepared {
+                doors.insert(source, (door, progress));
                 waiting.push((source, start));
             }
             match storing.replay(&mut doors, &held, &beginnings, &stop) {
                 Ok(mut stored) => {
                     for (source, start) in waiting {
                         // After a stop there is nothing stored, and no source starts.
-                        if let (Some(door), Some(stored)) = (doors.remove(&source), stored.remove(&source)) {
+                        if let (Some((door, _)), Some(stored)) = (doors.remove(&source), stored.remove(&source)) {
                             start(storing.door(source, door), Some(stored));
                         }
                     }
@@ -206,20 +218,25 @@ impl Storing {
         })
     }
 
-    /// Merges in the background what every sink has acknowledged long ago.
-    pub(super) fn merge(&self, sinks: Vec<Arc<SinkProgress>>, stop: Stop) -> Result<JoinHandle<()>, Failure> {
+    /// Merges in the background what every sink has acknowledged long ago; and all there is when the store has more bytes than it may.
+    pub(super) fn merge(
+        &self,
+        sinks: Vec<Arc<SinkProgress>>,
+        most: Option<usize>,
+        stop: Stop,
+    ) -> Result<JoinHandle<()>, Failure> {
         let (store, failure) = (self.store.clone(), self.failure.clone());
         spawn("store merge", move || {
             while wait(MERGE_INTERVAL, &stop) {
                 let acknowledged = sinks.iter().map(|sink| sink.frontier().unwrap_or(Some(0)).unwrap_or(Time::MAX));
                 let below =
                     acknowledged.min().unwrap_or(Time::MAX).min(now()).saturating_sub(REWIND.as_micros() as Time);
-                loop {
-                    match store.merge(below) {
-                        Ok(true) if !stop.requested() => {}
-                        Ok(_) => break,
-                        Err(error) => return fail(&failure, &error),
-                    }
+                let merged = merge_all(|| store.merge(below), &stop);
+                if let Err(failed) =
+                    merged.map_err(|error| of_store(&error)).and_then(|()| keep_below(most, &store, &stop))
+                {
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
+                    return;
                 }
             }
         })
@@ -232,6 +249,35 @@ impl Storing {
             // A source that does not stop still holds it; the next start finds out by itself how far it reaches.
             Err(_) => Ok(()),
         }
+    }
+}
+
+/// Merges as long as there is more.
+fn merge_all(merge: impl Fn() -> Result<bool, StoreError>, stop: &Stop) -> Result<(), StoreError> {
+    while merge()? && !stop.requested() {}
+    Ok(())
+}
+
+/// Sees to it that the store has no more bytes than it may. What is merged early costs nothing but the comparison of targets that are
+/// behind, at the next start.
+fn keep_below(most: Option<usize>, store: &Store, stop: &Stop) -> Result<(), Failure> {
+    let Some(most) = most.map(|most| most as u64) else { return Ok(()) };
+    let bytes = || store.bytes().map(|(log, merged)| log + merged);
+    let work = || {
+        if bytes()? > most {
+            merge_all(|| store.compact(Time::MAX, MERGED_AT_ONCE), stop)?;
+        }
+        bytes()
+    };
+    match work().map_err(|error| of_store(&error))? {
+        bytes if bytes > most => Err(Failure::new(
+            Exit::Operator,
+            format!(
+                "the store has {bytes} bytes, and `store_max_bytes` allows {most}: allow more, let the views read less, or remove its \
+                 directory to begin anew"
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -147,6 +147,9 @@ fn held_by_source(source: &RunningSource, frontier: Option<Time>, grid: Time) ->
             Some(told) => format!("the dataflow has not yet taken in what its source has told, up to {}", moment(told)),
             None => "the dataflow has not yet taken in all that its source has told".to_owned(),
         },
+        (Phase::Loading, _) => {
+            format!("what the store has of its source is being read: {} rows so far", status.snapshot_rows)
+        }
         (Phase::Snapshot, _) if status.snapshot_estimate > 0 => format!(
             "its source reads the first content: {} of about {} rows so far",
             status.snapshot_rows, status.snapshot_estimate

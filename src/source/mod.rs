@@ -78,10 +78,12 @@ impl Stop {
 /// What a source tells of its progress, read by the status display. Written by the source, relaxed.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Rows of the snapshot read so far.
+    /// Rows of the snapshot, or of the store, read so far.
     pub snapshot_rows: AtomicU64,
-    /// Rows the snapshot is estimated to have; 0 if unknown.
+    /// Rows these are estimated to have; 0 if unknown.
     pub snapshot_estimate: AtomicU64,
+    /// Whether it is the store that is read.
+    pub loading: AtomicBool,
     /// Changes read since.
     pub changes: AtomicU64,
     /// Reconnects after a failure.
@@ -109,6 +111,13 @@ impl Progress {
     /// Tells what the frontier waits for, in a sentence that names the slot or partition: for `tidegate why`.
     pub fn holds(&self, sentence: String) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+    }
+
+    /// What the store has of the source, about so many rows, is read from here on, or was read.
+    pub fn loads(&self, rows: Option<u64>) {
+        self.snapshot_rows.store(0, Ordering::Relaxed);
+        self.snapshot_estimate.store(rows.unwrap_or(0), Ordering::Relaxed);
+        self.loading.store(rows.is_some(), Ordering::Relaxed);
     }
 
     /// What was told last.

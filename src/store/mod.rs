@@ -171,6 +171,16 @@ impl Store {
         replay::replay(self.disk.as_ref(), &self.manifest(), &self.ids, below, take)
     }
 
+    /// How many rows of each source are merged.
+    pub fn rows(&self) -> BTreeMap<SourceId, u64> {
+        let manifest = self.manifest();
+        let rows = |stored: u64| {
+            let relations = manifest.relations.values().filter(move |relation| relation.source == stored);
+            relations.filter_map(|relation| relation.run).map(|run| run.rows).sum()
+        };
+        self.ids.sources.iter().map(|(id, stored)| (*id, rows(*stored))).collect()
+    }
+
     /// The frontiers below which what the sources said is merged: it cannot be told tick by tick.
     pub fn merged(&self) -> BTreeMap<SourceId, Time> {
         let manifest = self.manifest();

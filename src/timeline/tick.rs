@@ -55,6 +55,21 @@ pub enum Batch {
     Upserts(Vec<Upsert>),
 }
 
+impl Batch {
+    /// How many changes there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Batch::Rows(rows) => rows.len(),
+            Batch::Upserts(writes) => writes.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// One write to a keyed table.
 #[derive(Clone, Debug)]
 pub struct Upsert {

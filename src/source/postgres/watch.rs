@@ -36,8 +36,10 @@ pub(super) struct Watched {
 
 /// Watches until something is found or nobody listens. A session that is lost is opened again: the stream may live longer.
 pub(super) async fn run(endpoint: Endpoint, client: Arc<Client>, watched: Watched, found: oneshot::Sender<Failure>) {
+    tell_kept(&client, &watched).await;
     let mut client = Some(client);
     while !found.is_closed() {
+        tokio::time::sleep(INTERVAL).await;
         match within(PATIENCE, look_over(&endpoint, &mut client, &watched)).await {
             Ok(None) => {}
             Ok(Some(failure)) | Err(failure @ Failure::Final(_)) => {
@@ -49,7 +51,6 @@ pub(super) async fn run(endpoint: Endpoint, client: Arc<Client>, watched: Watche
                 client = None;
             }
         }
-        tokio::time::sleep(INTERVAL).await;
     }
 }
 
