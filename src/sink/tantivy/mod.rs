@@ -171,7 +171,9 @@ impl Sink for Tantivy {
     }
 
     fn form(&self) -> String {
-        format!("{:?} {:?}", self.key.columns(), self.mapping.schema)
+        // As JSON its fields have an order, which they have not by `Debug`.
+        let schema = serde_json::to_string(&self.mapping.schema).unwrap_or_default();
+        format!("{:?} {schema}", self.key.columns())
     }
 
     fn open(&mut self) -> Result<Option<String>, SinkError> {
