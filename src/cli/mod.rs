@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod live;
+mod rollback;
 mod run;
 mod schema;
 mod setup;
@@ -41,6 +42,7 @@ Examples:
   tidegate why views/shop sales       show what a view waits for meanwhile
   tidegate slots list views/shop      show the replication slots and what they hold back
   tidegate store verify views/shop    tell whether what is stored is whole
+  tidegate rollback views/shop search send readers back to the index before
 
 Exit codes: 0 done; 64 usage; 65 data error; 69 unavailable; 70 internal; 78 configuration or SQL; 80 an operator is needed.";
 
@@ -100,6 +102,11 @@ enum Verb {
     /// Look into what a view set stores, or make it smaller.
     #[command(after_help = "Example:\n  tidegate store verify views/shop")]
     Store(store::Arguments),
+    /// Send the readers of an index that was swapped back to the one before.
+    #[command(
+        after_help = "Examples:\n  tidegate rollback views/shop search\n  tidegate rollback --undo views/shop search"
+    )]
+    Rollback(rollback::Arguments),
     /// Create what the sources need in their databases.
     #[command(after_help = "Example:\n  tidegate setup views/shop")]
     Setup(setup::Arguments),
@@ -178,6 +185,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Doctor(arguments) => Ok(doctor::run(arguments, &extend)),
         Verb::Slots(arguments) => slots::run(arguments).map(success),
         Verb::Store(arguments) => store::run(arguments).map(success),
+        Verb::Rollback(arguments) => rollback::run(arguments).map(success),
         Verb::Setup(arguments) => setup::run(arguments).map(success),
         Verb::Demo(arguments) => demo::run(arguments, &extend, &terminal),
     };

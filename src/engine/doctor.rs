@@ -134,7 +134,10 @@ impl Planned {
             let mut report = Report::about(format!("sink `{}`", sink.name));
             match sink.sink.look() {
                 Ok(None) => report.add(Level::Ok, "its target is not looked at before it is opened"),
-                Ok(Some(looked)) => report.add(Level::Ok, shows(&looked, incarnation)),
+                Ok(Some(looked)) => {
+                    report.add(Level::Ok, shows(&looked, incarnation));
+                    looked.note.into_iter().for_each(|note| report.add(Level::Warning, note));
+                }
                 Err(error) => {
                     let text = error.to_string();
                     let prefix = format!("sink {}: ", sink.name);

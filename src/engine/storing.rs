@@ -104,7 +104,11 @@ impl Storing {
             resumes.map(|(source, resume)| (*source, cell_start(resume.frontier, self.grid))).collect();
         let begun = Instant::now();
         let heard = |begins: &Begins| begins.beginning.wait(POLL);
-        while !below.is_empty() && !beginnings.iter().all(heard) && begun.elapsed() < TARGET_PATIENCE && !stop.requested() {}
+        while !below.is_empty()
+            && !beginnings.iter().all(heard)
+            && begun.elapsed() < TARGET_PATIENCE
+            && !stop.requested()
+        {}
         for Begins { sources, beginning } in beginnings {
             let needed = cell_start(beginning.close(), self.grid);
             let needed = |(source, below): (&SourceId, &mut Time)| {

@@ -305,7 +305,7 @@ impl Sink for Jsonl {
     }
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
-        look(&self.path).map(|mark| Some(Looked { mark })).map_err(|error| self.error(&error))
+        look(&self.path).map(|mark| Some(Looked { mark, note: None })).map_err(|error| self.error(&error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

@@ -79,6 +79,11 @@ impl Marks {
         Marks { owner, view: fingerprint(&[view, form]), attempted: None, acknowledged: None }
     }
 
+    /// What every mark has as its view.
+    pub(super) fn view(&self) -> &str {
+        &self.view
+    }
+
     /// The mark to write with a delivery.
     pub(super) fn attempt(&mut self, frontier: Option<Time>) -> Mark {
         let mark = Mark { owner: self.owner.clone(), view: self.view.clone(), frontier };

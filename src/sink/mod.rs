@@ -6,6 +6,7 @@
 
 mod beginning;
 mod calls;
+mod generations;
 pub mod jsonl;
 mod keyed;
 mod mark;
@@ -19,6 +20,7 @@ pub mod tantivy;
 
 pub use crate::timeline::Step;
 pub use beginning::Beginning;
+pub use generations::{Deploy, Shown};
 pub use keyed::{KeyTemplate, SinkKey};
 pub use mark::{Mark, Owner};
 pub use progress::{Latency, SinkProgress};
@@ -65,6 +67,8 @@ pub struct Delivery {
 pub struct Looked {
     /// The mark it keeps.
     pub mark: Option<String>,
+    /// What else there is to know about it.
+    pub note: Option<String>,
 }
 
 /// Why a sink could not take a delivery.
@@ -88,6 +92,9 @@ pub trait Sink: Send {
 
     /// What besides the view decides how the target shows rows, such as a key template: of another form is other content.
     fn form(&self) -> String;
+
+    /// Told before the target is opened: the fingerprint of the view and the form, which the marks will have.
+    fn set_meaning(&mut self, _fingerprint: &str) {}
 
     /// Connects, checks, and reads the mark the target keeps, if it has one. Called before the first delivery, and again after
     /// every error before the delivery is repeated. From here on, and as long as no error is returned, only this sink writes to

@@ -67,14 +67,16 @@ impl Default for Settings {
 
 /// Runs until the steps end, or a stop is asked for and everything received is delivered, or the sink cannot go on.
 pub fn run(
-    sink: Box<dyn Sink>,
+    mut sink: Box<dyn Sink>,
     steps: Receiver<Step>,
     progress: &SinkProgress,
     stop: &AtomicBool,
     settings: Settings,
 ) -> Result<(), SinkError> {
+    let marks = Marks::new(settings.owner.clone(), &settings.view, &sink.form());
+    sink.set_meaning(marks.view());
     let mut runner = Runner {
-        marks: Marks::new(settings.owner.clone(), &settings.view, &sink.form()),
+        marks,
         pending: Pending::new(sink.key(), settings.pending_bytes / 2),
         is_keyed: sink.key().is_some(),
         interval: sink.commit_interval(),

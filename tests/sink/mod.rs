@@ -8,5 +8,6 @@ mod opensearch;
 mod postgres;
 mod program;
 mod redis;
+mod swap;
 mod tantivy;
 mod target;

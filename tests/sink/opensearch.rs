@@ -58,7 +58,7 @@ fn operator<T: std::fmt::Debug>(result: Result<T, SinkError>, words: &str) {
 #[test]
 fn both_products_are_spoken_to() {
     for product in [Product::Elasticsearch, Product::OpenSearch] {
-        let target = SearchTarget { server: SearchServer::start(product) };
+        let target = SearchTarget::of(SearchServer::start(product));
         let mut model = Model::new();
         let running = Running::start(target.sink(), Settings::default());
         running.send(model.step(&[(1, Some("a \"b\"\n{c}")), (2, Some("b")), (3, Some(""))]));
@@ -485,7 +485,7 @@ fn tls_trusts_whom_it_was_told_to() {
         .with_single_cert(chain, key)
         .expect("a key that fits");
     let server = SearchServer::start_with(Product::OpenSearch, Some(TlsAcceptor::from(Arc::new(config))));
-    let target = SearchTarget { server };
+    let target = SearchTarget::of(server);
     let port = target.server.port();
     let lines = |host: &str, ca: &str| format!("url = 'https://{host}:{port}'\nca = '{ca}'");
     let (ca, wrong) = (ours.path("ca.crt"), strangers.path("ca.crt"));

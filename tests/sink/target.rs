@@ -44,10 +44,15 @@ pub(super) fn all() -> Vec<(&'static str, Box<dyn Target>)> {
         ("redis json", Box::new(RedisTarget::new("json"))),
         ("redis hash", Box::new(RedisTarget::new("hash"))),
         ("tantivy", Box::new(TantivyTarget::new())),
+        ("tantivy swap", Box::new(TantivyTarget::new().with_generations())),
         ("postgres", Box::new(PostgresTarget::new())),
         ("opensearch", Box::new(SearchTarget::new())),
+        ("opensearch swap", Box::new(SearchTarget::new().with_generations())),
     ]
 }
+
+/// The meaning of a sink that is not run by a runner, which tells another.
+const MEANING: &str = "0123456789abcdef";
 
 /// A mark's frontier.
 fn frontier(mark: &str) -> Option<Time> {
@@ -182,13 +187,22 @@ impl Target for RedisTarget {
     }
 }
 
+/// `deploy = "swap"` in the settings.
+const SWAP: &str = "deploy = 'swap'";
+
 pub(super) struct TantivyTarget {
     directory: TempDir,
+    deploy: &'static str,
 }
 
 impl TantivyTarget {
     pub(super) fn new() -> TantivyTarget {
-        TantivyTarget { directory: TempDir::new().expect("a temporary directory") }
+        TantivyTarget { directory: TempDir::new().expect("a temporary directory"), deploy: "" }
+    }
+
+    /// From now on a new index is built beside the old.
+    pub(super) fn with_generations(self) -> TantivyTarget {
+        TantivyTarget { deploy: SWAP, ..self }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -200,7 +214,8 @@ impl TantivyTarget {
     }
 
     pub(super) fn config(&self) -> tantivy::Config {
-        let text = format!("view = 'product'\npath = '{}'\ncommit_interval = '50ms'", self.path().display());
+        let (path, deploy) = (self.path(), self.deploy);
+        let text = format!("view = 'product'\npath = '{}'\ncommit_interval = '50ms'\n{deploy}", path.display());
         toml::from_str(&text).expect("a valid configuration")
     }
 
@@ -211,7 +226,9 @@ impl TantivyTarget {
 
 impl Target for TantivyTarget {
     fn sink(&self) -> Box<dyn Sink> {
-        Box::new(tantivy::Tantivy::new("search", self.config(), view(true)).expect("a valid configuration"))
+        let mut sink = tantivy::Tantivy::new("search", self.config(), view(true)).expect("a valid configuration");
+        sink.set_meaning(MEANING);
+        Box::new(sink)
     }
 
     fn read(&self) -> Option<(Option<Time>, Content)> {
@@ -227,9 +244,14 @@ impl Target for TantivyTarget {
     }
 
     fn written(&self) -> u64 {
-        let index = ::tantivy::Index::open_in_dir(self.path()).expect("an index");
-        let segments = index.searchable_segment_metas().expect("segments");
-        segments.iter().map(|segment| u64::from(segment.max_doc())).sum()
+        let generations = std::fs::read_dir(self.path()).expect("a directory").flatten().map(|entry| entry.path());
+        let indexes = generations.chain([self.path()]).filter(|path| path.join("meta.json").exists());
+        let written = |path: PathBuf| -> u64 {
+            let index = ::tantivy::Index::open_in_dir(path).expect("an index");
+            let segments = index.searchable_segment_metas().expect("segments");
+            segments.iter().map(|segment| u64::from(segment.max_doc())).sum()
+        };
+        indexes.map(written).sum()
     }
 
     /// The directory is not there, and a file stands in its place.
@@ -318,15 +340,25 @@ impl Target for PostgresTarget {
 /// A stub: see `support/search`.
 pub(super) struct SearchTarget {
     pub(super) server: SearchServer,
+    deploy: &'static str,
 }
 
 impl SearchTarget {
     pub(super) fn new() -> SearchTarget {
-        SearchTarget { server: SearchServer::start(Product::OpenSearch) }
+        SearchTarget::of(SearchServer::start(Product::OpenSearch))
     }
 
-    /// A sink with these lines in its configuration.
-    pub(super) fn sink_with(&self, lines: &str) -> Box<dyn Sink> {
+    pub(super) fn of(server: SearchServer) -> SearchTarget {
+        SearchTarget { server, deploy: "" }
+    }
+
+    /// From now on a new index is built beside the old.
+    pub(super) fn with_generations(self) -> SearchTarget {
+        SearchTarget { deploy: SWAP, ..self }
+    }
+
+    /// The configuration with these lines.
+    pub(super) fn config_with(&self, lines: &str) -> opensearch::Config {
         let url = self.server.url();
         let lines = if lines.contains("commit_interval") {
             lines.to_string()
@@ -334,14 +366,23 @@ impl SearchTarget {
             format!("commit_interval = '20ms'\n{lines}")
         };
         let lines = if lines.contains("url =") { lines } else { format!("url = '{url}'\n{lines}") };
-        let config = toml::from_str(&format!("view = 'product'\n{lines}")).expect("a valid configuration");
-        Box::new(opensearch::OpenSearch::new("search", config, view(true)).expect("a valid configuration"))
+        let deploy = self.deploy;
+        toml::from_str(&format!("view = 'product'\n{deploy}\n{lines}")).expect("a valid configuration")
     }
 
-    /// The document that keeps the mark.
+    /// A sink with these lines in its configuration.
+    pub(super) fn sink_with(&self, lines: &str) -> Box<dyn Sink> {
+        let config = self.config_with(lines);
+        let mut sink = opensearch::OpenSearch::new("search", config, view(true)).expect("a valid configuration");
+        sink.set_meaning(MEANING);
+        Box::new(sink)
+    }
+
+    /// The document that keeps the mark of what readers see.
     pub(super) fn kept(&self) -> Option<serde_json::Value> {
         let state = self.server.state();
-        let document = state.cluster.indices.get("tidegate-marks")?.documents.get("product")?;
+        let name = *state.cluster.find("product").first()?;
+        let document = state.cluster.indices.get("tidegate-marks")?.documents.get(name)?;
         Some(serde_json::from_str(&document.source).expect("a mark is JSON"))
     }
 

@@ -1,6 +1,6 @@
 //! `[sinks.NAME]` with `type = "opensearch"`: as written, and what can be said of it before the server is asked.
 
-use super::super::SinkError;
+use super::super::{Deploy, SinkError};
 use crate::quantity::{bytes, deserialize_duration};
 use crate::secret::Secret;
 use serde::de::Error;
@@ -34,6 +34,9 @@ pub struct Config {
     pub mapping: Option<Value>,
     /// The settings the index is created with, likewise.
     pub settings: Option<Value>,
+    /// What is done with an index of another view or mapping.
+    #[serde(default)]
+    pub deploy: Deploy,
     /// Bytes of one bulk request before compression.
     #[serde(default = "default_bulk_bytes", deserialize_with = "deserialize_bytes")]
     pub bulk_bytes: usize,

@@ -22,7 +22,7 @@ const REFRESH_INTERVAL: &str = "index.refresh_interval";
 pub(super) struct Index {
     pub(super) name: String,
     pub(super) mapping: Value,
-    settings: Map<String, Value>,
+    pub(super) settings: Map<String, Value>,
 }
 
 /// An index that is there.
@@ -59,14 +59,14 @@ impl Index {
         format!("/{}", segment(&self.name))
     }
 
-    /// Makes the index if there is none, and adds to its mapping what it lacks.
-    pub(super) async fn prepare(&self, client: &Client) -> Result<State, SinkError> {
-        let state = match self.state(client).await? {
+    /// Makes the index if there is none, with an alias, and adds to its mapping what it lacks.
+    pub(super) async fn prepare(&self, client: &Client, alias: Option<&str>) -> Result<State, SinkError> {
+        let state = match state(client, &self.name).await? {
             Some(state) => state,
             None => {
-                self.create(client).await?;
+                self.create(client, alias).await?;
                 let gone = || SinkError::Transient(format!("the index {} is gone again", self.name));
-                self.state(client).await?.ok_or_else(gone)?
+                state(client, &self.name).await?.ok_or_else(gone)?
             }
         };
         self.fit(client).await?;
@@ -80,25 +80,12 @@ impl Index {
         Ok(state)
     }
 
-    /// What is there by this name. An alias stands for the one index behind it.
-    pub(super) async fn state(&self, client: &Client) -> Result<Option<State>, SinkError> {
-        let path = format!("{}/_settings?flat_settings=true", self.path());
-        let answer = client.send(Method::GET, &path, Content::Nothing).await?;
-        if answer.status == StatusCode::NOT_FOUND && Refusal::of(&answer).is_missing_index() {
-            return Ok(None);
+    async fn create(&self, client: &Client, alias: Option<&str>) -> Result<(), SinkError> {
+        let mut body = json!({"settings": self.settings, "mappings": self.mapping});
+        if let Some(alias) = alias {
+            body["aliases"] = json!({ alias: {} });
         }
-        let found: BTreeMap<String, Settings> = answer.read(&format!("look at the index {}", self.name))?;
-        if found.len() > 1 {
-            let names = found.into_keys().collect::<Vec<_>>().join(", ");
-            let text = format!("{} stands for several indexes ({names}); name one of them", self.name);
-            return Err(SinkError::Operator(text));
-        }
-        Ok(found.into_values().next().map(|Settings { settings }| State::of(&settings)))
-    }
-
-    async fn create(&self, client: &Client) -> Result<(), SinkError> {
-        let body = json!({"settings": self.settings, "mappings": self.mapping}).to_string();
-        let answer = client.send(Method::PUT, &self.path(), Content::Json(body)).await?;
+        let answer = client.send(Method::PUT, &self.path(), Content::Json(body.to_string())).await?;
         if !answer.status.is_success() && Refusal::of(&answer).kind == "resource_already_exists_exception" {
             return Ok(());
         }
@@ -143,6 +130,22 @@ impl Index {
             failed => Err(SinkError::Transient(format!("{failed} shards of {} could not be refreshed", self.name))),
         }
     }
+}
+
+/// What is there by this name. An alias stands for the one index behind it.
+pub(super) async fn state(client: &Client, name: &str) -> Result<Option<State>, SinkError> {
+    let path = format!("/{}/_settings?flat_settings=true", segment(name));
+    let answer = client.send(Method::GET, &path, Content::Nothing).await?;
+    if answer.status == StatusCode::NOT_FOUND && Refusal::of(&answer).is_missing_index() {
+        return Ok(None);
+    }
+    let found: BTreeMap<String, Settings> = answer.read(&format!("look at the index {name}"))?;
+    if found.len() > 1 {
+        let names = found.into_keys().collect::<Vec<_>>().join(", ");
+        let text = format!("{name} stands for several indexes ({names}); name one of them");
+        return Err(SinkError::Operator(text));
+    }
+    Ok(found.into_values().next().map(|Settings { settings }| State::of(&settings)))
 }
 
 impl State {

@@ -30,9 +30,13 @@
 //! What an interrupted delivery has written becomes visible when it is repeated, or when the whole content is compared,
 //! since only what is visible can be read. A document fetched by its id is always the latest.
 //!
+//! **Generations.** With `deploy = "swap"` the index is named after what it means, and readers find it by an alias (`alias.rs`), which
+//! it is given when it first shows the whole view, by one request. Each generation has a mark of its own.
+//!
 //! **Rows that cannot be indexed** are told in the log and counted, and have no document: better none than one that
 //! shows what is no longer so.
 
+mod alias;
 mod bulk;
 mod client;
 mod config;
@@ -44,13 +48,15 @@ mod refusal;
 
 pub use config::Config;
 
+use super::generations::Generations;
 use super::mark::fingerprint;
-use super::{Delivery, KeyTemplate, KeyedChange, Looked, Mark, Sink, SinkError, SinkKey, SinkView};
-use crate::value::{Column, Row};
+use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Mark, Shown, Sink, SinkError, SinkKey, SinkView};
+use crate::value::{Column, RelationName, Row};
+use alias::Alias;
 use bulk::{Bulks, Rejected, Stopped, Write};
 use client::{Client, Content};
 use hyper::{Method, StatusCode};
-use index::{Index, State};
+use index::{Index, State, state};
 use keeper::Keeper;
 use reconcile::Difference;
 use serde::Deserialize;
@@ -69,6 +75,8 @@ pub struct OpenSearch {
     template: KeyTemplate,
     columns: Vec<Column>,
     index: Index,
+    /// By which readers find the index, if it is one of several generations.
+    alias: Option<Alias>,
     /// The fingerprint of the mapping.
     mapping: String,
     bulk_bytes: Cell<usize>,
@@ -90,6 +98,8 @@ struct Open {
     client: Client,
     keeper: Keeper,
     state: State,
+    /// By which readers find the index; nothing as long as they are not sent to it.
+    shown_as: Option<String>,
     /// Whether the documents were indexed by another mapping.
     anew: bool,
 }
@@ -99,13 +109,15 @@ impl OpenSearch {
     pub fn new(name: &str, config: Config, view: SinkView) -> Result<OpenSearch, SinkError> {
         let make = || {
             config.check()?;
-            let index = config.index.clone().unwrap_or_else(|| view.name.to_string());
+            let name = config.index.clone().unwrap_or_else(|| view.name.to_string());
+            let alias = (config.deploy == Deploy::Swap).then(|| Alias(name.clone()));
+            let index = alias.as_ref().map_or(name, |alias| alias.generation(&fingerprint(&[])));
             config::check_index_name(&index)?;
             let mapping = mapping::mapping(&view, config::object("mapping", config.mapping.as_ref())?)?;
             let settings = config::object("settings", config.settings.as_ref())?;
-            Ok((SinkKey::of(&view, config.key.as_deref())?, Index::new(index, mapping, settings)))
+            Ok((SinkKey::of(&view, config.key.as_deref())?, alias, Index::new(index, mapping, settings)))
         };
-        let (key, index) = make().map_err(|error| located(name, error))?;
+        let (key, alias, index) = make().map_err(|error| located(name, error))?;
         Ok(OpenSearch {
             name: name.to_string(),
             template: KeyTemplate::joined(&key),
@@ -113,6 +125,7 @@ impl OpenSearch {
             columns: view.schema.columns.clone(),
             mapping: fingerprint(&[&index.mapping.to_string()]),
             index,
+            alias,
             bulk_bytes: Cell::new(config.bulk_bytes),
             config,
             runtime: None,
@@ -128,7 +141,7 @@ impl OpenSearch {
     async fn connect(&mut self) -> Result<Option<String>, SinkError> {
         let client = Client::new(&self.config)?;
         greet(&client).await?;
-        let state = self.index.prepare(&client).await?;
+        let (state, found) = self.prepare(&client).await?;
         let keeper = Keeper::open(&client, &self.index.name).await?;
         let kept = keeper.kept();
         let is_ours = kept.next.as_ref().is_none_or(|next| self.begun.contains(next));
@@ -139,17 +152,77 @@ impl OpenSearch {
         let is_same = kept.incarnation == state.incarnation && is_ours && !self.overtaken;
         let anew = is_same && kept.mapping != self.mapping;
         let mark = kept.mark.as_ref().filter(|_| is_same && !anew).map(Mark::to_string);
-        self.open = Some(Open { client, keeper, state, anew });
+        let is_whole = mark.is_some() && kept.next.is_none();
+        let name = Some(&self.index.name);
+        let mut open = Open { client, keeper, state, shown_as: None, anew };
+        match &self.alias {
+            None => open.shown_as = Some(self.index.name.clone()),
+            Some(alias) if found.current.as_ref() == name => open.shown_as = Some(alias.0.clone()),
+            // A switch that was interrupted is ended: there may be nothing more to deliver.
+            Some(_) if found.next.as_ref() == name && is_whole => self.show(&mut open).await?,
+            Some(_) => {}
+        }
+        self.open = Some(open);
         Ok(mark)
+    }
+
+    /// Makes the index, or the generation of it, if there is none, and tells which others there are.
+    async fn prepare(&self, client: &Client) -> Result<(State, Generations), SinkError> {
+        let Some(alias) = &self.alias else {
+            return Ok((self.index.prepare(client, None).await?, Generations::default()));
+        };
+        let found = alias.read(client).await?;
+        if found.current.as_ref() == Some(&alias.0) {
+            self.refuse_foreign(client, &alias.0).await?;
+        }
+        let wanted = found.opened(&self.index.name)?;
+        // First it is forgotten what another definition had begun to build.
+        let kept = Generations { next: found.next.clone().filter(|next| wanted.has(next)), ..found.clone() };
+        alias.change(client, &found, kept).await?;
+        let state = self.index.prepare(client, alias.of(&wanted, &self.index.name).as_deref()).await?;
+        if wanted != found {
+            // It may have been there without an alias.
+            let found = alias.read(client).await?;
+            alias.change(client, &found, wanted.clone()).await?;
+        }
+        Ok((state, wanted))
+    }
+
+    /// An index by the alias's name is replaced only if it was made by this sink.
+    async fn refuse_foreign(&self, client: &Client, name: &str) -> Result<(), SinkError> {
+        let kept = Keeper::look(client, name).await?;
+        match state(client, name).await? {
+            Some(state) if state.incarnation != kept.incarnation => Err(SinkError::Operator(format!(
+                "there is an index {name} that no sink has filled, so that it cannot be an alias; delete it, or name another \
+                 `index`"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends readers to the index, which is whole.
+    async fn show(&self, open: &mut Open) -> Result<(), SinkError> {
+        if let Some(alias) = self.alias.as_ref().filter(|_| open.shown_as.is_none()) {
+            let found = alias.read(&open.client).await?;
+            alias.change(&open.client, &found, found.switched(&self.index.name)).await?;
+            open.shown_as = Some(alias.0.clone());
+        }
+        Ok(())
     }
 
     async fn examine(&self) -> Result<Looked, SinkError> {
         let client = Client::new(&self.config)?;
         greet(&client).await?;
-        let state = self.index.state(&client).await?;
-        let kept = Keeper::look(&client, &self.index.name).await?;
+        let found = match &self.alias {
+            None => Generations { current: Some(self.index.name.clone()), ..Generations::default() },
+            Some(alias) => alias.read(&client).await?,
+        };
+        let note = found.note();
+        let Some(name) = found.current else { return Ok(Looked { mark: None, note }) };
+        let state = state(&client, &name).await?;
+        let kept = Keeper::look(&client, &name).await?;
         let is_same = state.is_some_and(|state| state.incarnation == kept.incarnation) && kept.next.is_none();
-        Ok(Looked { mark: kept.mark.filter(|_| is_same).map(|mark| mark.to_string()) })
+        Ok(Looked { mark: kept.mark.filter(|_| is_same).map(|mark| mark.to_string()), note })
     }
 
     async fn deliver(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {
@@ -157,11 +230,13 @@ impl OpenSearch {
             self.write(open, delivery).await?;
             self.index.refresh(&open.client).await?;
         }
-        if self.index.state(&open.client).await?.as_ref() != Some(&open.state) {
+        let name = open.shown_as.as_ref().unwrap_or(&self.index.name);
+        if state(&open.client, name).await?.as_ref() != Some(&open.state) {
             return Err(SinkError::Transient(format!("the index {} is not what it was", self.index.name)));
         }
         let (mark, incarnation) = (&delivery.mark, &open.state.incarnation);
         open.keeper.finish(&open.client, mark, incarnation, &self.mapping).await?;
+        self.show(open).await?;
         (self.interrupted, self.overtaken, open.anew) = (None, false, false);
         self.begun.clear();
         Ok(())
@@ -252,14 +327,27 @@ impl OpenSearch {
 
     /// The runtime, which goes with the connections.
     fn take_runtime(&mut self) -> Result<Runtime, SinkError> {
-        match self.runtime.take() {
-            Some(runtime) => Ok(runtime),
-            None => Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| SinkError::Transient(format!("cannot start: {error}"))),
-        }
+        self.runtime.take().map_or_else(runtime, Ok)
     }
+}
+
+fn runtime() -> Result<Runtime, SinkError> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| SinkError::Transient(format!("cannot start: {error}")))
+}
+
+/// Sends the readers of the index of this configuration, which is named after the view if by nothing else, back to the generation
+/// before, or with `undo` forth again.
+pub fn roll_back(config: &Config, view: &RelationName, undo: bool) -> Result<Shown, SinkError> {
+    if config.deploy != Deploy::Swap {
+        return Err(SinkError::Config("it is not deployed by `deploy = \"swap\"`".to_string()));
+    }
+    let alias = Alias(config.index.clone().unwrap_or_else(|| view.to_string()));
+    runtime()?.block_on(async {
+        let client = Client::new(config)?;
+        greet(&client).await?;
+        alias.roll_back(&client, undo).await
+    })
 }
 
 impl Sink for OpenSearch {
@@ -268,7 +356,18 @@ impl Sink for OpenSearch {
     }
 
     fn form(&self) -> String {
-        format!("{:?}", self.key.columns())
+        let key = format!("{:?}", self.key.columns());
+        match &self.alias {
+            None => key,
+            // What an index was made with stays as it is.
+            Some(_) => format!("{key} {} {:?}", self.index.mapping, self.index.settings),
+        }
+    }
+
+    fn set_meaning(&mut self, fingerprint: &str) {
+        if let Some(alias) = &self.alias {
+            self.index.name = alias.generation(fingerprint);
+        }
     }
 
     fn open(&mut self) -> Result<Option<String>, SinkError> {

@@ -183,7 +183,7 @@ impl Sink for Postgres {
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         let looked = self.connect().and_then(|connection| preflight::look(&connection, &self.target));
-        looked.map(|mark| Some(Looked { mark })).map_err(|failure| self.error("look at its table", failure))
+        looked.map(|mark| Some(Looked { mark, note: None })).map_err(|failure| self.error("look at its table", failure))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

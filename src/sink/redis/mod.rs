@@ -215,7 +215,7 @@ impl Sink for Redis {
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         let mark = redis::cmd("GET").arg(&self.own.mark).query(&mut self.connect()?);
-        mark.map(|mark| Some(Looked { mark })).map_err(|error| self.error("read the mark", &error))
+        mark.map(|mark| Some(Looked { mark, note: None })).map_err(|error| self.error("read the mark", &error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

@@ -1,15 +1,17 @@
 //! An embedded full-text index with one document per row.
 //!
 //! Changes are collected for the commit interval and become visible with one commit, which carries the mark. At start the
-//! documents are compared with the view: what is equal is not written again.
+//! documents are compared with the view: what is equal is not written again. With `deploy = "swap"` an index of another meaning
+//! is left as it is, and the new one is built beside it (`generations.rs`).
 
+mod generations;
 mod mapping;
 mod search;
 
 pub use mapping::{FieldConfig, Kind};
 pub use search::{Hit, Search};
 
-use super::{Delivery, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView};
 use crate::value::Row;
 use mapping::Mapping;
 use serde::{Deserialize, Deserializer};
@@ -35,6 +37,9 @@ pub struct Config {
     /// How columns are indexed; by their types if left out.
     #[serde(default)]
     pub fields: BTreeMap<String, FieldConfig>,
+    /// What is done with an index of another view, or with other fields.
+    #[serde(default)]
+    pub deploy: Deploy,
     /// How long changes may be collected for one commit: "1s", "200ms".
     #[serde(default = "default_commit_interval", deserialize_with = "duration")]
     pub commit_interval: Duration,
@@ -48,6 +53,14 @@ impl Config {
     }
 }
 
+/// Sends the readers of the index of this configuration back to the generation before, or with `undo` forth again.
+pub fn roll_back(config: &Config, undo: bool) -> Result<Shown, SinkError> {
+    match config.deploy {
+        Deploy::Swap => generations::roll_back(&config.path, undo),
+        Deploy::Reconcile => Err(SinkError::Config("it is not deployed by `deploy = \"swap\"`".to_string())),
+    }
+}
+
 /// Keeps an index of a view's rows.
 pub struct Tantivy {
     name: String,
@@ -56,7 +69,26 @@ pub struct Tantivy {
     template: KeyTemplate,
     mapping: Mapping,
     commit_interval: Duration,
-    open: Option<(Index, IndexWriter)>,
+    deploy: Deploy,
+    /// Of what is shown.
+    fingerprint: String,
+    open: Option<Open>,
+}
+
+/// The index while it is written to.
+struct Open {
+    index: Index,
+    writer: IndexWriter,
+    generation: Option<Generation>,
+}
+
+/// Which of its generations an index is.
+struct Generation {
+    name: String,
+    /// Readers have been sent to it.
+    is_shown: bool,
+    /// It was not what readers see, nor ever was.
+    is_next: bool,
 }
 
 impl Tantivy {
@@ -75,6 +107,8 @@ impl Tantivy {
             key,
             mapping,
             commit_interval: config.commit_interval,
+            deploy: config.deploy,
+            fingerprint: String::new(),
             open: None,
         })
     }
@@ -92,9 +126,68 @@ impl Tantivy {
         }
     }
 
-    fn index(&self) -> tantivy::Result<Index> {
-        std::fs::create_dir_all(&self.path)?;
-        Index::open_or_create(MmapDirectory::open(&self.path)?, self.mapping.schema.clone())
+    /// Opens the index, of which only this sink has a writer then, and reads its mark.
+    fn opened(&self) -> Result<(Open, Option<String>), SinkError> {
+        let generation = match self.deploy {
+            Deploy::Reconcile => self.without_generations()?,
+            Deploy::Swap => Some(self.generation()?),
+        };
+        let name = generation.as_ref().map(|generation| generation.name.as_str());
+        let directory = name.map_or(self.path.clone(), |name| generations::directory(&self.path, name));
+        let open = || {
+            std::fs::create_dir_all(&directory)?;
+            let index = Index::open_or_create(MmapDirectory::open(&directory)?, self.mapping.schema.clone())?;
+            let mark = index.load_metas()?.payload;
+            let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
+            // Files of a commit that was cut off would be in the way of the next, which gives them the same names.
+            writer.garbage_collect_files().wait()?;
+            Ok((Open { index, writer, generation }, mark))
+        };
+        open().map_err(|error| self.error("open", &error))
+    }
+
+    fn without_generations(&self) -> Result<Option<Generation>, SinkError> {
+        match generations::read(&self.path).map_err(|error| self.error("open", &error.into()))? {
+            None => Ok(None),
+            Some(_) => Err(SinkError::Operator(format!(
+                "sink {}: the index in {} has generations: set `deploy = \"swap\"`, or remove the directory",
+                self.name,
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// The generation of this meaning.
+    fn generation(&self) -> Result<Generation, SinkError> {
+        let failed = |error: TantivyError| self.error("open", &error);
+        let (found, name) = generations::find(&self.path, &self.fingerprint).map_err(failed)?;
+        let opened = found.opened(&name).map_err(|error| self.located(error))?;
+        generations::write(&self.path, &opened).map_err(failed)?;
+        let role = |role: &Option<String>| role.as_ref() == Some(&name);
+        Ok(Generation { is_shown: role(&opened.current), is_next: role(&opened.next), name })
+    }
+
+    /// Sends readers to the generation, which is whole, and notices when they were sent elsewhere since.
+    fn show(&self, generation: &mut Generation) -> Result<(), SinkError> {
+        let failed = |error: TantivyError| self.error("switch", &error);
+        let found = generations::read(&self.path).map_err(|error| failed(error.into()))?.unwrap_or_default();
+        match (found.current.as_ref() == Some(&generation.name), generation.is_shown) {
+            (true, _) => {}
+            (false, false) => generations::write(&self.path, &found.switched(&generation.name)).map_err(failed)?,
+            (false, true) => {
+                let text = format!("sink {}: readers were sent away from {}", self.name, generation.name);
+                return Err(SinkError::Transient(text));
+            }
+        }
+        generation.is_shown = true;
+        Ok(())
+    }
+
+    fn located(&self, error: SinkError) -> SinkError {
+        match error {
+            SinkError::Operator(text) => SinkError::Operator(format!("sink {}: {text}", self.name)),
+            other => other,
+        }
     }
 
     /// Deletes and adds documents and commits them with the mark.
@@ -171,39 +264,48 @@ impl Sink for Tantivy {
     }
 
     fn form(&self) -> String {
-        format!("{:?} {:?}", self.key.columns(), self.mapping.schema)
+        // As JSON its fields have an order, which they have not by `Debug`.
+        let schema = serde_json::to_string(&self.mapping.schema).unwrap_or_default();
+        format!("{:?} {schema}", self.key.columns())
+    }
+
+    fn set_meaning(&mut self, fingerprint: &str) {
+        self.fingerprint = fingerprint.to_string();
     }
 
     fn open(&mut self) -> Result<Option<String>, SinkError> {
         // The writer holds the directory's lock, and what it has not committed goes with it.
         self.open = None;
-        let open = || {
-            let index = self.index()?;
-            let mark = index.load_metas()?.payload;
-            let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
-            // Files of a commit that was cut off would be in the way of the next, which gives them the same names.
-            writer.garbage_collect_files().wait()?;
-            Ok((index, writer, mark))
-        };
-        let (index, writer, mark) = open().map_err(|error| self.error("open", &error))?;
-        self.open = Some((index, writer));
+        let (mut open, mark) = self.opened()?;
+        // A switch that was interrupted is ended: there may be nothing more to deliver.
+        if let Some(generation) = open.generation.as_mut().filter(|generation| generation.is_next && mark.is_some()) {
+            self.show(generation)?;
+        }
+        self.open = Some(open);
         Ok(mark)
     }
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
-        if !Search::is_there(&self.path) {
-            return Ok(Some(Looked { mark: None }));
-        }
-        let mark = self.index().and_then(|index| Ok(index.load_metas()?.payload));
-        mark.map(|mark| Some(Looked { mark })).map_err(|error| self.error("read", &error))
+        let look = || {
+            let note = generations::read(&self.path)?.and_then(|generations| generations.note());
+            let mark = match generations::shown(&self.path)? {
+                Some(directory) => Index::open_in_dir(directory)?.load_metas()?.payload,
+                None => None,
+            };
+            Ok(Looked { mark, note })
+        };
+        look().map(Some).map_err(|error| self.error("read", &error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
-        let Some((index, mut writer)) = self.open.take() else {
+        let Some(mut open) = self.open.take() else {
             return Err(SinkError::Transient(format!("sink {}: the index is not open", self.name)));
         };
-        self.write(&index, &mut writer, delivery)?;
-        self.open = Some((index, writer));
+        self.write(&open.index, &mut open.writer, delivery)?;
+        if let Some(generation) = &mut open.generation {
+            self.show(generation)?;
+        }
+        self.open = Some(open);
         Ok(())
     }
 

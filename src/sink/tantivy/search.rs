@@ -1,8 +1,8 @@
 //! Searching an index, from any process, while it changes.
 
 use super::super::SinkError;
-use super::mapping;
-use std::path::Path;
+use super::{generations, mapping};
+use std::path::{Path, PathBuf};
 use tantivy::collector::TopDocs;
 use tantivy::query::QueryParser;
 use tantivy::{Index, IndexReader, ReloadPolicy, TantivyDocument, TantivyError};
@@ -12,6 +12,9 @@ const META: &str = "meta.json";
 
 /// A reader of an index that a sink maintains.
 pub struct Search {
+    path: PathBuf,
+    /// Where the index itself lies.
+    directory: PathBuf,
     index: Index,
     reader: IndexReader,
 }
@@ -28,20 +31,22 @@ pub struct Hit {
 }
 
 impl Search {
-    /// Whether there is an index in this directory.
-    pub(super) fn is_there(directory: &Path) -> bool {
-        directory.join(META).exists()
+    /// Opens the index in this directory; of its generations the one that readers see. A transient error means that there is
+    /// none yet.
+    pub fn open(path: &Path) -> Result<Search, SinkError> {
+        let failed = |error: TantivyError| unavailable(path, &error);
+        let Some(directory) = generations::shown(path).map_err(|error| failed(error.into()))? else {
+            return Err(SinkError::Transient(format!("there is no index in {} yet", path.display())));
+        };
+        let index = Index::open_in_dir(&directory).map_err(failed)?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
+        Ok(Search { path: path.to_path_buf(), directory, index, reader })
     }
 
-    /// Opens the index in this directory. A transient error means that there is none yet.
-    pub fn open(directory: &Path) -> Result<Search, SinkError> {
-        if !Search::is_there(directory) {
-            return Err(SinkError::Transient(format!("there is no index in {} yet", directory.display())));
-        }
-        let failed = |error: TantivyError| unavailable(directory, &error);
-        let index = Index::open_in_dir(directory).map_err(failed)?;
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
-        Ok(Search { index, reader })
+    /// Whether this is still the generation that readers see. If not, it stays as it was until the next but one takes its place,
+    /// and is to be opened again.
+    pub fn is_current(&self) -> bool {
+        generations::shown(&self.path).is_ok_and(|directory| directory.as_ref() == Some(&self.directory))
     }
 
     /// The best rows for a query (`shoes`, `"red shoes"`, `name:shoes AND price:[10 TO 20]`), as of the latest commit.
@@ -77,6 +82,11 @@ impl Search {
         self.reader.reload().map_err(|error| error.to_string())?;
         Ok(self.reader.searcher().num_docs())
     }
+}
+
+/// Whether there is an index in this directory.
+pub(super) fn is_index(directory: &Path) -> bool {
+    directory.join(META).exists()
 }
 
 /// Gives the key and row of every document to `act`.

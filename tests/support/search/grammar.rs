@@ -78,6 +78,8 @@ fn known(state: &mut State, request: &Request) -> Result<Reply, String> {
         ("GET", [""]) => Ok(greeting(state)),
         ("POST", ["_search", "scroll"]) => scroll(state, &object(request)?),
         ("DELETE", ["_search", "scroll"]) => close(state, &object(request)?),
+        ("GET", ["_alias", pattern]) => aliases(state, pattern),
+        ("POST", ["_aliases"]) => change_aliases(state, &object(request)?),
         ("PUT", [index]) => create_index(state, index, object(request)?),
         ("GET", [index, "_settings"]) => Ok(settings(state, index)),
         ("GET", [index, "_mapping"]) => Ok(mapping(state, index)),
@@ -167,7 +169,7 @@ fn greeting(state: &State) -> Reply {
 }
 
 fn create_index(state: &mut State, name: &str, body: Map<String, Value>) -> Result<Reply, String> {
-    members(&body, &["settings", "mappings"])?;
+    members(&body, &["settings", "mappings", "aliases"])?;
     if let Some(index) = state.cluster.indices.get(name) {
         let reason = format!("index [{name}/{}] already exists", index.uuid);
         return Ok(Reply::error(400, "resource_already_exists_exception", &reason));
@@ -175,8 +177,80 @@ fn create_index(state: &mut State, name: &str, body: Map<String, Value>) -> Resu
     let settings = body.get("settings").cloned().unwrap_or_else(|| json!({}));
     let mapping = body.get("mappings").cloned().unwrap_or_else(|| json!({}));
     fields::check_mapping(&mapping)?;
+    let aliases = body.get("aliases").cloned().unwrap_or_else(|| json!({}));
+    let aliases = aliases.as_object().filter(|aliases| aliases.values().all(|options| *options == json!({})));
+    let aliases = aliases.ok_or("aliases without options are expected")?;
+    if let Some(alias) = aliases.keys().find(|alias| state.cluster.indices.contains_key(*alias)) {
+        return Ok(taken_alias(alias));
+    }
     state.cluster.create(name, &settings, mapping)?;
+    aliases.keys().for_each(|alias| state.cluster.add_alias(alias, name));
     Ok(Reply::of(200, json!({"acknowledged": true, "shards_acknowledged": true, "index": name})))
+}
+
+fn taken_alias(alias: &str) -> Reply {
+    let reason =
+        format!("Invalid alias name [{alias}]: an index or data stream exists with the same name as the alias");
+    Reply::error(400, "invalid_alias_name_exception", &reason)
+}
+
+/// All aliases that begin like this, by index.
+fn aliases(state: &State, pattern: &str) -> Result<Reply, String> {
+    let prefix = pattern.strip_suffix('*').filter(|prefix| !prefix.contains(['*', ',']));
+    let prefix = prefix.ok_or("the stub knows only patterns that end with *")?;
+    let mut shown: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for (alias, indices) in state.cluster.aliases.iter().filter(|(alias, _)| alias.starts_with(prefix)) {
+        for index in indices.iter().filter(|index| state.cluster.indices.contains_key(*index)) {
+            shown.entry(index).or_default().insert(alias.clone(), json!({}));
+        }
+    }
+    let shown = shown.into_iter().map(|(index, aliases)| (index.to_string(), json!({"aliases": aliases})));
+    Ok(Reply::of(200, Value::Object(shown.collect())))
+}
+
+/// All actions, or none.
+fn change_aliases(state: &mut State, body: &Map<String, Value>) -> Result<Reply, String> {
+    members(body, &["actions"])?;
+    let actions = body.get("actions").and_then(Value::as_array).filter(|actions| !actions.is_empty());
+    let mut read = Vec::new();
+    for action in actions.ok_or("No action specified")? {
+        let [(name, Value::Object(about))] = action.as_object().ok_or("an action")?.iter().collect::<Vec<_>>()[..]
+        else {
+            return Err("one action is expected".into());
+        };
+        let known: &[&str] = match name.as_str() {
+            "add" | "remove" => &["index", "alias"],
+            "remove_index" => &["index"],
+            _ => return Err(format!("unknown action [{name}]")),
+        };
+        members(about, known)?;
+        let text = |key: &str| about.get(key).and_then(Value::as_str).map(str::to_string);
+        let index = text("index").ok_or("index")?;
+        if !state.cluster.indices.contains_key(&index) {
+            return Ok(Reply::missing_index(&index));
+        }
+        read.push((name.as_str(), index, text("alias").or((name == "remove_index").then(String::new)).ok_or("alias")?));
+    }
+    let is_removed = |index: &str| read.iter().any(|(name, removed, _)| *name == "remove_index" && removed == index);
+    for (name, index, alias) in &read {
+        let is_there = state.cluster.aliases.get(alias).is_some_and(|indices| indices.contains(index));
+        match *name {
+            "add" if state.cluster.indices.contains_key(alias) && !is_removed(alias) => return Ok(taken_alias(alias)),
+            // The servers differ, by version, in what they do then.
+            "remove" if !is_there => {
+                return Ok(Reply::error(404, "aliases_not_found_exception", &format!("aliases [{alias}] missing")));
+            }
+            _ => {}
+        }
+    }
+    for (name, index, alias) in &read {
+        match *name {
+            "remove_index" => state.cluster.remove(index),
+            "remove" => state.cluster.remove_alias(alias, index),
+            _ => state.cluster.add_alias(alias, index),
+        }
+    }
+    Ok(Reply::of(200, json!({"acknowledged": true})))
 }
 
 fn settings(state: &State, name: &str) -> Reply {

@@ -69,6 +69,8 @@ pub struct State {
     pub cluster: Cluster,
     /// For the bulk requests to come, one each.
     pub faults: VecDeque<Fault>,
+    /// After this many more requests of any kind the next one's connection is cut, before it is executed or (true) after.
+    pub cut: Option<(usize, bool)>,
     /// By action and id.
     pub item_fault: Option<Box<dyn FnMut(&str, &str) -> Option<ItemFault> + Send>>,
     /// Requests: method and path, whether compressed, and the bytes of the body as it was meant.
@@ -79,6 +81,18 @@ pub struct State {
     under_way: usize,
     /// The most bulk requests at once.
     pub most_under_way: usize,
+}
+
+impl State {
+    /// Whether this request's connection is cut; if so, whether it is executed all the same.
+    fn cut_now(&mut self) -> Option<bool> {
+        let (left, executed) = self.cut.take()?;
+        if left > 0 {
+            self.cut = Some((left - 1, executed));
+            return None;
+        }
+        Some(executed)
+    }
 }
 
 /// The server. Requests it should not have had are failures of the test.
@@ -101,6 +115,7 @@ impl SearchServer {
             max_body: 100 << 20,
             cluster: Cluster::default(),
             faults: VecDeque::new(),
+            cut: None,
             item_fault: None,
             seen: Vec::new(),
             wrong: Vec::new(),
@@ -228,6 +243,13 @@ async fn answer(state: Arc<Mutex<State>>, request: hyper::Request<Incoming>) -> 
     }
     let request = Request { method: head.method, uri: head.uri, headers: head.headers, body };
     let is_bulk = request.uri.path().ends_with("/_bulk");
+    let cut = lock().cut_now();
+    if let Some(executed) = cut {
+        if executed {
+            grammar::answer(&mut lock(), &request);
+        }
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
     let fault = {
         let mut state = lock();
         state.seen.push((format!("{} {}", request.method, request.uri), gzip, request.body.len()));

@@ -73,7 +73,7 @@ impl Cluster {
     }
 
     pub fn forget(&mut self) {
-        (self.indices, self.scrolls) = Default::default();
+        (self.indices, self.aliases, self.scrolls) = Default::default();
     }
 
     fn id(&mut self) -> String {
@@ -83,7 +83,7 @@ impl Cluster {
 
     /// The names of the indexes behind a name.
     pub fn find(&self, name: &str) -> Vec<&str> {
-        match self.aliases.get(name) {
+        match self.aliases.get(name).filter(|names| !names.is_empty()) {
             Some(names) => names.iter().map(String::as_str).filter(|name| self.indices.contains_key(*name)).collect(),
             None => self.indices.get_key_value(name).map(|(name, _)| name.as_str()).into_iter().collect(),
         }
@@ -108,6 +108,26 @@ impl Cluster {
         let index = Index { uuid: self.id(), settings: flat, mapping, ..Index::default() };
         self.indices.insert(name.to_string(), index);
         Ok(())
+    }
+
+    /// Removes an index, and with it its aliases.
+    pub fn remove(&mut self, name: &str) {
+        self.indices.remove(name);
+        self.aliases.values_mut().for_each(|indices| indices.retain(|index| index != name));
+    }
+
+    pub fn add_alias(&mut self, alias: &str, index: &str) {
+        let indices = self.aliases.entry(alias.to_string()).or_default();
+        if !indices.iter().any(|known| known == index) {
+            indices.push(index.to_string());
+        }
+    }
+
+    pub fn remove_alias(&mut self, alias: &str, index: &str) {
+        if let Some(indices) = self.aliases.get_mut(alias) {
+            indices.retain(|known| known != index);
+        }
+        self.aliases.retain(|_, indices| !indices.is_empty());
     }
 
     pub fn put(&mut self, name: &str, id: &str, source: &str, condition: Condition) -> Written {
