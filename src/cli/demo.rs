@@ -1,11 +1,12 @@
 //! `tidegate demo`: a view set beside a workload, live, and in the end Postgres as the judge of every sink.
 
 use super::Extend;
-use super::live::{Live, now};
+use super::live::Live;
 use super::run::stop_on_signals;
 use super::terminal::Terminal;
 use crate::demo::{self, Difference, Judge, Stage, Verdict, Workload};
 use crate::engine::{Exit, Failure, Reached, Running};
+use crate::timeline::now;
 use crate::value::Time;
 use crate::view_set::ViewSet;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,12 @@
 //! What a run shows of itself: on a terminal progress bars for the snapshot and then a live table, otherwise a log line now and then.
 
 use crate::engine::{Phase, Reached, SinkStatus, SourceStatus, Status};
+use crate::timeline::now;
 use crate::value::Time;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How often the lines on a terminal change.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -182,11 +183,6 @@ fn log(status: &Status) {
         let SinkStatus { name, rows, retries, rejected, .. } = sink;
         tracing::info!(sink = name, rows, retries, rejected, lag_ms, p50_us, p99_us, "sink");
     }
-}
-
-/// The wall clock on the timeline.
-pub(super) fn now() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

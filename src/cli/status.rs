@@ -1,9 +1,10 @@
 //! `tidegate status`: how a view set that runs fares.
 
-use super::live::{duration, frontier, now};
+use super::live::{duration, frontier};
 use super::socket::{self, Question};
 use super::{Directory, Format};
 use crate::engine::{Failure, Phase, Reached, SinkStatus, SourceStatus, Status, StoreStatus, ViewState, ViewStatus};
+use crate::timeline::now;
 use crate::value::Time;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -3,8 +3,8 @@
 use super::Directory;
 use super::status::size;
 use crate::config;
-use crate::engine::{Exit, Failure, compact_store};
-use crate::store::{self, Compacted, StoreError, Summary};
+use crate::engine::{Failure, compact_store};
+use crate::store::{self, Compacted, Summary};
 use std::fmt::Write as _;
 
 #[derive(clap::Args)]
@@ -37,17 +37,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let is_whole = matches!(arguments.verb, Verb::Verify(_));
-    let summary = store::inspect(&path, is_whole).map_err(|error| failure(&error))?;
+    let summary = store::inspect(&path, is_whole).map_err(|error| Failure::of_store(&error))?;
     print!("{}", show(&summary));
     if is_whole {
         println!("whole: every frame and every row was read");
     }
     Ok(())
-}
-
-fn failure(error: &StoreError) -> Failure {
-    let exit = if let StoreError::Io { .. } = error { Exit::Unavailable } else { Exit::Operator };
-    Failure::new(exit, error.to_string())
 }
 
 fn show_compacted(Compacted { before, after }: Compacted) -> String {

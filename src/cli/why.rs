@@ -1,8 +1,9 @@
 //! `tidegate why`: what holds back a view of a view set that runs.
 
 use super::socket::{self, Question};
-use super::{Directory, Format, live};
+use super::{Directory, Format};
 use crate::engine::{Failure, Why};
+use crate::timeline::now;
 use serde_json::json;
 
 #[derive(clap::Args)]
@@ -21,7 +22,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let why: Why = socket::ask(&arguments.directory.directory, &Question::Why(&arguments.view))?;
     match arguments.format {
         Format::Json => println!("{}", json!(why)),
-        Format::Text => print!("{}", why.show(live::now())),
+        Format::Text => print!("{}", why.show(now())),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Everything that could go wrong with a view set, looked at without running it: `tidegate doctor`.
 
-use super::storing::of_store;
+use super::failure::Failure;
 use super::{Planned, Role, wanted_of};
 use crate::config::{Settings, SourceConfig};
 use crate::finding::{Level, Report};
@@ -81,7 +81,7 @@ pub fn examine_store(settings: &Settings) -> (Report, Option<Summary>) {
         return (report, None);
     };
     let summary = examine_directory(directory, &mut report).unwrap_or_else(|error| {
-        report.add(Level::Error, of_store(&error).to_string());
+        report.add(Level::Error, Failure::of_store(&error).to_string());
         None
     });
     (report, summary)

@@ -4,6 +4,7 @@ use crate::config::ConfigError;
 use crate::dataflow::DataflowError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
+use crate::store::StoreError;
 use std::fmt;
 
 /// The exit codes of a run.
@@ -71,6 +72,15 @@ impl Failure {
             SinkError::Operator(_) => Exit::Operator,
         };
         Failure::new(exit, format!("sink `{name}`: {error}"))
+    }
+
+    /// Whoever opens a store says so in the same way, the run or a verb.
+    pub(crate) fn of_store(error: &StoreError) -> Failure {
+        let exit = match error {
+            StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
+            StoreError::Damaged { .. } | StoreError::Format { .. } | StoreError::InUse(_) => Exit::Operator,
+        };
+        Failure::new(exit, error.to_string())
     }
 }
 

@@ -1,7 +1,6 @@
 //! The replication slots of a view set: which there are, and the removal of those that nobody needs.
 
 use super::failure::Failure;
-use super::storing::of_store;
 use crate::config::{Config, SourceConfig};
 use crate::source::postgres::{Postgres, Slot, SlotOwner};
 use crate::store;
@@ -57,7 +56,7 @@ pub fn drop_slots(config: Config, unwanted: &Unwanted<'_>) -> Result<Vec<String>
 /// All slots, with the source that can drop them.
 fn found(config: Config) -> Result<Vec<(Postgres, SourceSlot)>, Failure> {
     let incarnation = match &config.settings.store {
-        Some(directory) => store::incarnation(directory).map_err(|error| of_store(&error))?,
+        Some(directory) => store::incarnation(directory).map_err(|error| Failure::of_store(&error))?,
         None => None,
     };
     let mut found = Vec::new();

@@ -9,14 +9,14 @@ use crate::dataflow::InputRelation;
 use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Progress, Stop, Stored, TickSender};
 use crate::store::{Opened, Source, Store, StoreError};
-use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start};
+use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start, now};
 use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What lies less far behind the slowest sink's acknowledgement is not merged: a target may go back so much.
 pub(super) const REWIND: Duration = Duration::from_secs(600);
@@ -68,7 +68,7 @@ impl Storing {
             Source { id, name: name.clone(), keeps_times: has_streams.contains(&id), relations }
         };
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
-        let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| of_store(&error))?;
+        let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
         let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
         Ok(Storing { directory, store, layouts, resumes, grid, has_streams, failure: Arc::default() })
     }
@@ -183,7 +183,7 @@ impl Storing {
         if stop.requested() {
             return Ok(BTreeMap::new());
         }
-        replayed.map_err(|error| of_store(&error))?;
+        replayed.map_err(|error| Failure::of_store(&error))?;
         for ((source, relation), rows) in rows {
             let rows = rows.into_iter().filter(|(_, count)| *count != 0).collect();
             stored.entry(source).and_modify(|stored| drop(stored.held.insert(relation, rows)));
@@ -237,7 +237,7 @@ impl Storing {
                     acknowledged.min().unwrap_or(Time::MAX).min(now()).saturating_sub(REWIND.as_micros() as Time);
                 let merged = merge_all(|| store.merge(below), &stop);
                 if let Err(failed) =
-                    merged.map_err(|error| of_store(&error)).and_then(|()| keep_below(most, &store, &stop))
+                    merged.map_err(|error| Failure::of_store(&error)).and_then(|()| keep_below(most, &store, &stop))
                 {
                     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
                     return;
@@ -249,7 +249,7 @@ impl Storing {
     /// Notes that the run ended in order. All who write to the store must have ended.
     pub(super) fn close(self) -> Result<(), Failure> {
         match Arc::try_unwrap(self.store) {
-            Ok(store) => store.close().map_err(|error| of_store(&error)),
+            Ok(store) => store.close().map_err(|error| Failure::of_store(&error)),
             // A source that does not stop still holds it; the next start finds out by itself how far it reaches.
             Err(_) => Ok(()),
         }
@@ -273,7 +273,7 @@ fn keep_below(most: Option<usize>, store: &Store, stop: &Stop) -> Result<(), Fai
         }
         bytes()
     };
-    match work().map_err(|error| of_store(&error))? {
+    match work().map_err(|error| Failure::of_store(&error))? {
         bytes if bytes > most => Err(Failure::new(
             Exit::Operator,
             format!(
@@ -299,20 +299,8 @@ fn wait(interval: Duration, stop: &Stop) -> bool {
     !stop.requested()
 }
 
-fn now() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as Time)
-}
-
-pub(super) fn of_store(error: &StoreError) -> Failure {
-    let exit = match error {
-        StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
-        StoreError::Damaged { .. } | StoreError::Format { .. } | StoreError::InUse(_) => Exit::Operator,
-    };
-    Failure::new(exit, error.to_string())
-}
-
 fn fail(failure: &Mutex<Option<Failure>>, error: &StoreError) {
-    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| of_store(error));
+    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Failure::of_store(error));
 }
 
 /// A door that makes ticks durable before they go through.

@@ -8,7 +8,7 @@ use super::sources::RunningSource;
 use super::status::{Phase, Reached, source_status};
 use crate::dataflow::{NativeView, OperatorStats, errors_of};
 use crate::plan::{self, View};
-use crate::timeline::SourceId;
+use crate::timeline::{SourceId, cell_start};
 use crate::value::{Datum, RelationName, Schema, Time, calendar, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -137,7 +137,7 @@ fn way(node: &Value, relation: &str) -> Option<Vec<String>> {
 /// What holds a relation of this source that has come so far.
 fn held_by_source(source: &RunningSource, frontier: Option<Time>, grid: Time) -> Vec<String> {
     let told = source.sent.frontier();
-    let reached = |time: Time| time.checked_div(grid).map_or(time, |cell| cell * grid);
+    let reached = |time: Time| cell_start(time, grid);
     let is_taken = frontier.is_none_or(|frontier| told.is_some_and(|told| reached(told) <= frontier));
     let status = source_status(source);
     let first = match (status.phase, frontier) {

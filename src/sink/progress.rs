@@ -3,7 +3,7 @@
 use crate::value::Time;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Stands for the empty frontier: all inputs have ended.
 const ENDED: u64 = u64::MAX;
@@ -148,11 +148,6 @@ fn upper_bound(bucket: usize) -> u64 {
     }
     let (power, step) = (bucket / STEPS + 2, bucket % STEPS);
     ((STEPS + step + 1) as u64 * (1 << (power - 3))) - 1
-}
-
-/// The wall clock on the timeline.
-pub(super) fn now() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

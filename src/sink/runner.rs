@@ -7,8 +7,9 @@
 use super::calls::{Answer, Applied, Call, Calls};
 use super::mark::{Found, Marks, Owner};
 use super::pending::{Ages, Pending};
-use super::progress::{SinkProgress, now};
+use super::progress::SinkProgress;
 use super::{Beginning, Delivery, Sink, SinkError, Step};
+use crate::timeline::now;
 use crate::value::Time;
 use crossbeam_channel::{Receiver, never, select};
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -1,6 +1,7 @@
 //! The one timeline: positions become times, arrivals get verdicts, changes are sealed into ticks.
 
 mod arrivals;
+mod clock;
 mod grid;
 mod partitions;
 mod reorder;
@@ -9,6 +10,7 @@ mod tick;
 mod verdict;
 
 pub use arrivals::Arrivals;
+pub use clock::now;
 pub use grid::{cell_end, cell_start, last_instant};
 pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;

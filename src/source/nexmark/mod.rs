@@ -13,13 +13,13 @@ mod rows;
 pub use config::Config;
 
 use super::{Progress, Source, SourceError, SourceRelation, Start, Stop, TickSender};
-use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick};
+use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, now};
 use crate::value::{Diff, RelationKind, RelationName, Row, Schema, Time};
 use house::{Clock, Kind};
 use rows::Rows;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A tick has about so many events, or those of one millisecond.
 const TICK_EVENTS: u64 = 8192;
@@ -84,8 +84,7 @@ fn resumed(resume: &Resume) -> Option<(Time, u64)> {
 }
 
 fn this_millisecond() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or_default().saturating_mul(1000)
+    now() / 1000 * 1000
 }
 
 /// A run of the source.

@@ -3,8 +3,9 @@
 //! Commit timestamps are taken before the commit record is written, so they may invert by some 100 µs, and clocks may step. The
 //! order of commits is the truth; a timestamp only says how late it is.
 
+use crate::timeline::now;
 use crate::value::Time;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Postgres's epoch, 2000-01-01, in microseconds since the Unix epoch.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
@@ -65,11 +66,6 @@ impl Clock {
 /// Microseconds since the Unix epoch; a timestamp before it counts as the epoch.
 pub(super) fn unix_time(timestamp: i64) -> Time {
     timestamp.saturating_add(POSTGRES_EPOCH).max(0) as Time
-}
-
-/// The wall clock here.
-pub(super) fn now() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as Time)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::slot;
 use crate::finding::{Level, Report};
 use crate::pg::Endpoint;
 use crate::source::{Stored, Wanted};
+use crate::timeline::now;
 use crate::value::RelationName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,9 +131,9 @@ impl Examination<'_> {
     }
 
     async fn look_at_clock(&mut self, client: &Client) -> Result<(), Failure> {
-        let before = clock::now();
+        let before = now();
         let server = clock::unix_time(Sample::ask(client).await?.clock);
-        let after = clock::now();
+        let after = now();
         // It was read at some moment in between.
         let ahead = Duration::from_micros(server.saturating_sub(after));
         let behind = Duration::from_micros(before.saturating_sub(server));

@@ -11,14 +11,14 @@ use super::held::Held;
 use super::position::Position;
 use crate::source::{Progress, SourceError, Start, TickSender};
 use crate::timeline::{
-    Batch, DataError, PartitionId, Partitions, RelationId, SourceId, Tick, Upsert, UpsertKind, Verdict,
+    Batch, DataError, PartitionId, Partitions, RelationId, SourceId, Tick, Upsert, UpsertKind, Verdict, now,
 };
 use crate::value::{Diff, RelationName, Row, Time, ValueError};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A tick is sent after this long at the latest while records arrive; also the pause while none do.
 pub(in crate::source) const TICK: Duration = Duration::from_millis(10);
@@ -190,7 +190,7 @@ impl Intake {
             explained: None,
             ticks: start.ticks,
             progress: start.progress,
-            clock: wall_clock,
+            clock: now,
             greatest,
             writes: 0,
             records: 0,
@@ -513,8 +513,4 @@ fn shown_fields(fields: &[(&[u8], &[u8])]) -> String {
         shown.extend([space, cut(name), b"=", cut(value)].concat());
     }
     String::from_utf8_lossy(cut(&shown)).into_owned()
-}
-
-fn wall_clock() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as Time)
 }
