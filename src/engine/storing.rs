@@ -110,13 +110,11 @@ impl Storing {
             && !stop.requested()
         {}
         for Begins { sources, beginning } in beginnings {
-            let needed = cell_start(beginning.close(), self.grid);
-            let needed = |(source, below): (&SourceId, &mut Time)| {
-                if sources.contains(source) {
-                    *below = needed.min(*below)
-                }
-            };
-            below.iter_mut().for_each(needed);
+            // Nothing is needed of a view of which a source begins anew.
+            let needed = Some(cell_start(beginning.close(), self.grid)).filter(|needed| *needed > 0);
+            for (_, below) in below.iter_mut().filter(|(source, _)| sources.contains(source)) {
+                *below = needed.map_or(*below, |needed| needed.min(*below));
+            }
         }
         below
     }
