@@ -39,6 +39,8 @@ pub(super) struct Storing {
     grid: Time,
     /// The sources of which some relation is a stream.
     has_streams: BTreeSet<SourceId>,
+    /// Whether a data error ends the run.
+    stops: bool,
     /// What went wrong in it.
     failure: Arc<Mutex<Option<Failure>>>,
 }
@@ -57,6 +59,7 @@ impl Storing {
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
         grid: Time,
+        stops: bool,
     ) -> Result<Storing, Failure> {
         let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
         let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
@@ -70,7 +73,7 @@ impl Storing {
         let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
         let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
-        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, failure: Arc::default() })
+        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, stops, failure: Arc::default() })
     }
 
     /// The moment's figures; nothing if the directory cannot be read.
@@ -84,6 +87,12 @@ impl Storing {
         self.store.incarnation()
     }
 
+    /// The frontier below which is told again what these sources said.
+    pub(super) fn told_again(&self, sources: &BTreeSet<SourceId>) -> Time {
+        let recovered = |source| self.resumes.get(source).map_or(0, |resume| cell_start(resume.frontier, self.grid));
+        sources.iter().map(recovered).min().unwrap_or(0)
+    }
+
     /// Where a view of these sources may begin: behind what is merged, and up to where all of them have come.
     pub(super) fn beginning(&self, sources: &BTreeSet<SourceId>) -> Beginning {
         let merged = self.store.merged();
@@ -93,8 +102,7 @@ impl Storing {
             .filter_map(|source| merged.get(source))
             .max()
             .map_or(0, |merged| cell_end(*merged, self.grid));
-        let recovered = |source| self.resumes.get(source).map_or(0, |resume| cell_start(resume.frontier, self.grid));
-        Beginning::between(at_least, sources.iter().map(recovered).min().unwrap_or(0))
+        Beginning::between(at_least, self.told_again(sources))
     }
 
     /// The times below which what sources said may be told as content: no view needs it step by step. Waits for the sinks' targets.
@@ -126,7 +134,7 @@ impl Storing {
             false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
         };
         let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
-        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, failure })
+        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, stops: self.stops, failure })
     }
 
     /// What went wrong.
@@ -309,6 +317,8 @@ struct StoredDoor {
     grid: Time,
     /// The frontier, of a source of tables only.
     end: Option<Time>,
+    /// Whether a data error ends the run.
+    stops: bool,
     failure: Arc<Mutex<Option<Failure>>>,
 }
 
@@ -318,6 +328,11 @@ impl TickSender for StoredDoor {
             // The run ends, but tables do not: at the next start they go on. What was told shows when its cell has ended.
             let frontier = *tick.frontier.get_or_insert(cell_end(*end, self.grid));
             *end = frontier;
+        }
+        // What ends the run is not taken: the next one reads it again, mended.
+        if self.stops && !tick.errors.is_empty() {
+            self.door.send(tick)?;
+            return Err(Closed);
         }
         if let Err(error) = self.store.append(self.layouts.kept(&tick).as_ref().unwrap_or(&tick)) {
             fail(&self.failure, &error);
