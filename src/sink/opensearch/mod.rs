@@ -46,6 +46,7 @@ pub use config::Config;
 
 use super::mark::fingerprint;
 use super::{Delivery, KeyTemplate, KeyedChange, Looked, Mark, Sink, SinkError, SinkKey, SinkView};
+use crate::failpoint::reach;
 use crate::value::{Column, Row};
 use bulk::{Bulks, Rejected, Stopped, Write};
 use client::{Client, Content};
@@ -155,13 +156,16 @@ impl OpenSearch {
     async fn deliver(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {
         if delivery.first || !delivery.keyed.is_empty() {
             self.write(open, delivery).await?;
+            reach("opensearch.written");
             self.index.refresh(&open.client).await?;
+            reach("opensearch.refreshed");
         }
         if self.index.state(&open.client).await?.as_ref() != Some(&open.state) {
             return Err(SinkError::Transient(format!("the index {} is not what it was", self.index.name)));
         }
         let (mark, incarnation) = (&delivery.mark, &open.state.incarnation);
         open.keeper.finish(&open.client, mark, incarnation, &self.mapping).await?;
+        reach("opensearch.marked");
         (self.interrupted, self.overtaken, open.anew) = (None, false, false);
         self.begun.clear();
         Ok(())
@@ -175,6 +179,7 @@ impl OpenSearch {
         self.begun.push(delivery.mark.clone());
         self.answered = true;
         let mut version = keeper.begin(client, &delivery.mark, 0, delivery.first).await?;
+        reach("opensearch.begun");
         let writes = self.writes(&delivery.keyed);
         let writes = if delivery.first {
             self.index.refresh(client).await?;
