@@ -5,7 +5,7 @@
 //! that it would have to take back.
 
 use super::faults::Faults;
-use crate::timeline::{DataError, Step};
+use crate::timeline::{DataError, SourceId, Step, now};
 use crate::value::{Datum, Diff, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -49,15 +49,13 @@ impl Known {
 /// The errors of a relation that are told again, counted.
 struct Again {
     owner: RelationName,
+    /// What it is computed from.
+    sources: BTreeSet<SourceId>,
     recovered: Time,
     counts: BTreeMap<Row, Diff>,
 }
 
 impl Again {
-    fn of(owner: &RelationName, recovered: Time) -> Again {
-        Again { owner: owner.clone(), recovered, counts: BTreeMap::new() }
-    }
-
     fn count(&mut self, step: &Step) {
         for (row, _, diff) in &step.changes {
             *self.counts.entry(row.clone()).or_default() += diff;
@@ -101,10 +99,18 @@ impl Gate {
 
     /// Takes the steps of an error relation, which belongs to `owner`. What a store tells again below `recovered` was seen before, and
     /// may be mended by what follows: only what is left of it counts.
-    pub(super) fn watch(self: &Arc<Gate>, relation: RelationName, owner: RelationName, recovered: Time) -> Tell {
+    pub(super) fn watch(
+        self: &Arc<Gate>,
+        relation: RelationName,
+        owner: RelationName,
+        sources: BTreeSet<SourceId>,
+        recovered: Time,
+    ) -> Tell {
         let gate = self.clone();
-        self.lock().known.entry(relation.clone()).or_default().again =
-            Some(Again::of(&owner, recovered)).filter(|_| recovered > 0);
+        let again = Again { owner: owner.clone(), sources, recovered, counts: BTreeMap::new() };
+        // What was mended before the start counts as mended.
+        let until = recovered.max(now());
+        self.lock().known.entry(relation.clone()).or_default().again = Some(again).filter(|_| recovered > 0);
         Box::new(move |step| {
             let mut state = gate.lock();
             let known = state.known.entry(relation.clone()).or_default();
@@ -112,7 +118,7 @@ impl Gate {
             match known.again.as_mut() {
                 Some(again) => {
                     again.count(&step);
-                    if known.frontier > recovered {
+                    if known.frontier > until {
                         known.again.take().iter().for_each(|again| gate.judge(again));
                     }
                 }
@@ -125,11 +131,13 @@ impl Gate {
         })
     }
 
-    /// After the end of all sources: what is left of the errors told again counts.
-    pub(super) fn end(&self) {
+    /// All sources have ended, after they have told so much: what is left of the errors told again counts, once that is known.
+    pub(super) fn end(&self, sent: impl Fn(&BTreeSet<SourceId>) -> Option<Time>) {
         let mut state = self.lock();
-        let told =
-            state.known.values_mut().filter_map(|known| known.again.take_if(|again| known.frontier >= again.recovered));
+        let told = state
+            .known
+            .values_mut()
+            .filter_map(|known| known.again.take_if(|again| known.frontier >= sent(&again.sources).unwrap_or(ENDED)));
         told.for_each(|again| self.judge(&again));
     }
 
@@ -190,15 +198,17 @@ mod tests {
         for (left, fails) in [(0, false), (1, true)] {
             let errors = RelationName::public("v_errors");
             let gate = Gate::new(Arc::new(Faults::new(OnError::Stop)), [errors.clone()]);
-            let mut watch = gate.watch(errors, RelationName::public("v"), 20);
+            let mut watch = gate.watch(errors, RelationName::public("v"), BTreeSet::new(), 20);
             watch(step(Some(10), &[error("one"), error("two")]));
             let changes = vec![(error("one"), 11, -1)];
             watch(Step { changes, frontier: Some(20), first: false });
             assert!(gate.faults.failure().is_none());
             let changes = vec![(error("two"), 25, left - 1)];
             watch(Step { changes, frontier: Some(30), first: false });
+            assert!(gate.faults.failure().is_none());
+            watch(step(Some(now() + 1_000_000_000), &[]));
             assert_eq!(gate.faults.failure().is_some(), fails);
-            watch(step(Some(40), &[error("three")]));
+            watch(step(None, &[error("three")]));
             assert!(gate.faults.failure().is_some());
         }
     }
@@ -210,7 +220,7 @@ mod tests {
         let (sender, told) = mpsc::channel();
         let tell = Box::new(move |step: Step| sender.send(step.frontier).expect("the test listens"));
         let mut door = gate.door(BTreeSet::from([errors.clone()]), tell);
-        let mut watch = gate.watch(errors, RelationName::public("v"), 0);
+        let mut watch = gate.watch(errors, RelationName::public("v"), BTreeSet::new(), 0);
         door(step(Some(10), &[]));
         door(step(Some(20), &[]));
         assert!(told.try_recv().is_err());

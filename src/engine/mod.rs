@@ -146,8 +146,9 @@ impl Planned {
             program.exports.push(Export { relation: shown, tell });
         }
         for (relation, owner) in errors {
-            let told_again = storing.as_ref().map_or(0, |storing| storing.told_again(&reach.sources(&owner)));
-            let tell = gate.watch(relation.clone(), owner, told_again);
+            let sources = reach.sources(&owner);
+            let told_again = storing.as_ref().map_or(0, |storing| storing.told_again(&sources));
+            let tell = gate.watch(relation.clone(), owner, sources, told_again);
             program.exports.push(Export { relation, tell });
         }
         let names = program.views.iter().map(|v| &v.name).chain(program.native.iter().map(|v| &v.name));

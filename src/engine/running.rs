@@ -119,7 +119,7 @@ impl Running {
         if !self.sources.iter().all(|source| matches!(source.state, SourceState::Ended)) {
             return None;
         }
-        self.gate.end();
+        self.gate.end(|sources| self.sent(sources));
         match self.faults.failure() {
             Some(failure) => Some(Err(failure)),
             None => self.told_everything().then_some(Ok(())),
@@ -156,6 +156,7 @@ impl Running {
         failures.extend(self.dataflow.failed().map(|message| Failure::new(Exit::Internal, message)));
         // This drops the doors to the sinks: each delivers what it was told and ends.
         self.dataflow.shutdown();
+        drop(self.gate);
         let mut sinks = self.sinks;
         let mut ended = |sinks: &mut Vec<RunningSink>| {
             failures.extend(sinks.iter_mut().filter_map(RunningSink::poll));

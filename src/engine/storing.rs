@@ -338,6 +338,7 @@ impl TickSender for StoredDoor {
             fail(&self.failure, &error);
             return Err(Closed);
         }
+        crate::failpoint::reach("tick.durable");
         self.door.send(tick)
     }
 }

@@ -12,6 +12,7 @@ pub use mapping::{FieldConfig, Kind};
 pub use search::{Hit, Search};
 
 use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView};
+use crate::failpoint::reach;
 use crate::value::Row;
 use mapping::Mapping;
 use serde::{Deserialize, Deserializer};
@@ -205,11 +206,15 @@ impl Tantivy {
         }
         let mark = delivery.mark.to_string();
         let mut commit = || {
+            reach("tantivy.added");
             let mut commit = writer.prepare_commit()?;
             commit.set_payload(&mark);
+            reach("tantivy.prepared");
             commit.commit()
         };
-        commit().map(drop).map_err(|error| self.error("commit to", &error))
+        commit().map_err(|error| self.error("commit to", &error))?;
+        reach("tantivy.committed");
+        Ok(())
     }
 
     fn reconcile(
