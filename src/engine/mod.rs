@@ -39,6 +39,8 @@ pub use status::{
 };
 pub use why::{Link, Why};
 
+pub use crate::timeline::now;
+
 use crate::config::{OnError, Settings};
 use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
