@@ -78,7 +78,11 @@ fn compare(
 }
 
 /// Every key of this sink that is there, with what it holds as JSON; null is something that cannot be a row.
-pub(super) fn content(connection: &mut Connection, own: &OwnKeys, rows: &Rows) -> RedisResult<BTreeMap<String, String>> {
+pub(super) fn content(
+    connection: &mut Connection,
+    own: &OwnKeys,
+    rows: &Rows,
+) -> RedisResult<BTreeMap<String, String>> {
     let mut content = BTreeMap::new();
     let mut cursor = 0_u64;
     loop {

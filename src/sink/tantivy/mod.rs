@@ -11,7 +11,9 @@ mod search;
 pub use mapping::{FieldConfig, Kind};
 pub use search::{Hit, Search};
 
-use super::{Delivery, Difference, Deploy, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView};
+use super::{
+    Delivery, Deploy, Difference, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView,
+};
 use crate::value::{Diff, Row};
 use mapping::Mapping;
 use serde::{Deserialize, Deserializer};
