@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod live;
+mod plan;
 mod rollback;
 mod run;
 mod schema;
@@ -35,6 +36,7 @@ Examples:
   tidegate check --offline views/shop compile the views against that, without the database
   tidegate doctor views/shop          check everything that could go wrong
   tidegate setup views/shop           create the publication
+  tidegate plan views/shop            show what the next start would do with the targets
   tidegate run views/shop             keep the sinks in step until stopped
   tidegate run --once views/shop      bring the sinks up to now and exit
   tidegate explain views/shop sales   show what a view runs as
@@ -81,6 +83,9 @@ enum Verb {
     /// Compile a view set without running it.
     #[command(after_help = "Example:\n  tidegate check --format json views/shop")]
     Check(check::Arguments),
+    /// Show what the next start would add, change and delete in the targets, from what is stored.
+    #[command(after_help = "Example:\n  tidegate plan --format json views/shop")]
+    Plan(plan::Arguments),
     /// Show what views run as.
     #[command(after_help = "Example:\n  tidegate explain views/shop order_totals")]
     Explain(explain::Arguments),
@@ -178,6 +183,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
     let done = match &arguments.verb {
         Verb::Run(arguments) => run::run(arguments, &extend, &terminal).map(success),
         Verb::Check(arguments) => check::run(arguments, &extend).map(success),
+        Verb::Plan(arguments) => plan::run(arguments, &extend),
         Verb::Explain(arguments) => explain::run(arguments, &extend).map(success),
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),

@@ -25,6 +25,14 @@ fn layout(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Layout {
     Layout { kept: (0..schema.columns.len()).map(is_kept).collect() }
 }
 
+/// The columns of a definition that another one does not have as they are.
+pub(super) fn lacking(definition: &str, other: &str) -> Vec<String> {
+    let columns = |text: &str| text.split(", ").map(str::to_owned).collect::<Vec<_>>();
+    let others = columns(other);
+    let lacking = columns(definition).into_iter().filter(|column| !column.is_empty() && !others.contains(column));
+    lacking.map(|column| column.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
 impl Layouts {
     /// How these relations are kept, and as what the store knows them. Rows are made of the columns in their order, so what is read
     /// is part of the definition.

@@ -61,16 +61,8 @@ impl Storing {
         grid: Time,
         stops: bool,
     ) -> Result<Storing, Failure> {
-        let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
-        let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
-        let has_streams: BTreeSet<SourceId> = inputs.iter().filter(is_stream).map(|input| input.source).collect();
-        let source = |(index, name): (usize, &String)| {
-            let id = SourceId(index);
-            let own = inputs.iter().zip(&relations).filter(|(input, _)| input.source == id);
-            let relations = own.map(|(_, relation)| relation.clone()).collect();
-            Source { id, name: name.clone(), keeps_times: has_streams.contains(&id), relations }
-        };
-        let sources: Vec<Source> = names.iter().enumerate().map(source).collect();
+        let (layouts, sources) = kept_sources(names, inputs, reads);
+        let has_streams = sources.iter().filter(|source| source.keeps_times).map(|source| source.id).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
         let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
         Ok(Storing { directory, store, layouts, resumes, grid, has_streams, stops, failure: Arc::default() })
@@ -260,6 +252,24 @@ impl Storing {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// The sources as the store knows them, and how their relations are kept.
+pub(super) fn kept_sources(
+    names: &[String],
+    inputs: &[InputRelation],
+    reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+) -> (Layouts, Vec<Source>) {
+    let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
+    let source = |(index, name): (usize, &String)| {
+        let id = SourceId(index);
+        let own = || inputs.iter().zip(&relations).filter(|(input, _)| input.source == id);
+        let keeps_times = own().any(|(input, _)| matches!(input.schema.kind, RelationKind::Stream { .. }));
+        let relations = own().map(|(_, relation)| relation.clone()).collect();
+        Source { id, name: name.clone(), keeps_times, relations }
+    };
+    let sources = names.iter().enumerate().map(source).collect();
+    (layouts, sources)
 }
 
 /// Merges as long as there is more.

@@ -163,7 +163,7 @@ fn held_by_source(source: &RunningSource, frontier: Option<Time>, grid: Time) ->
 }
 
 /// A time as Postgres shows it.
-fn moment(time: Time) -> String {
+pub(super) fn moment(time: Time) -> String {
     let mut shown = String::new();
     text::write(&Datum::Timestamptz((time as i64).saturating_sub(calendar::EPOCH_MICROS)), &mut shown);
     shown

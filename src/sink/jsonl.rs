@@ -7,11 +7,13 @@
 //! With a store the first line is a frontier, too: `{"frontier":0,"store":…,"view":…}`, at which there is nothing. It says
 //! whose content follows, so that a later run of the same store goes on behind the last frontier.
 
-use super::{Delivery, Looked, Mark, Owner, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, Difference, Looked, Mark, Owner, Sink, SinkError, SinkKey, SinkView};
 use crate::failpoint::reach;
-use crate::value::{Time, json};
+use crate::value::{Diff, Row, Time, json};
 use rustix::fs::Access;
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -277,6 +279,33 @@ fn look(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
+/// What a file adds up to at its last frontier: its rows as JSON, each with its count. Nothing of what is no file.
+fn folded(path: &Path) -> io::Result<Option<BTreeMap<String, Diff>>> {
+    #[derive(Deserialize)]
+    struct Change {
+        diff: Diff,
+        row: Box<RawValue>,
+    }
+    let mut rows = BTreeMap::new();
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path != Path::new("-") => return Ok(Some(rows)),
+        Err(_) if path == Path::new("-") => return Ok(None),
+        opened => opened?,
+    };
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let whole = last_frontier(&mut file)?.map_or(0, |(whole, _)| whole);
+    file.seek(SeekFrom::Start(0))?;
+    for line in BufReader::new(file.take(whole)).lines() {
+        if let Ok(Change { diff, row }) = serde_json::from_str(&line?) {
+            *rows.entry(row.get().to_owned()).or_default() += diff;
+        }
+    }
+    rows.retain(|_, count| *count != 0);
+    Ok(Some(rows))
+}
+
 /// The file's name while it lacks its first content.
 fn staging(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -310,6 +339,17 @@ impl Sink for Jsonl {
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         look(&self.path).map(|mark| Some(Looked { mark, note: None })).map_err(|error| self.error(&error))
+    }
+
+    fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {
+        let Some(shown) = folded(&self.path).map_err(|error| self.error(&error))? else { return Ok(None) };
+        let mut wanted = BTreeMap::new();
+        for (row, count) in rows {
+            let mut shown = String::new();
+            json::write_row(&self.view.schema.columns, row, &mut shown);
+            *wanted.entry(shown).or_default() += count;
+        }
+        Ok(Some(Difference::counted(&shown, &wanted)))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

@@ -60,6 +60,12 @@ impl SinkKey {
         self.proven && !self.nullable
     }
 
+    /// The keys of these rows, with the rows.
+    pub(super) fn with_keys<'a>(&self, rows: &'a [(Row, Diff)]) -> impl Iterator<Item = (Row, &'a Row)> {
+        let (mut builder, mut starts) = (RowBuilder::default(), Vec::new());
+        rows.iter().map(move |(row, _)| (self.of_row(row, &mut builder, &mut starts), row))
+    }
+
     /// The key of a row.
     fn of_row(&self, row: &Row, builder: &mut RowBuilder, starts: &mut Vec<usize>) -> Row {
         row.with_bytes(|bytes| {

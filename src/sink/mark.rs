@@ -49,6 +49,11 @@ impl Mark {
     pub fn parse(text: &str) -> Option<Mark> {
         serde_json::from_str(text).ok()
     }
+
+    /// Whether it is of a view that means this, in this form.
+    pub fn is_of(&self, view: &str, form: &str) -> bool {
+        self.view == fingerprint(&[view, form])
+    }
 }
 
 /// What a mark found in a target means.

@@ -6,6 +6,7 @@
 
 mod beginning;
 mod calls;
+mod difference;
 mod generations;
 pub mod jsonl;
 mod keyed;
@@ -20,6 +21,7 @@ pub mod tantivy;
 
 pub use crate::timeline::Step;
 pub use beginning::Beginning;
+pub use difference::{Difference, Part, Sample};
 pub use generations::{Deploy, Shown};
 pub use keyed::{KeyTemplate, SinkKey};
 pub use mark::{Mark, Owner};
@@ -104,6 +106,12 @@ pub trait Sink: Send {
     /// Looks at the target, and reads the mark it keeps, without changing it or disturbing whoever writes to it. Nothing if that
     /// cannot be known before it is opened.
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
+        Ok(None)
+    }
+
+    /// Compares what the target shows with these rows of the view, each with its count, as when it is reconciled, without changing
+    /// it or disturbing whoever writes to it. Nothing if that cannot be known before it is opened.
+    fn compare(&mut self, _rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {
         Ok(None)
     }
 

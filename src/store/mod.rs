@@ -20,6 +20,7 @@ mod log;
 mod manifest;
 mod merge;
 mod place;
+mod reading;
 mod record;
 mod replay;
 mod run;
@@ -31,6 +32,7 @@ pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
 pub use place::{Place, place};
+pub use reading::{Anew, Reading};
 pub use tend::{Compacted, compact};
 
 use crate::failpoint::reach;
@@ -184,9 +186,7 @@ impl Store {
 
     /// The frontiers below which what the sources said is merged: it cannot be told tick by tick.
     pub fn merged(&self) -> BTreeMap<SourceId, Time> {
-        let manifest = self.manifest();
-        let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.reached.frontier?));
-        self.ids.sources.iter().filter_map(merged).collect()
+        merged(&self.manifest(), &self.ids)
     }
 
     /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
@@ -241,6 +241,11 @@ impl Store {
     }
 }
 
+fn merged(manifest: &Manifest, ids: &Ids) -> BTreeMap<SourceId, Time> {
+    let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.reached.frontier?));
+    ids.sources.iter().filter_map(merged).collect()
+}
+
 /// Gives the running sources and relations their numbers. What is new, was changed, or did not get through its snapshot gets new
 /// ones: the source then begins anew, and what the store has of it is not read again.
 fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut BTreeMap<u64, Reached>) -> Ids {
@@ -271,15 +276,18 @@ fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut BTreeMap<u64
 /// The numbers of the source's relations, if the store has all of them as they are now.
 fn known_relations(manifest: &Manifest, source_id: u64, source: &Source) -> Option<Vec<(RelationId, u64)>> {
     let number = |relation: &Relation| {
-        let is_it = |known: &manifest::Relation| {
-            known.source == source_id
-                && known.name == relation.name
-                && known.key == relation.key
-                && known.definition == relation.definition
-        };
-        manifest.relations.iter().find(|(_, known)| is_it(known)).map(|(id, _)| (relation.id, *id))
+        let mut known = manifest.relations.iter();
+        known.find(|(_, known)| is_known(known, source_id, relation)).map(|(id, _)| (relation.id, *id))
     };
     source.relations.iter().map(number).collect()
+}
+
+/// Whether a relation of the store is this one of that source, as it is now.
+fn is_known(known: &manifest::Relation, source_id: u64, relation: &Relation) -> bool {
+    known.source == source_id
+        && known.name == relation.name
+        && known.key == relation.key
+        && known.definition == relation.definition
 }
 
 fn forget(manifest: &mut Manifest, source: u64) {

@@ -2,6 +2,7 @@
 
 mod compact;
 mod doctor;
+mod plan;
 mod rollback;
 mod slots;
 mod status;

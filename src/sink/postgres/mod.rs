@@ -15,11 +15,11 @@ mod write;
 
 pub use read::content;
 
-use super::{Delivery, Looked, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, Difference, Looked, Sink, SinkError, SinkKey, SinkView};
 use crate::failpoint::reach;
 use crate::pg::Blocking;
 use crate::secret::Secret;
-use crate::value::RelationName;
+use crate::value::{Column, Diff, RelationName, Row, json};
 use failure::Failure;
 use mark::Claim;
 use serde::Deserialize;
@@ -190,6 +190,16 @@ impl Sink for Postgres {
         looked.map(|mark| Some(Looked { mark, note: None })).map_err(|failure| self.error("look at its table", failure))
     }
 
+    fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {
+        let table = &self.target.table;
+        let shown = self.connect().and_then(|connection| Ok(read::shown(&connection, table)?));
+        let shown = shown.map_err(|failure| self.error("read its table", failure))?;
+        let key_columns = table.key_columns();
+        let wanted = self.key.with_keys(rows);
+        let wanted = wanted.map(|(key, row)| (as_json(&key_columns, &key), as_json(&table.columns, row)));
+        Ok(Some(Difference::keyed(&shown, &wanted.collect())))
+    }
+
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
         let Some(mut session) = self.session.take() else {
             return Err(SinkError::Transient(format!("sink {}: Postgres: not connected", self.target.sink)));
@@ -198,4 +208,10 @@ impl Sink for Postgres {
         self.session = Some(session);
         Ok(())
     }
+}
+
+fn as_json(columns: &[Column], row: &Row) -> String {
+    let mut out = String::new();
+    json::write_row(columns, row, &mut out);
+    out
 }

@@ -34,7 +34,11 @@ pub(super) fn look(connection: &Blocking, target: &Target) -> Result<Option<Stri
     let types = connection.column(&types::declared(&target.table.columns))?;
     let Missing { table, marks } = missing(connection, target, &types)?;
     match (table, marks) {
-        (None, None) => Ok(examine(connection, target, &types)?.mark),
+        (None, None) => {
+            // Without rows it is compared when it is opened, whatever its mark says.
+            let Found { mark, is_empty, .. } = examine(connection, target, &types)?;
+            Ok(mark.filter(|_| !is_empty))
+        }
         (None, Some(_)) => {
             check_columns(connection, &target.table, &types)?;
             check_key(connection, &target.table)?;

@@ -65,6 +65,22 @@ impl Table {
         format!("CREATE TABLE IF NOT EXISTS {} ({columns}, PRIMARY KEY ({}))", self.quoted(), self.key_list())
     }
 
+    /// Reads each key and its row, as JSON.
+    pub(super) fn as_json(&self) -> String {
+        format!(
+            "SELECT pg_catalog.to_jsonb(\"the key\")::text, pg_catalog.to_jsonb(\"the row\")::text FROM {} AS t \
+             CROSS JOIN LATERAL (SELECT {}) AS \"the key\" CROSS JOIN LATERAL (SELECT {}) AS \"the row\"",
+            self.quoted(),
+            list(self.key_names().into_iter().map(|name| format!("t.{}", quote_identifier(name)))),
+            self.of("t"),
+        )
+    }
+
+    /// The columns of the key.
+    pub(super) fn key_columns(&self) -> Vec<Column> {
+        self.key.iter().map(|&position| self.columns[position].clone()).collect()
+    }
+
     /// Takes the keys of `rows` out.
     pub(super) fn delete(&self, rows: &str) -> String {
         format!("DELETE FROM {} AS t USING {rows} AS s WHERE {}", self.quoted(), self.same_key())

@@ -14,13 +14,14 @@ mod write;
 
 pub use read::content;
 
-use super::{Delivery, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
+use super::{Delivery, Difference, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
 use crate::failpoint::reach;
 use crate::secret::Secret;
-use crate::value::{Column, Row, json, text};
+use crate::value::{Column, Diff, Row, json, text};
 use connection::Connection;
 use redis::{Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -223,6 +224,14 @@ impl Sink for Redis {
         mark.map(|mark| Some(Looked { mark, note: None })).map_err(|error| self.error("read the mark", &error))
     }
 
+    fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {
+        let mut connection = self.connect()?;
+        let shown = reconcile::content(&mut connection, &self.own, &self.rows)
+            .map_err(|error| self.error("read what it holds", &error))?;
+        let wanted = self.key.with_keys(rows).map(|(key, row)| (self.template.write(&key), self.rows.shown(row)));
+        Ok(Some(Difference::keyed(&shown, &wanted.collect())))
+    }
+
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
         let Some(mut connection) = self.connection.take() else {
             return Err(SinkError::Transient(format!("sink {}: Redis: not connected", self.name)));
@@ -256,6 +265,14 @@ impl Rows {
         let mut out = String::new();
         json::write_row(&self.columns, row, &mut out);
         out
+    }
+
+    /// What the row's key holds, as JSON.
+    fn shown(&self, row: &Row) -> String {
+        match self.form {
+            Form::Json => self.json(row),
+            Form::Hash => serde_json::json!(self.fields(row).into_iter().collect::<BTreeMap<_, _>>()).to_string(),
+        }
     }
 
     /// The row's columns that are not null, as text.

@@ -3,8 +3,8 @@
 use super::connection::Connection;
 use super::{Form, OwnKeys, Rows, Write};
 use crate::value::Row;
-use redis::RedisResult;
-use std::collections::{HashMap, HashSet};
+use redis::{RedisResult, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Keys are read and compared in portions of about this many.
 const PORTION: usize = 1_000;
@@ -76,6 +76,44 @@ fn compare(
         }
     };
     Ok(keys.iter().cloned().zip(same).collect())
+}
+
+/// Every key of this sink that is there, with what it holds as JSON; null is something that cannot be a row.
+pub(super) fn content(
+    connection: &mut Connection,
+    own: &OwnKeys,
+    rows: &Rows,
+) -> RedisResult<BTreeMap<String, String>> {
+    let mut content = BTreeMap::new();
+    let mut cursor = 0_u64;
+    loop {
+        let scan = redis::cmd("SSCAN").arg(&own.keys).arg(cursor).arg("COUNT").arg(PORTION).take();
+        let (next, keys): (u64, Vec<String>) = scan.query(connection)?;
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        for key in &keys {
+            pipeline.cmd(if rows.form == Form::Json { "GET" } else { "HGETALL" }).arg(key);
+        }
+        let held: Vec<RedisResult<Value>> = if keys.is_empty() { Vec::new() } else { pipeline.query(connection)? };
+        content.extend(keys.into_iter().zip(held).filter_map(|(key, held)| Some((key, shown(rows.form, held)?))));
+        cursor = next;
+        if cursor == 0 {
+            return Ok(content);
+        }
+    }
+}
+
+/// What a key holds as JSON; nothing if it is not there.
+fn shown(form: Form, held: RedisResult<Value>) -> Option<String> {
+    let null = "null".to_owned();
+    let Ok(held) = held else { return Some(null) };
+    match form {
+        Form::Json => redis::from_redis_value::<Option<String>>(held).unwrap_or(Some(null)),
+        Form::Hash => match redis::from_redis_value::<BTreeMap<String, String>>(held) {
+            Ok(fields) => (!fields.is_empty()).then(|| serde_json::json!(fields).to_string()),
+            Err(_) => Some(null),
+        },
+    }
 }
 
 fn is_same_hash(held: Option<HashMap<String, String>>, expected: Option<Vec<(&str, String)>>) -> bool {

@@ -11,9 +11,11 @@ mod search;
 pub use mapping::{FieldConfig, Kind};
 pub use search::{Hit, Search};
 
-use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView};
+use super::{
+    Delivery, Deploy, Difference, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView,
+};
 use crate::failpoint::reach;
-use crate::value::Row;
+use crate::value::{Diff, Row};
 use mapping::Mapping;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, HashMap};
@@ -300,6 +302,24 @@ impl Sink for Tantivy {
             Ok(Looked { mark, note })
         };
         look().map(Some).map_err(|error| self.error("read", &error))
+    }
+
+    fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {
+        let wanted = self.key.with_keys(rows).map(|(key, row)| (self.template.write(&key), self.mapping.json(row)));
+        let wanted = wanted.collect();
+        let read = || {
+            let mut shown = BTreeMap::new();
+            let Some(directory) = generations::shown(&self.path)? else { return Ok(shown) };
+            let index = Index::open_in_dir(directory)?;
+            if self.deploy == Deploy::Reconcile && index.schema() != self.mapping.schema {
+                return Err(TantivyError::SchemaError("Its schema is another.".to_owned()));
+            }
+            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+            search::each(&reader, |key, row| drop(shown.insert(key, row)))?;
+            Ok(shown)
+        };
+        let shown = read().map_err(|error| self.error("read", &error))?;
+        Ok(Some(Difference::keyed(&shown, &wanted)))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {

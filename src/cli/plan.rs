@@ -1,0 +1,175 @@
+//! `tidegate plan`: what the next start would do with the targets.
+
+use super::{Compiled, Extend, Format};
+use crate::engine::{Difference, Failure, Outcome, Part, Preview, Sample, SinkPreview, SourcePreview, ViewIs};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    compiled: Compiled,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value = "text", env = "TIDEGATE_FORMAT")]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<ExitCode, Failure> {
+    let preview = arguments.compiled.plan(extend)?.preview()?;
+    match arguments.format {
+        Format::Text => print!("{}", show(&preview)),
+        Format::Json => println!("{}", for_machines(&preview)),
+    }
+    let failed = preview.sinks.iter().find_map(|sink| match &sink.outcome {
+        Outcome::Failed(failure) => Some(failure.exit),
+        Outcome::GoesOn | Outcome::Compared(..) | Outcome::Unknown(_) => None,
+    });
+    Ok(failed.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.code())))
+}
+
+fn show(preview: &Preview) -> String {
+    let mut text = String::new();
+    if let Some(process) = &preview.holder {
+        text.push_str(&format!(
+            "process {process} has the store open: what it writes meanwhile may be among the differences\n"
+        ));
+    }
+    for source in &preview.sources {
+        let SourcePreview { name, anew, .. } = source;
+        text.push_str(&match source.moment() {
+            Some(moment) => format!("source `{name}`: goes on from {moment}\n"),
+            None => format!("source `{name}`: is read anew: {}\n", anew.join("; ")),
+        });
+    }
+    preview.sinks.iter().for_each(|sink| text.push_str(&show_sink(sink)));
+    text
+}
+
+fn show_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> String {
+    let is = view_is.map_or(String::new(), |is| format!(", {}", word(is)));
+    let head = format!("\nsink `{name}` (view {view}{is}): ");
+    match outcome {
+        Outcome::GoesOn => format!("{head}unchanged, goes on from its target's mark\n"),
+        Outcome::Unknown(why) => format!("{head}not known: {why}\n"),
+        Outcome::Failed(failure) => format!("{head}cannot be looked at\n  {failure}\n"),
+        Outcome::Compared(_, difference) if is_new(*view_is, difference) => {
+            format!("{head}not there yet\n{}", show_part("added", &difference.added))
+        }
+        Outcome::Compared(why, Difference { added, changed, deleted, .. }) => {
+            let parts = [("added", added), ("changed", changed), ("deleted", deleted)];
+            let parts = parts.map(|(what, part)| show_part(what, part)).concat();
+            format!("{head}compared, as {why}\n{parts}")
+        }
+    }
+}
+
+fn show_part(what: &str, Part { count, samples }: &Part) -> String {
+    let mut text = format!("  {count:>10} {what}\n");
+    for Sample { before, after } in samples {
+        before.iter().for_each(|row| text.push_str(&format!("{:>12} {row}\n", "-")));
+        after.iter().for_each(|row| text.push_str(&format!("{:>12} {row}\n", "+")));
+    }
+    text
+}
+
+fn word(is: ViewIs) -> &'static str {
+    match is {
+        ViewIs::New => "new",
+        ViewIs::Changed => "changed",
+        ViewIs::Unchanged => "unchanged",
+    }
+}
+
+/// Whether the target is given its first content.
+fn is_new(view_is: Option<ViewIs>, difference: &Difference) -> bool {
+    view_is == Some(ViewIs::New) && !difference.shows_rows
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    store: &'a Option<String>,
+    running: &'a Option<String>,
+    sources: Vec<OfSource<'a>>,
+    sinks: Vec<OfSink<'a>>,
+}
+
+#[derive(Serialize)]
+struct OfSource<'a> {
+    name: &'a str,
+    frontier: Option<u64>,
+    anew: &'a [String],
+}
+
+#[derive(Serialize)]
+struct OfSink<'a> {
+    name: &'a str,
+    view: String,
+    view_is: Option<&'static str>,
+    state: &'static str,
+    why: Option<String>,
+    #[serde(flatten)]
+    parts: Option<Parts>,
+}
+
+#[derive(Serialize)]
+struct Parts {
+    added: Rows,
+    changed: Rows,
+    deleted: Rows,
+}
+
+#[derive(Serialize)]
+struct Rows {
+    count: u64,
+    samples: Vec<BeforeAfter>,
+}
+
+#[derive(Serialize)]
+struct BeforeAfter {
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
+}
+
+fn for_machines(preview: &Preview) -> String {
+    let Preview { store, holder, sources, sinks } = preview;
+    let whole = Whole {
+        store,
+        running: holder,
+        sources: sources.iter().map(of_source).collect(),
+        sinks: sinks.iter().map(of_sink).collect(),
+    };
+    serde_json::to_string(&whole).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+fn of_source(SourcePreview { name, frontier, anew }: &SourcePreview) -> OfSource<'_> {
+    OfSource { name, frontier: *frontier, anew }
+}
+
+fn of_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> OfSink<'_> {
+    let (state, why, parts) = match outcome {
+        Outcome::GoesOn => ("unchanged", None, None),
+        Outcome::Unknown(why) => ("unknown", Some(why.clone()), None),
+        Outcome::Failed(failure) => ("failed", Some(failure.to_string()), None),
+        Outcome::Compared(why, difference) => {
+            let state = if is_new(*view_is, difference) { "new" } else { "compared" };
+            let Difference { added, changed, deleted, .. } = difference;
+            let parts = Parts { added: rows(added), changed: rows(changed), deleted: rows(deleted) };
+            (state, Some(why.clone()), Some(parts))
+        }
+    };
+    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, parts }
+}
+
+fn rows(Part { count, samples }: &Part) -> Rows {
+    let sample = |sample: &Sample| BeforeAfter {
+        before: sample.before.as_deref().and_then(raw),
+        after: sample.after.as_deref().and_then(raw),
+    };
+    Rows { count: *count, samples: samples.iter().map(sample).collect() }
+}
+
+/// A row as it is shown; what is no JSON is a text.
+fn raw(row: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(row.to_owned()).or_else(|_| to_raw_value(row)).ok()
+}

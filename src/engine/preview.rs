@@ -1,0 +1,367 @@
+//! What the next start would do with the targets, found out without doing it: `tidegate plan`.
+//!
+//! The views as they are now are computed once from what the store holds, up to where its sources have come, and each target that would
+//! be reconciled is compared with that. No source is started, and nothing is written.
+
+use super::assemble::{Reach, SinkPlan};
+use super::meaning::meaning;
+use super::storing::kept_sources;
+use super::why::moment;
+use super::{Assembly, Failure, Planned, dataflow_settings, layout, with_relations_beside};
+use crate::dataflow::{
+    Dataflow, DataflowError, Export, InputRelation, NativeView, Peeked, Program, Sender, Settings, Unique,
+};
+use crate::plan::View;
+use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step};
+use crate::store::{self, Anew, Reading, Source, StoreError};
+use crate::timeline::{SourceId, cell_end, cell_start};
+use crate::value::{RelationName, Time};
+use crossbeam_channel::unbounded;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a store is read again that is written to meanwhile.
+const ATTEMPTS: usize = 3;
+/// How often it is looked whether the dataflow has failed.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What the next start would do.
+#[derive(Debug)]
+pub struct Preview {
+    /// The store's incarnation; nothing if there is none yet.
+    pub store: Option<String>,
+    /// The number of the process that has the store open.
+    pub holder: Option<String>,
+    /// The sources.
+    pub sources: Vec<SourcePreview>,
+    /// The sinks.
+    pub sinks: Vec<SinkPreview>,
+}
+
+/// Where a source would go on.
+#[derive(Debug)]
+pub struct SourcePreview {
+    /// Its name.
+    pub name: String,
+    /// The frontier from which it would go on; nothing if it would be read anew.
+    pub frontier: Option<Time>,
+    /// Why it would be read anew.
+    pub anew: Vec<String>,
+}
+
+/// What would become of a target.
+#[derive(Debug)]
+pub struct SinkPreview {
+    /// The sink's name.
+    pub name: String,
+    /// What it shows.
+    pub view: RelationName,
+    /// The view, compared with the target's mark; nothing if that could not be read.
+    pub view_is: Option<ViewIs>,
+    /// What the target would be given.
+    pub outcome: Outcome,
+}
+
+/// A view, compared with what a target was filled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewIs {
+    /// The target was filled from no view yet.
+    New,
+    /// From another view, or another form of it.
+    Changed,
+    /// From this view.
+    Unchanged,
+}
+
+/// What a target would be given.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What comes after its mark.
+    GoesOn,
+    /// This difference. Why it cannot be gone on with is said in words.
+    Compared(String, Difference),
+    /// It is not known. Why is said in words.
+    Unknown(String),
+    /// It could not be looked at.
+    Failed(Failure),
+}
+
+/// A sink and what is known of it.
+struct Looking {
+    name: String,
+    view: RelationName,
+    sink: Box<dyn Sink>,
+    /// The relation whose rows it shows.
+    shown: RelationName,
+    meaning: String,
+    sources: BTreeSet<SourceId>,
+}
+
+/// What a look at a target's mark has found.
+enum Found {
+    GoesOn,
+    /// It is to be compared. Why is said in words.
+    Differs(&'static str),
+}
+
+impl Planned {
+    /// Finds out what the next start would do.
+    pub fn preview(self) -> Result<Preview, Failure> {
+        let Some(directory) = self.settings.store.clone() else {
+            return Err(Failure::config(
+                "the view set has no store: every start reads all tables again and compares all targets. `store = \"DIRECTORY\"` in \
+                 [settings] gives it one",
+            ));
+        };
+        let holder = store::place(&directory).map_err(|error| Failure::of_store(&error))?.holder;
+        let (mut looking, preview) = Previewer::new(self, &directory, holder)?;
+        preview.run(&mut looking)
+    }
+}
+
+/// What is needed for it.
+struct Previewer {
+    directory: PathBuf,
+    holder: Option<String>,
+    settings: Settings,
+    program: Parts,
+    layouts: layout::Layouts,
+    stored: Vec<Source>,
+}
+
+/// The parts of a program, which may have to be run again.
+struct Parts {
+    sources: Vec<SourceId>,
+    inputs: Vec<InputRelation>,
+    views: Vec<View>,
+    native: Vec<NativeView>,
+    uniques: Vec<Unique>,
+}
+
+impl Previewer {
+    fn new(planned: Planned, directory: &Path, holder: Option<String>) -> Result<(Vec<Looking>, Previewer), Failure> {
+        let Planned { assembly, sources, settings, .. } = planned;
+        let Assembly { inputs, views, native, sinks, needed, reads, schemas } = assembly;
+        let reach = Reach::new(&inputs, &views, &native);
+        let inputs: Vec<_> = with_relations_beside(inputs, &needed).into_iter().map(|input| input.relation).collect();
+        let views: Vec<_> = views.into_iter().filter(|view| needed.contains(&view.name)).collect();
+        let native: Vec<_> = native.into_iter().filter(|view| needed.contains(&view.name)).collect();
+        let names: Vec<String> = sources.iter().map(|source| source.name().to_owned()).collect();
+        let (layouts, stored) = kept_sources(&names, &inputs, &reads);
+        let (mut looking, mut uniques) = (Vec::new(), Vec::new());
+        for SinkPlan { name, relation, sink, enforced } in sinks {
+            let depends = reach.closure(vec![relation.clone()]);
+            let meaning = meaning(&depends, &views, &native, &schemas, settings.refresh);
+            let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
+            uniques.extend(enforced);
+            let sources = reach.sources(&relation);
+            looking.push(Looking { name, view: relation, sink, shown, meaning, sources });
+        }
+        let sources = (0..names.len()).map(SourceId).collect();
+        let program = Parts { sources, inputs, views, native, uniques };
+        let (directory, settings) = (directory.to_path_buf(), dataflow_settings(&settings));
+        Ok((looking, Previewer { directory, holder, settings, program, layouts, stored }))
+    }
+
+    fn run(self, sinks: &mut [Looking]) -> Result<Preview, Failure> {
+        let (reading, contents) = self.read_patiently(sinks)?;
+        let mut contents = contents.into_iter();
+        let sinks = sinks.iter_mut().map(|sink| {
+            let content = contents.next().flatten();
+            self.preview(sink, reading.as_ref(), content)
+        });
+        let sinks = sinks.collect();
+        let sources = self.stored.iter().map(|source| self.source(source, reading.as_ref())).collect();
+        let store = reading.map(|reading| reading.incarnation());
+        Ok(Preview { store, holder: self.holder, sources, sinks })
+    }
+
+    /// Reads the store and computes what the sinks would show. What is written meanwhile may be in the way of that for a moment.
+    fn read_patiently(&self, sinks: &[Looking]) -> Result<(Option<Reading>, Vec<Option<Peeked>>), Failure> {
+        let mut read = self.read(sinks);
+        for _ in 1..ATTEMPTS {
+            if read.is_err() && self.holder.is_some() {
+                read = self.read(sinks);
+            }
+        }
+        read
+    }
+
+    fn read(&self, sinks: &[Looking]) -> Result<(Option<Reading>, Vec<Option<Peeked>>), Failure> {
+        let reading = Reading::open(&self.directory, &self.stored).map_err(|error| Failure::of_store(&error))?;
+        let contents = match &reading {
+            Some(reading) => self.contents(reading, sinks)?,
+            None => Vec::new(),
+        };
+        Ok((reading, contents))
+    }
+
+    /// What each sink would show; nothing of those one of whose sources is read anew.
+    fn contents(&self, reading: &Reading, sinks: &[Looking]) -> Result<Vec<Option<Peeked>>, Failure> {
+        let Parts { sources, inputs, views, native, uniques } = &self.program;
+        let mut program = Program {
+            sources: sources.clone(),
+            inputs: inputs.clone(),
+            views: views.clone(),
+            native: native.clone(),
+            uniques: uniques.clone(),
+            peekable: sinks.iter().map(|sink| sink.shown.clone()).collect(),
+            ..Program::default()
+        };
+        let mut told = Vec::new();
+        for sink in sinks {
+            let (sender, receiver) = unbounded();
+            let tell = Box::new(move |step: Step| _ = sender.send(step.frontier.unwrap_or(Time::MAX)));
+            program.exports.push(Export { relation: sink.shown.clone(), tell });
+            told.push(receiver);
+        }
+        let dataflow = Dataflow::start(self.settings.clone(), program)?;
+        let mut doors: BTreeMap<SourceId, Sender> =
+            sources.iter().map(|source| (*source, dataflow.sender(*source))).collect();
+        let below =
+            reading.resumes.iter().map(|(source, resume)| (*source, self.cell_start(resume.frontier))).collect();
+        let replayed = reading.replay(&below, &mut |tick| {
+            let tick = self.layouts.running(tick);
+            match doors.get_mut(&tick.source).map_or(Ok(()), |door| door.send(tick)) {
+                Ok(()) => Ok(()),
+                Err(_) => Err(StoreError::Poisoned("the dataflow ended while the store was read".into())),
+            }
+        });
+        let failed = || dataflow.failed().map(|message| Failure::from(DataflowError::Failed(message)));
+        replayed.map_err(|error| failed().unwrap_or_else(|| Failure::of_store(&error)))?;
+        let mut contents = Vec::new();
+        for (sink, told) in sinks.iter().zip(told) {
+            let Some(reached) = self.reached(reading, &sink.sources) else {
+                contents.push(None);
+                continue;
+            };
+            loop {
+                match told.recv_timeout(POLL) {
+                    Ok(frontier) if frontier >= reached => break,
+                    Ok(_) => {}
+                    Err(_) => failed().map_or(Ok(()), Err)?,
+                }
+            }
+            contents.push(dataflow.peek(&sink.shown));
+        }
+        Ok(contents)
+    }
+
+    fn cell_start(&self, time: Time) -> Time {
+        cell_start(time, self.settings.refresh_us.max(1))
+    }
+
+    /// The frontier that a view of these sources has reached in the store; nothing if one of them is read anew.
+    fn reached(&self, reading: &Reading, sources: &BTreeSet<SourceId>) -> Option<Time> {
+        let frontiers = sources.iter().map(|source| reading.resumes.get(source).map(|resume| resume.frontier));
+        let frontiers = frontiers.collect::<Option<Vec<Time>>>()?;
+        Some(frontiers.into_iter().min().map_or(Time::MAX, |frontier| self.cell_start(frontier)))
+    }
+
+    fn source(&self, source: &Source, reading: Option<&Reading>) -> SourcePreview {
+        let frontier = reading.and_then(|reading| reading.resumes.get(&source.id)).map(|resume| resume.frontier);
+        let anew = match reading.map(|reading| reading.anew.get(&source.id)) {
+            None => vec!["there is no store yet".to_owned()],
+            Some(None) => Vec::new(),
+            Some(Some(Anew::Unread)) => vec!["the store has nothing of it that is whole".to_owned()],
+            Some(Some(Anew::Others(others))) => {
+                let say = |relation: &store::Relation| {
+                    let (_, stored) = others.iter().find(|(id, _)| *id == relation.id)?;
+                    Some(differs(relation, stored.as_deref()))
+                };
+                source.relations.iter().filter_map(say).collect()
+            }
+        };
+        SourcePreview { name: source.name.clone(), frontier, anew }
+    }
+
+    fn preview(&self, looking: &mut Looking, reading: Option<&Reading>, content: Option<Peeked>) -> SinkPreview {
+        let found = self.look(looking, reading);
+        let (view_is, outcome) = match found {
+            Err(error) => (None, Outcome::Failed(Failure::of_sink(&looking.name, &error))),
+            Ok((view_is, Found::GoesOn)) => (view_is, Outcome::GoesOn),
+            Ok((view_is, Found::Differs(why))) => (view_is, self.compare(looking, reading, content, why)),
+        };
+        SinkPreview { name: looking.name.clone(), view: looking.view.clone(), view_is, outcome }
+    }
+
+    /// What the target's mark means for the next start.
+    fn look(&self, looking: &mut Looking, reading: Option<&Reading>) -> Result<(Option<ViewIs>, Found), SinkError> {
+        let Some(looked) = looking.sink.look()? else {
+            return Ok((None, Found::Differs("its target is not looked at before it is opened")));
+        };
+        let Some(mark) = looked.mark.as_deref().and_then(Mark::parse) else {
+            return Ok((Some(ViewIs::New), Found::Differs("its target keeps no mark")));
+        };
+        let is_same = mark.is_of(&looking.meaning, &looking.sink.form());
+        let view_is = if is_same { ViewIs::Unchanged } else { ViewIs::Changed };
+        let is_ours = reading.is_some_and(|reading| mark.owner == Owner::Store(reading.incarnation()));
+        let found = match reading.filter(|_| is_ours) {
+            None => Found::Differs("its target keeps the mark of another run or store"),
+            Some(_) if !is_same => Found::Differs("its target was filled from another definition or form of the view"),
+            Some(reading) => self.follows(mark.frontier, reading, &looking.sources),
+        };
+        Ok((Some(view_is), found))
+    }
+
+    /// Whether the store can tell what comes after this frontier.
+    fn follows(&self, frontier: Option<Time>, reading: &Reading, sources: &BTreeSet<SourceId>) -> Found {
+        let merged = reading.merged();
+        let merged = sources.iter().filter_map(|source| merged.get(source)).max().copied();
+        let at_least = merged.map_or(0, |merged| cell_end(merged, self.settings.refresh_us.max(1)));
+        let at_most = self.reached(reading, sources);
+        match (frontier, at_most) {
+            (_, None) => Found::Differs("a source of its view is read anew"),
+            (None, _) => Found::Differs("its target shows the end of all inputs"),
+            (Some(frontier), _) if frontier < at_least => {
+                Found::Differs("its target shows a state from before what the store tells step by step")
+            }
+            // Who has the store open may have told more meanwhile.
+            (Some(frontier), Some(at_most)) if frontier > at_most && self.holder.is_none() => {
+                Found::Differs("its target shows more than the store has")
+            }
+            _ => Found::GoesOn,
+        }
+    }
+
+    fn compare(&self, looking: &mut Looking, reading: Option<&Reading>, content: Option<Peeked>, why: &str) -> Outcome {
+        let is_anew = |source: &&Source| {
+            looking.sources.contains(&source.id)
+                && reading.is_none_or(|reading| !reading.resumes.contains_key(&source.id))
+        };
+        if let Some(source) = self.stored.iter().find(is_anew) {
+            let name = &source.name;
+            return Outcome::Unknown(format!("source `{name}` is read anew, and its target is compared after that"));
+        }
+        let Some((_, rows)) = content else {
+            return Outcome::Unknown("its content cannot be computed from the store".to_owned());
+        };
+        match looking.sink.compare(&rows) {
+            Ok(Some(difference)) => Outcome::Compared(why.to_owned(), difference),
+            Ok(None) => Outcome::Unknown(format!("{why}, and cannot be compared beforehand")),
+            Err(error) => Outcome::Failed(Failure::of_sink(&looking.name, &error)),
+        }
+    }
+}
+
+/// Why the store's rows of a relation cannot be read, in words.
+fn differs(relation: &store::Relation, stored: Option<&str>) -> String {
+    let name = &relation.name;
+    let Some(stored) = stored else { return format!("the store does not have {name}") };
+    let missing = layout::lacking(&relation.definition, stored);
+    let gone = layout::lacking(stored, &relation.definition);
+    let gone: Vec<String> = gone.into_iter().filter(|column| !missing.contains(column)).collect();
+    match (missing.as_slice(), gone.as_slice()) {
+        ([], []) => format!("{name} has another key, or its columns have another order"),
+        ([], gone) => format!("{name} is stored with columns that are not read any more: {}", gone.join(", ")),
+        (missing, _) => format!("{name} is not stored with these columns as they are now: {}", missing.join(", ")),
+    }
+}
+
+impl SourcePreview {
+    /// Where it goes on, as a time; nothing if it is read anew.
+    pub fn moment(&self) -> Option<String> {
+        self.frontier.map(moment)
+    }
+}
