@@ -57,6 +57,7 @@ pub mod dataflow;
 pub mod demo;
 pub mod engine;
 pub mod expr;
+pub mod failpoint;
 pub mod finding;
 pub mod pg;
 pub mod plan;

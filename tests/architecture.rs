@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A room, and the rooms it may name besides itself.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("failpoint", &[]),
     ("finding", &[]),
     ("quantity", &[]),
     ("secret", &[]),
@@ -16,11 +17,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("plan", &["value", "expr"]),
     ("sql", &["value", "expr", "plan"]),
     ("timeline", &["value"]),
-    ("store", &["value", "timeline"]),
+    ("store", &["failpoint", "value", "timeline"]),
     ("pg", &["value", "secret"]),
-    ("source", &["finding", "value", "timeline", "pg", "secret", "quantity"]),
+    ("source", &["failpoint", "finding", "value", "timeline", "pg", "secret", "quantity"]),
     ("dataflow", &["value", "expr", "plan", "timeline"]),
-    ("sink", &["value", "timeline", "pg", "secret", "quantity"]),
+    ("sink", &["failpoint", "value", "timeline", "pg", "secret", "quantity"]),
     ("config", &["source", "sink", "secret", "quantity"]),
     ("serve", &[]),
     ("demo", &["pg", "sink", "secret", "value", "config", "engine"]),
@@ -32,8 +33,26 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const EVERY: &[&str] = &[
-    "finding", "quantity", "secret", "value", "expr", "plan", "sql", "timeline", "store", "pg", "source", "dataflow",
-    "sink", "config", "engine", "serve", "view_set", "demo", "cli",
+    "failpoint",
+    "finding",
+    "quantity",
+    "secret",
+    "value",
+    "expr",
+    "plan",
+    "sql",
+    "timeline",
+    "store",
+    "pg",
+    "source",
+    "dataflow",
+    "sink",
+    "config",
+    "engine",
+    "serve",
+    "view_set",
+    "demo",
+    "cli",
 ];
 
 /// A crate (or a path into one), and the places that alone may name it.
@@ -54,7 +73,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tantivy", &["sink/tantivy"]),
     ("toml", &["config"]),
     ("crc32fast", &["store"]),
-    ("rustix", &["store", "sink/jsonl"]),
+    ("rustix", &["failpoint", "store", "sink/jsonl"]),
     ("lz4_flex", &["store"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),

@@ -9,7 +9,8 @@ use crate::support::search::{Product, SearchServer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const SEARCH: &str = "
+/// One more target of the bank.
+pub const SEARCH: &str = "
 [sinks.found]
 type = \"opensearch\"
 view = \"balance\"
@@ -19,7 +20,7 @@ commit_interval = \"20ms\"
 ";
 
 /// What a search finds, when no delivery is under way.
-fn found(server: &SearchServer) -> Option<Vec<String>> {
+pub fn found(server: &SearchServer) -> Option<Vec<String>> {
     let state = server.state();
     let kept = state.cluster.indices.get("tidegate-marks")?.documents.get("balance")?;
     let kept: serde_json::Value = serde_json::from_str(&kept.source).expect("a mark is JSON");

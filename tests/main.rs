@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod config;
 mod expr_semantics;
+mod failpoints;
 mod faults;
 mod life;
 mod offline;

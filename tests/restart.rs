@@ -233,7 +233,7 @@ pub fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
 }
 
 /// Stops the writer also when an assertion fails.
-struct StopOnDrop<'a>(&'a AtomicBool);
+pub struct StopOnDrop<'a>(pub &'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {

@@ -197,6 +197,49 @@ fn accepted(written: &Written) -> impl Iterator<Item = &Event> {
     written.events.iter().filter(|event| !event.is_late)
 }
 
+/// A run that ended with a data error goes on when that is mended: in the database, or in the file, which is read again from there.
+#[test]
+fn what_was_mended_ends_no_run() {
+    let database = Postgres::shared().create_database();
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL); INSERT INTO t VALUES (1, 1), (2, 2)");
+    let sink = |view: &str| format!("[sinks.{view}]\ntype = 'jsonl'\nview = '{view}'\npath = '{view}.jsonl'\n");
+    let config = format!(
+        "[sources.db]\ntype = 'postgres'\nurl = {{ env = 'DATABASE_URL' }}\ntables = ['t']\ncreate = true\n\
+         [sources.e]\ntype = 'jsonl'\npath = 'events'\nfollow = true\nschema = {{ id = 'int not null' }}\n{}{}\
+         [settings]\nstore = 'state'\n",
+        sink("quotient"),
+        sink("event")
+    );
+    let views = "CREATE VIEW quotient AS SELECT id, 10 / n AS n FROM t; CREATE VIEW event AS SELECT id FROM e;";
+    let set = ViewSet::new(&config, views);
+    let run = || {
+        let (code, _, errors) = set.run(&["run", "--once"], &database.url);
+        (code, errors)
+    };
+    set.write("events", "{\"id\": 1}\n");
+    assert_eq!(run().0, 0);
+    database.execute("UPDATE t SET n = 0 WHERE id = 2");
+    let (code, errors) = run();
+    assert!(code == 65 && errors.contains("division by zero"), "{errors}");
+    assert_eq!(run().0, 65, "it is still so");
+    database.execute("UPDATE t SET n = 5 WHERE id = 2");
+    let (code, errors) = run();
+    assert_eq!(code, 0, "{errors}");
+
+    set.write("events", "{\"id\": 1}\n{\"id\": \"two\"}\n{\"id\": 3}\n");
+    let (code, errors) = run();
+    assert!(code == 65 && errors.contains("events:2"), "{errors}");
+    set.write("events", "{\"id\": 1}\n{\"id\": 2}\n{\"id\": 3}\n");
+    let (code, errors) = run();
+    assert_eq!(code, 0, "{errors}");
+    let told = std::fs::read_to_string(set.path().join("event.jsonl")).expect("a file of lines");
+    for id in 1..=3 {
+        assert_eq!(told.matches(&format!("\"row\":{{\"id\": {id}}}")).count(), 1, "{told}");
+    }
+    let told = std::fs::read_to_string(set.path().join("quotient.jsonl")).expect("a file of lines");
+    assert!(told.contains("\"diff\":1,\"row\":{\"n\": 2, \"id\": 2}"), "{told}");
+}
+
 #[test]
 fn every_event_is_taken_once() {
     let mut random = Random::new(seed(13));

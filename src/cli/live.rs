@@ -1,7 +1,6 @@
 //! What a run shows of itself: on a terminal progress bars for the snapshot and then a live table, otherwise a log line now and then.
 
-use crate::engine::{Phase, Reached, SinkStatus, SourceStatus, Status};
-use crate::timeline::now;
+use crate::engine::{Phase, Reached, SinkStatus, SourceStatus, Status, now};
 use crate::value::Time;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;

@@ -3,8 +3,9 @@
 use super::live::{duration, frontier};
 use super::socket::{self, Question};
 use super::{Directory, Format};
-use crate::engine::{Failure, Phase, Reached, SinkStatus, SourceStatus, Status, StoreStatus, ViewState, ViewStatus};
-use crate::timeline::now;
+use crate::engine::{
+    Failure, Phase, Reached, SinkStatus, SourceStatus, Status, StoreStatus, ViewState, ViewStatus, now,
+};
 use crate::value::Time;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -2,8 +2,7 @@
 
 use super::socket::{self, Question};
 use super::{Directory, Format};
-use crate::engine::{Failure, Why};
-use crate::timeline::now;
+use crate::engine::{Failure, Why, now};
 use serde_json::json;
 
 #[derive(clap::Args)]

@@ -5,8 +5,8 @@
 //! that it would have to take back.
 
 use super::faults::Faults;
-use crate::timeline::{DataError, Step};
-use crate::value::{Datum, RelationName, Row};
+use crate::timeline::{DataError, SourceId, Step, now};
+use crate::value::{Datum, Diff, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -24,9 +24,47 @@ pub(super) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// How far each error relation is known.
-    known: BTreeMap<RelationName, u64>,
+    known: BTreeMap<RelationName, Known>,
     doors: Vec<Door>,
+}
+
+/// What is known of an error relation.
+#[derive(Default)]
+struct Known {
+    frontier: u64,
+    /// What a store tells again of it, until it goes on.
+    again: Option<Again>,
+}
+
+impl Known {
+    /// Below this there is no error.
+    fn clean(&self) -> u64 {
+        match self.again.as_ref().filter(|again| again.left().next().is_some()) {
+            Some(again) => self.frontier.min(again.recovered - 1),
+            None => self.frontier,
+        }
+    }
+}
+
+/// The errors of a relation that are told again, counted.
+struct Again {
+    owner: RelationName,
+    /// What it is computed from.
+    sources: BTreeSet<SourceId>,
+    recovered: Time,
+    counts: BTreeMap<Row, Diff>,
+}
+
+impl Again {
+    fn count(&mut self, step: &Step) {
+        for (row, _, diff) in &step.changes {
+            *self.counts.entry(row.clone()).or_default() += diff;
+        }
+    }
+
+    fn left(&self) -> impl Iterator<Item = &Row> {
+        self.counts.iter().filter(|(_, count)| **count > 0).map(|(row, _)| row)
+    }
 }
 
 /// One sink's way through the gate.
@@ -38,7 +76,7 @@ struct Door {
 
 impl Gate {
     pub(super) fn new(faults: Arc<Faults>, errors: impl IntoIterator<Item = RelationName>) -> Arc<Gate> {
-        let known = errors.into_iter().map(|relation| (relation, 0)).collect();
+        let known = errors.into_iter().map(|relation| (relation, Known::default())).collect();
         Arc::new(Gate { faults, state: Mutex::new(State { known, doors: Vec::new() }) })
     }
 
@@ -59,26 +97,66 @@ impl Gate {
         })
     }
 
-    /// Takes the steps of an error relation, which belongs to `owner`.
-    pub(super) fn watch(self: &Arc<Gate>, relation: RelationName, owner: RelationName) -> Tell {
+    /// Takes the steps of an error relation, which belongs to `owner`. What a store tells again below `recovered` was seen before, and
+    /// may be mended by what follows: only what is left of it counts.
+    pub(super) fn watch(
+        self: &Arc<Gate>,
+        relation: RelationName,
+        owner: RelationName,
+        sources: BTreeSet<SourceId>,
+        recovered: Time,
+    ) -> Tell {
         let gate = self.clone();
+        let again = Again { owner: owner.clone(), sources, recovered, counts: BTreeMap::new() };
+        // What was mended before the start counts as mended.
+        let until = recovered.max(now());
+        self.lock().known.entry(relation.clone()).or_default().again = Some(again).filter(|_| recovered > 0);
         Box::new(move |step| {
-            for (row, time, _) in step.changes.iter().filter(|(_, _, diff)| *diff > 0) {
-                if let Some(error) = data_error(row) {
-                    gate.faults.add(&owner, &error, *time);
+            let mut state = gate.lock();
+            let known = state.known.entry(relation.clone()).or_default();
+            known.frontier = step.frontier.unwrap_or(ENDED);
+            match known.again.as_mut() {
+                Some(again) => {
+                    again.count(&step);
+                    if known.frontier > until {
+                        known.again.take().iter().for_each(|again| gate.judge(again));
+                    }
+                }
+                None => {
+                    let new = step.changes.iter().filter(|(_, _, diff)| *diff > 0);
+                    new.for_each(|(row, time, _)| gate.add(&owner, row, *time));
                 }
             }
-            let mut state = gate.lock();
-            state.known.insert(relation.clone(), step.frontier.unwrap_or(ENDED));
             gate.release(&mut state);
         })
+    }
+
+    /// All sources have ended, after they have told so much: what is left of the errors told again counts, once that is known.
+    pub(super) fn end(&self, sent: impl Fn(&BTreeSet<SourceId>) -> Option<Time>) {
+        let mut state = self.lock();
+        let told = state
+            .known
+            .values_mut()
+            .filter_map(|known| known.again.take_if(|again| known.frontier >= sent(&again.sources).unwrap_or(ENDED)));
+        told.for_each(|again| self.judge(&again));
+    }
+
+    fn judge(&self, again: &Again) {
+        again.left().for_each(|row| self.add(&again.owner, row, again.recovered));
+    }
+
+    fn add(&self, owner: &RelationName, row: &Row, time: Time) {
+        if let Some(error) = data_error(row) {
+            self.faults.add(owner, &error, time);
+        }
     }
 
     /// Lets all go on whose errors are known to be none.
     fn release(&self, state: &mut State) {
         let State { known, doors } = state;
         for door in doors {
-            let clean = door.needs.iter().filter_map(|relation| known.get(relation)).min().copied().unwrap_or(ENDED);
+            let clean =
+                door.needs.iter().filter_map(|relation| Some(known.get(relation)?.clean())).min().unwrap_or(ENDED);
             while door.waiting.front().is_some_and(|step| step.frontier.unwrap_or(ENDED) <= clean)
                 && self.faults.failure().is_none()
             {
@@ -113,6 +191,28 @@ mod tests {
         Step { changes, frontier, first: false }
     }
 
+    /// An error that was mended in what a store tells again, or as soon as it goes on, ends no run; one that is left does.
+    #[test]
+    fn what_is_told_again_is_counted_up() {
+        let error = |text| Row::pack(&["22012", text, "{}"].map(Datum::text));
+        for (left, fails) in [(0, false), (1, true)] {
+            let errors = RelationName::public("v_errors");
+            let gate = Gate::new(Arc::new(Faults::new(OnError::Stop)), [errors.clone()]);
+            let mut watch = gate.watch(errors, RelationName::public("v"), BTreeSet::new(), 20);
+            watch(step(Some(10), &[error("one"), error("two")]));
+            let changes = vec![(error("one"), 11, -1)];
+            watch(Step { changes, frontier: Some(20), first: false });
+            assert!(gate.faults.failure().is_none());
+            let changes = vec![(error("two"), 25, left - 1)];
+            watch(Step { changes, frontier: Some(30), first: false });
+            assert!(gate.faults.failure().is_none());
+            watch(step(Some(now() + 1_000_000_000), &[]));
+            assert_eq!(gate.faults.failure().is_some(), fails);
+            watch(step(None, &[error("three")]));
+            assert!(gate.faults.failure().is_some());
+        }
+    }
+
     #[test]
     fn steps_wait_for_their_errors() {
         let errors = RelationName::public("v_errors");
@@ -120,7 +220,7 @@ mod tests {
         let (sender, told) = mpsc::channel();
         let tell = Box::new(move |step: Step| sender.send(step.frontier).expect("the test listens"));
         let mut door = gate.door(BTreeSet::from([errors.clone()]), tell);
-        let mut watch = gate.watch(errors, RelationName::public("v"));
+        let mut watch = gate.watch(errors, RelationName::public("v"), BTreeSet::new(), 0);
         door(step(Some(10), &[]));
         door(step(Some(20), &[]));
         assert!(told.try_recv().is_err());

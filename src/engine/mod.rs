@@ -41,6 +41,8 @@ pub use status::{
 };
 pub use why::{Link, Why};
 
+pub use crate::timeline::now;
+
 use crate::config::{OnError, Settings};
 use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
 use crate::plan::Held;
@@ -125,7 +127,7 @@ impl Planned {
             peekable: peekable.clone(),
             ..Program::default()
         };
-        let storing = open_store(&settings, &sources, &program.inputs, &reads)?;
+        let storing = open_store(&settings, &sources, &program.inputs, &reads, faults.stops())?;
         let is_held = |input: &&Input| match input.role {
             Role::Offered(_) => !input.relation.upserts && !input.relation.schema.is_append_only(),
             Role::LateOf(_) | Role::ErrorsOf(_) => false,
@@ -149,7 +151,9 @@ impl Planned {
             program.exports.push(Export { relation: shown, tell });
         }
         for (relation, owner) in errors {
-            let tell = gate.watch(relation.clone(), owner);
+            let sources = reach.sources(&owner);
+            let told_again = storing.as_ref().map_or(0, |storing| storing.told_again(&sources));
+            let tell = gate.watch(relation.clone(), owner, sources, told_again);
             program.exports.push(Export { relation, tell });
         }
         let names = program.views.iter().map(|v| &v.name).chain(program.native.iter().map(|v| &v.name));
@@ -205,6 +209,7 @@ impl Planned {
             kept,
             running::Plan { depends, views: planned_views, refresh_us, once, waits },
             faults,
+            gate,
         ))
     }
 }
@@ -224,11 +229,12 @@ fn open_store(
     sources: &[SourceThread],
     inputs: &[InputRelation],
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+    stops: bool,
 ) -> Result<Option<Storing>, Failure> {
     let Some(directory) = &settings.store else { return Ok(None) };
     let names: Vec<String> = sources.iter().map(|source| source.name().to_string()).collect();
     let grid = dataflow_settings(settings).refresh_us.max(1);
-    Storing::open(directory, &names, inputs, reads, grid).map(Some)
+    Storing::open(directory, &names, inputs, reads, grid, stops).map(Some)
 }
 
 /// The inputs somebody needs, with the relations of late and unintelligible events beside them.

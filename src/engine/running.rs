@@ -5,6 +5,7 @@
 
 use super::failure::{Exit, Failure};
 use super::faults::Faults;
+use super::gate::Gate;
 use super::sinks::RunningSink;
 use super::sources::{RunningSource, SourceState};
 use super::status::{
@@ -35,6 +36,7 @@ pub struct Running {
     kept: Option<Kept>,
     plan: Plan,
     faults: Arc<Faults>,
+    gate: Arc<Gate>,
 }
 
 /// The store and the threads that work on it.
@@ -88,8 +90,9 @@ impl Running {
         kept: Option<Kept>,
         plan: Plan,
         faults: Arc<Faults>,
+        gate: Arc<Gate>,
     ) -> Running {
-        Running { dataflow, sources, sinks, kept, plan, faults }
+        Running { dataflow, sources, sinks, kept, plan, faults, gate }
     }
 
     /// Looks for an end: `None` while the run goes on. After an end only `shutdown` is of use.
@@ -113,8 +116,14 @@ impl Running {
             }
             tracing::error!("{failure}; the views and sinks that do not need it go on");
         }
-        let ended = self.sources.iter().all(|source| matches!(source.state, SourceState::Ended));
-        (ended && self.told_everything()).then_some(Ok(()))
+        if !self.sources.iter().all(|source| matches!(source.state, SourceState::Ended)) {
+            return None;
+        }
+        self.gate.end(|sources| self.sent(sources));
+        match self.faults.failure() {
+            Some(failure) => Some(Err(failure)),
+            None => self.told_everything().then_some(Ok(())),
+        }
     }
 
     /// Runs until the end, or until `stop` says so; then shuts down. `watch` is called now and then.
@@ -147,6 +156,7 @@ impl Running {
         failures.extend(self.dataflow.failed().map(|message| Failure::new(Exit::Internal, message)));
         // This drops the doors to the sinks: each delivers what it was told and ends.
         self.dataflow.shutdown();
+        drop(self.gate);
         let mut sinks = self.sinks;
         let mut ended = |sinks: &mut Vec<RunningSink>| {
             failures.extend(sinks.iter_mut().filter_map(RunningSink::poll));

@@ -39,6 +39,8 @@ pub(super) struct Storing {
     grid: Time,
     /// The sources of which some relation is a stream.
     has_streams: BTreeSet<SourceId>,
+    /// Whether a data error ends the run.
+    stops: bool,
     /// What went wrong in it.
     failure: Arc<Mutex<Option<Failure>>>,
 }
@@ -57,12 +59,13 @@ impl Storing {
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
         grid: Time,
+        stops: bool,
     ) -> Result<Storing, Failure> {
         let (layouts, sources) = kept_sources(names, inputs, reads);
         let has_streams = sources.iter().filter(|source| source.keeps_times).map(|source| source.id).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
         let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
-        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, failure: Arc::default() })
+        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, stops, failure: Arc::default() })
     }
 
     /// The moment's figures; nothing if the directory cannot be read.
@@ -76,6 +79,12 @@ impl Storing {
         self.store.incarnation()
     }
 
+    /// The frontier below which is told again what these sources said.
+    pub(super) fn told_again(&self, sources: &BTreeSet<SourceId>) -> Time {
+        let recovered = |source| self.resumes.get(source).map_or(0, |resume| cell_start(resume.frontier, self.grid));
+        sources.iter().map(recovered).min().unwrap_or(0)
+    }
+
     /// Where a view of these sources may begin: behind what is merged, and up to where all of them have come.
     pub(super) fn beginning(&self, sources: &BTreeSet<SourceId>) -> Beginning {
         let merged = self.store.merged();
@@ -85,8 +94,7 @@ impl Storing {
             .filter_map(|source| merged.get(source))
             .max()
             .map_or(0, |merged| cell_end(*merged, self.grid));
-        let recovered = |source| self.resumes.get(source).map_or(0, |resume| cell_start(resume.frontier, self.grid));
-        Beginning::between(at_least, sources.iter().map(recovered).min().unwrap_or(0))
+        Beginning::between(at_least, self.told_again(sources))
     }
 
     /// The times below which what sources said may be told as content: no view needs it step by step. Waits for the sinks' targets.
@@ -102,13 +110,11 @@ impl Storing {
             && !stop.requested()
         {}
         for Begins { sources, beginning } in beginnings {
-            let needed = cell_start(beginning.close(), self.grid);
-            let needed = |(source, below): (&SourceId, &mut Time)| {
-                if sources.contains(source) {
-                    *below = needed.min(*below)
-                }
-            };
-            below.iter_mut().for_each(needed);
+            // Nothing is needed of a view of which a source begins anew.
+            let needed = Some(cell_start(beginning.close(), self.grid)).filter(|needed| *needed > 0);
+            for (_, below) in below.iter_mut().filter(|(source, _)| sources.contains(source)) {
+                *below = needed.map_or(*below, |needed| needed.min(*below));
+            }
         }
         below
     }
@@ -120,7 +126,7 @@ impl Storing {
             false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
         };
         let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
-        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, failure })
+        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, stops: self.stops, failure })
     }
 
     /// What went wrong.
@@ -321,6 +327,8 @@ struct StoredDoor {
     grid: Time,
     /// The frontier, of a source of tables only.
     end: Option<Time>,
+    /// Whether a data error ends the run.
+    stops: bool,
     failure: Arc<Mutex<Option<Failure>>>,
 }
 
@@ -331,10 +339,16 @@ impl TickSender for StoredDoor {
             let frontier = *tick.frontier.get_or_insert(cell_end(*end, self.grid));
             *end = frontier;
         }
+        // What ends the run is not taken: the next one reads it again, mended.
+        if self.stops && !tick.errors.is_empty() {
+            self.door.send(tick)?;
+            return Err(Closed);
+        }
         if let Err(error) = self.store.append(self.layouts.kept(&tick).as_ref().unwrap_or(&tick)) {
             fail(&self.failure, &error);
             return Err(Closed);
         }
+        crate::failpoint::reach("tick.durable");
         self.door.send(tick)
     }
 }

@@ -8,6 +8,7 @@
 //! whose content follows, so that a later run of the same store goes on behind the last frontier.
 
 use super::{Delivery, Difference, Looked, Mark, Owner, Sink, SinkError, SinkKey, SinkView};
+use crate::failpoint::reach;
 use crate::value::{Diff, Row, Time, json};
 use rustix::fs::Access;
 use serde::Deserialize;
@@ -98,6 +99,7 @@ impl Jsonl {
                 let _ = writeln!(self.lines, "{}", Mark { frontier: Some(0), ..delivery.mark.clone() });
             }
         }
+        reach("jsonl.begun");
         for (row, time, diff) in &delivery.changes {
             let _ = write!(self.lines, "{{\"time\":{time},\"diff\":{diff},\"row\":");
             json::write_row(&self.view.schema.columns, row, &mut self.lines);
@@ -112,7 +114,9 @@ impl Jsonl {
             None => writeln!(self.lines, "{{\"frontier\":null}}"),
         };
         self.output.write(&self.lines)?;
+        reach("jsonl.written");
         self.output.finish(&self.path)?;
+        reach("jsonl.finished");
         self.mark = Some(delivery.mark.to_string());
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::bytes::Bytes;
 use super::disk::{Append, Disk};
 use super::error::StoreError;
 use super::segment::{self, End, Segment};
+use crate::failpoint::reach;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A segment is closed when it has this many bytes.
@@ -83,8 +84,14 @@ impl Log {
         }
         writing.frame.clear();
         super::frame::write(writing.next, records, &mut writing.frame);
-        let write = writing.file.append(&writing.frame).and_then(|()| writing.file.sync());
-        write.map_err(StoreError::io("write its log"))?;
+        reach("log.gathered");
+        let mut write = || {
+            writing.file.append(&writing.frame)?;
+            reach("log.written");
+            writing.file.sync()
+        };
+        write().map_err(StoreError::io("write its log"))?;
+        reach("log.synced");
         writing.length += writing.frame.len() as u64;
         writing.next += 1;
         Ok(())

@@ -5,6 +5,7 @@
 use super::disk::Disk;
 use super::error::StoreError;
 use super::segment::FORMAT;
+use crate::failpoint::reach;
 use crate::value::{RelationName, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -134,7 +135,9 @@ impl Manifest {
             file.sync()?;
             // What the manifest names must be there when it is.
             disk.sync_names()?;
+            reach("manifest.staged");
             disk.rename(STAGED, NAME)?;
+            reach("manifest.renamed");
             disk.sync_names()
         };
         write().map_err(StoreError::io("write its manifest"))

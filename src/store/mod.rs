@@ -35,6 +35,7 @@ pub use place::{Place, place};
 pub use reading::{Anew, Reading};
 pub use tend::{Compacted, compact};
 
+use crate::failpoint::reach;
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
 use lock::Lock;
@@ -213,14 +214,17 @@ impl Store {
             let number = manifest.number();
             let Some(relation) = manifest.relations.get_mut(&id) else { continue };
             relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number)?);
+            reach("merge.run_written");
         }
         for (id, reached) in found.reached {
             manifest.sources.entry(id).and_modify(|source| source.reached = reached);
         }
         (manifest.base, manifest.reaches) = (found.end, self.log.next());
         manifest.write(self.disk.as_ref())?;
+        reach("merge.named");
         *self.manifest() = manifest.clone();
         remove_strays(self.disk.as_ref(), &manifest)?;
+        reach("merge.runs_removed");
         self.log.forget_below(manifest.base)?;
         Ok(found.end < end)
     }

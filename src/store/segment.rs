@@ -7,6 +7,7 @@ use super::bytes::Bytes;
 use super::disk::{Append, Disk, ReadSeek};
 use super::error::StoreError;
 use super::frame::{self, Found};
+use crate::failpoint::reach;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 const PREFIX: &str = "log-";
@@ -39,8 +40,10 @@ pub(super) fn create(disk: &dyn Disk, incarnation: u64, first: u64) -> Result<Bo
     frame::write(first.wrapping_sub(1), &payload, &mut head);
     let create = || {
         let mut file = disk.create(&name)?;
+        reach("segment.created");
         file.append(&head)?;
         file.sync()?;
+        reach("segment.headed");
         disk.sync_names()?;
         Ok(file)
     };

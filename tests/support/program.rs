@@ -53,12 +53,18 @@ impl ViewSet {
 
     /// Starts `tidegate VERB… DIR` against this database.
     pub fn start(&self, verb: &[&str], database_url: &str) -> Program {
+        self.start_until(verb, database_url, "")
+    }
+
+    /// The same, to end at this moment (see `tidegate::failpoint`).
+    pub fn start_until(&self, verb: &[&str], database_url: &str, failpoint: &str) -> Program {
         let errors = self.path().join("stderr");
         let output = |name: &str| Stdio::from(File::create(self.path().join(name)).expect("our own directory"));
         let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
             .args(verb)
             .arg(self.path())
             .env("DATABASE_URL", database_url)
+            .env("TIDEGATE_FAILPOINT", failpoint)
             .stdin(Stdio::null())
             .stdout(output("stdout"))
             .stderr(output("stderr"))
@@ -95,16 +101,21 @@ impl Program {
 
     /// Panics with what it said if it has ended by itself.
     pub fn must_run(&mut self) {
-        if let Some(status) = self.child.try_wait().expect("a child of ours") {
+        if let Some(status) = self.ended() {
             panic!("the program ended with {status}:\n{}", self.errors());
         }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
     }
 
     /// Waits for its end.
     pub fn wait(&mut self, at_most: Duration) -> ExitStatus {
         let deadline = Instant::now() + at_most;
         loop {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+            if let Some(status) = self.ended() {
                 return status;
             }
             if Instant::now() > deadline {

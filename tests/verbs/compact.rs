@@ -3,7 +3,10 @@
 use super::{CONFIG, VIEWS, ask};
 use crate::support::program::ViewSet;
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::time::Duration;
+use tidegate::failpoint;
 use tidegate::store::{Opened, Relation, Source, Store};
 use tidegate::timeline::{Batch, RelationId, SourceId, Tick, Upsert, UpsertKind};
 use tidegate::value::{Datum, RelationName, Row, Time};
@@ -89,4 +92,31 @@ fn what_is_long_past_is_merged() {
     assert_eq!(code, 0);
     assert_eq!(compact().0, 0);
     assert_is(1000 + 10_000);
+}
+
+/// At every moment of a merge it is killed once; what is merged grows between.
+#[test]
+fn killed_while_it_merges_it_changes_nothing() {
+    let set = ViewSet::new(CONFIG, VIEWS);
+    let directory = set.path().join("state");
+    let moments = failpoint::ALL.iter().filter(|name| name.starts_with("merge.") || name.starts_with("manifest."));
+    for (moment, name) in moments.enumerate() {
+        let Opened { store, .. } = Store::open(&directory, &sources()).expect("a store");
+        for minute in 30 * moment as i64..30 * (moment as i64 + 1) {
+            store.append(&tick(BEGIN + minute as Time * MINUTE, minute % 7..100, minute)).expect("durable");
+        }
+        store.close().expect("a store that can be closed");
+        let (rows, _, frontier) = read(&directory);
+        // The manifest is written when the store is opened, and when it is merged.
+        let count = if name.starts_with("manifest.") { ":2" } else { "" };
+        let status =
+            set.start_until(&["store", "compact"], "", &format!("{name}{count}")).wait(Duration::from_secs(30));
+        assert_eq!(status.signal(), Some(9), "{name}");
+        for _ in 0..2 {
+            let (now, _, reached) = read(&directory);
+            assert!(now == rows && reached == frontier, "{name}: {} rows, {reached}", now.len());
+            assert_eq!(ask(&set, "", &["store", "verify"], &[]).0, 0, "{name}");
+        }
+    }
+    assert_eq!(ask(&set, "", &["store", "compact"], &[]).0, 0);
 }

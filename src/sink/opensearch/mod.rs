@@ -51,6 +51,7 @@ pub use config::Config;
 use super::generations::Generations;
 use super::mark::fingerprint;
 use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Mark, Shown, Sink, SinkError, SinkKey, SinkView};
+use crate::failpoint::reach;
 use crate::value::{Column, RelationName, Row};
 use alias::Alias;
 use bulk::{Bulks, Rejected, Stopped, Write};
@@ -228,7 +229,9 @@ impl OpenSearch {
     async fn deliver(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {
         if delivery.first || !delivery.keyed.is_empty() {
             self.write(open, delivery).await?;
+            reach("opensearch.written");
             self.index.refresh(&open.client).await?;
+            reach("opensearch.refreshed");
         }
         let name = open.shown_as.as_ref().unwrap_or(&self.index.name);
         if state(&open.client, name).await?.as_ref() != Some(&open.state) {
@@ -236,6 +239,7 @@ impl OpenSearch {
         }
         let (mark, incarnation) = (&delivery.mark, &open.state.incarnation);
         open.keeper.finish(&open.client, mark, incarnation, &self.mapping).await?;
+        reach("opensearch.marked");
         self.show(open).await?;
         (self.interrupted, self.overtaken, open.anew) = (None, false, false);
         self.begun.clear();
@@ -250,6 +254,7 @@ impl OpenSearch {
         self.begun.push(delivery.mark.clone());
         self.answered = true;
         let mut version = keeper.begin(client, &delivery.mark, 0, delivery.first).await?;
+        reach("opensearch.begun");
         let writes = self.writes(&delivery.keyed);
         let writes = if delivery.first {
             self.index.refresh(client).await?;

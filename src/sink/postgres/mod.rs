@@ -16,6 +16,7 @@ mod write;
 pub use read::content;
 
 use super::{Delivery, Difference, Looked, Sink, SinkError, SinkKey, SinkView};
+use crate::failpoint::reach;
 use crate::pg::Blocking;
 use crate::secret::Secret;
 use crate::value::{Column, Diff, RelationName, Row, json};
@@ -149,10 +150,12 @@ impl Session {
         self.connection.set_limit(limit.client);
         let mark = delivery.mark.to_string();
         self.claim.begin(&self.connection, &limit.server, &mark)?;
+        reach("postgres.begun");
         let written = match delivery.first {
             true => self.writer.reconcile(&self.connection, table, &delivery.keyed),
             false => self.writer.write(&self.connection, table, &delivery.keyed),
         };
+        reach("postgres.written");
         let committed = written.and_then(|()| self.connection.execute("COMMIT"));
         if let Err(error) = committed {
             let failure = failure::of_rows(error, table, |refuses| {
@@ -160,6 +163,7 @@ impl Session {
             });
             return Err(failure);
         }
+        reach("postgres.committed");
         self.claim.wrote(mark);
         Ok(())
     }

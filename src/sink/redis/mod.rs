@@ -7,6 +7,7 @@
 //!
 //! The sink's own keys begin with `tidegate:<sink>:`; readers of the data need none of them.
 
+mod connection;
 mod read;
 mod reconcile;
 mod write;
@@ -14,9 +15,11 @@ mod write;
 pub use read::content;
 
 use super::{Delivery, Difference, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
+use crate::failpoint::reach;
 use crate::secret::Secret;
 use crate::value::{Column, Diff, Row, json, text};
-use redis::{Client, Cmd, Connection, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
+use connection::Connection;
+use redis::{Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,7 +147,7 @@ impl Redis {
             let connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
             connection.set_read_timeout(Some(REPLY_TIMEOUT))?;
             connection.set_write_timeout(Some(REPLY_TIMEOUT))?;
-            Ok(connection)
+            Ok(Connection(connection))
         };
         connect().map_err(|error| self.error("connect", &error))
     }
@@ -182,11 +185,13 @@ impl Redis {
             writes
         };
         let mark = delivery.mark.to_string();
+        reach("redis.unsent");
         let written = write::write(connection, &self.own, &self.rows, &writes, &mark);
         if !written.map_err(|error| self.error("write", &error))? {
             let (name, mark) = (&self.name, &self.own.mark);
             return Err(SinkError::Transient(format!("sink {name}: Redis: somebody has changed {mark} meanwhile")));
         }
+        reach("redis.written");
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! The difference between what the target holds and the view's whole content.
 
+use super::connection::Connection;
 use super::{Form, OwnKeys, Rows, Write};
 use crate::value::Row;
-use redis::{Connection, RedisResult, Value};
+use redis::{RedisResult, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Keys are read and compared in portions of about this many.

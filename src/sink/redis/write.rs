@@ -1,7 +1,8 @@
 //! Making a delivery visible at once.
 
+use super::connection::Connection;
 use super::{Form, OwnKeys, Rows, Write};
-use redis::{Connection, ConnectionLike, Pipeline, RedisResult, Value};
+use redis::{ConnectionLike, Pipeline, RedisResult, Value};
 
 /// Up to this many keys go into one MULTI/EXEC.
 const DIRECT_KEYS: usize = 5_000;

@@ -14,6 +14,7 @@ pub use search::{Hit, Search};
 use super::{
     Delivery, Deploy, Difference, KeyTemplate, KeyedChange, Looked, Shown, Sink, SinkError, SinkKey, SinkView,
 };
+use crate::failpoint::reach;
 use crate::value::{Diff, Row};
 use mapping::Mapping;
 use serde::{Deserialize, Deserializer};
@@ -207,11 +208,15 @@ impl Tantivy {
         }
         let mark = delivery.mark.to_string();
         let mut commit = || {
+            reach("tantivy.added");
             let mut commit = writer.prepare_commit()?;
             commit.set_payload(&mark);
+            reach("tantivy.prepared");
             commit.commit()
         };
-        commit().map(drop).map_err(|error| self.error("commit to", &error))
+        commit().map_err(|error| self.error("commit to", &error))?;
+        reach("tantivy.committed");
+        Ok(())
     }
 
     fn reconcile(

@@ -4,6 +4,7 @@
 //! message and what one read brought besides, so memory is bounded by the longest message. Reads survive being cancelled.
 
 use super::failure::Failure;
+use crate::failpoint::reach;
 use crate::pg::{Endpoint, TlsMode};
 use bytes::{Buf, BytesMut};
 use fallible_iterator::FallibleIterator;
@@ -188,7 +189,10 @@ impl ReplicationConnection {
         message[14..22].copy_from_slice(&confirmed.to_be_bytes());
         message[22..30].copy_from_slice(&confirmed.to_be_bytes());
         message[38] = u8::from(answer);
-        within(SETUP_TIMEOUT, self.send(&message)).await
+        reach("status.unsent");
+        within(SETUP_TIMEOUT, self.send(&message)).await?;
+        reach("status.sent");
+        Ok(())
     }
 
     /// The next whole message in the buffer, which stays there until it is consumed.
