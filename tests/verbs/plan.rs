@@ -198,12 +198,33 @@ fn what_is_planned_is_what_the_next_start_does() {
     assert!(said.iter().all(|(sink, (state, _))| state == expected(sink)), "{third}");
     assert!(third["sources"][0]["anew"][0].as_str().is_some_and(|why| why.contains("note")), "{third}");
 
+    // Beside a run of the views as they were, of which the targets show what they showed; and a view of no source.
+    set.write("views.sql", BEFORE);
+    run();
+    let (mut program, before) = (set.start(&["run"], url), shown(&set, &database, &redis));
+    let changed = BEFORE.replace("id, n FROM t WHERE id < 80", "id, n FROM t WHERE id < 70");
+    let beside = loop {
+        program.must_run();
+        let plan = ask_json(&set, url, &["plan"]).expect("an answer");
+        if plan["running"].is_string() {
+            break plan;
+        }
+    };
+    assert!(planned(&beside).values().all(|(state, _)| state == "unchanged"), "{beside}");
+    set.write("views.sql", &changed.replace("SELECT n, min(id) AS least FROM t GROUP BY n", "SELECT 1 AS n"));
+    let beside = planned(&ask_json(&set, url, &["plan"]).expect("an answer"));
+    assert_eq!(beside["table"], ("compared".to_owned(), [0, 0, 10]));
+    assert_eq!(beside["more"], ("compared".to_owned(), [1, 0, 10]));
+    assert_eq!(shown(&set, &database, &redis), before);
+    program.terminate();
+
     // A target out of reach hides no other; views that do not compile are told.
     set.write("views.sql", BEFORE);
     drop(redis);
     let (code, said) = ask(&set, url, &["plan"], &[]);
     assert_eq!(code, 69, "{said}");
-    assert!(said.contains("sink `cache`") && said.contains("cannot be looked at") && said.contains("added"), "{said}");
+    assert!(said.contains("sink `cache`") && said.contains("cannot be looked at"), "{said}");
+    assert!(said.contains("sink `table` (view v, unchanged): unchanged, goes on"), "{said}");
     set.write("views.sql", "CREATE VIEW v AS SELECT nothing FROM t;");
     assert_eq!(ask(&set, url, &["plan"], &[]).0, 78);
 }
