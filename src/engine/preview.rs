@@ -5,7 +5,7 @@
 
 use super::assemble::{Reach, SinkPlan};
 use super::meaning::meaning;
-use super::storing::kept_sources;
+use super::storing::{kept_sources, told_from};
 use super::why::moment;
 use super::{Assembly, Failure, Planned, dataflow_settings, layout, with_relations_beside};
 use crate::dataflow::{
@@ -14,7 +14,7 @@ use crate::dataflow::{
 use crate::plan::View;
 use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step};
 use crate::store::{self, Anew, Reading, Source, StoreError};
-use crate::timeline::{SourceId, cell_end, cell_start};
+use crate::timeline::{SourceId, cell_start};
 use crate::value::{RelationName, Time};
 use crossbeam_channel::unbounded;
 use std::collections::{BTreeMap, BTreeSet};
@@ -307,9 +307,7 @@ impl Previewer {
 
     /// Whether the store can tell what comes after this frontier.
     fn follows(&self, frontier: Option<Time>, reading: &Reading, sources: &BTreeSet<SourceId>) -> Found {
-        let merged = reading.merged();
-        let merged = sources.iter().filter_map(|source| merged.get(source)).max().copied();
-        let at_least = merged.map_or(0, |merged| cell_end(merged, self.settings.refresh_us.max(1)));
+        let at_least = told_from(&reading.merged(), sources, self.settings.refresh_us.max(1));
         let at_most = self.reached(reading, sources);
         match (frontier, at_most) {
             (_, None) => Found::Differs("a source of its view is read anew"),

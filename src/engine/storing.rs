@@ -87,14 +87,7 @@ impl Storing {
 
     /// Where a view of these sources may begin: behind what is merged, and up to where all of them have come.
     pub(super) fn beginning(&self, sources: &BTreeSet<SourceId>) -> Beginning {
-        let merged = self.store.merged();
-        // What is merged may take effect until its cell ends.
-        let at_least = sources
-            .iter()
-            .filter_map(|source| merged.get(source))
-            .max()
-            .map_or(0, |merged| cell_end(*merged, self.grid));
-        Beginning::between(at_least, self.told_again(sources))
+        Beginning::between(told_from(&self.store.merged(), sources, self.grid), self.told_again(sources))
     }
 
     /// The times below which what sources said may be told as content: no view needs it step by step. Waits for the sinks' targets.
@@ -270,6 +263,12 @@ pub(super) fn kept_sources(
     };
     let sources = names.iter().enumerate().map(source).collect();
     (layouts, sources)
+}
+
+/// The frontier from which on a store can tell step by step what these sources said: what is merged may take effect until its cell ends.
+pub(super) fn told_from(merged: &BTreeMap<SourceId, Time>, sources: &BTreeSet<SourceId>, grid: Time) -> Time {
+    let merged = sources.iter().filter_map(|source| merged.get(source)).max();
+    merged.map_or(0, |merged| cell_end(*merged, grid))
 }
 
 /// Merges as long as there is more.
