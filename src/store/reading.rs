@@ -1,9 +1,10 @@
 //! A store as a start would find it, read beside whoever writes to it. Nothing of it is changed.
 
+use super::adopt::{adopt, is_known};
 use super::disk::Directory;
 use super::error::StoreError;
 use super::manifest::{Manifest, Reached};
-use super::{Ids, Source, adopt, is_known, merged, replay, scan};
+use super::{Ids, Source, merged, replay, scan};
 use crate::timeline::{RelationId, Resume, SourceId};
 use crate::value::Time;
 use std::collections::BTreeMap;
