@@ -409,7 +409,7 @@ fn render(
 }
 
 fn error_rows(errors: Errors<'_>) -> Rows<'_> {
-    errors.map(|error| super::fault::error_row(&error))
+    errors.map(|error| error.row())
 }
 
 fn render_input<'s>(scope: Scope<'s>, shared: &Arc<Shared>, place: usize, upserts: bool) -> (InputHandle, Rows<'s>) {

@@ -85,6 +85,9 @@ impl Layout {
             name: input.name.clone(),
             key: key.map(|key| key.iter().map(|position| self.place_without(*position)).collect()),
             definition: shown.collect::<Vec<_>>().join(", "),
+            made_of: Vec::new(),
+            history: 0,
+            expiry: None,
         }
     }
 

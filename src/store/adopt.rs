@@ -12,12 +12,17 @@ pub(super) fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut B
     for source in sources {
         let known = manifest.sources.iter().find(|(_, known)| known.name == source.name).map(|(id, _)| *id);
         let is_live = |id: &u64| reached.get(id).is_some_and(|reached| reached.frontier.is_some());
-        let relations = known.filter(is_live).and_then(|id| known_relations(manifest, id, source));
+        let relations = known.filter(is_live).and_then(|id| known_relations(manifest, id, source, &ids));
         match (known, relations) {
             (Some(id), Some(relations)) => {
                 manifest.sources.entry(id).and_modify(|known| known.keeps_times = source.keeps_times);
                 ids.sources.insert(source.id, id);
-                ids.relations.extend(relations);
+                for (relation, (running, number)) in source.relations.iter().zip(relations) {
+                    manifest.relations.entry(number).and_modify(|known| {
+                        (known.history, known.expiry) = (relation.history, relation.expiry);
+                    });
+                    ids.relations.insert(running, number);
+                }
             }
             (known, _) => {
                 known.into_iter().for_each(|id| forget(manifest, id));
@@ -33,10 +38,12 @@ pub(super) fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut B
 }
 
 /// The numbers of the source's relations, if the store has all of them as they are now.
-fn known_relations(manifest: &Manifest, source_id: u64, source: &Source) -> Option<Vec<(RelationId, u64)>> {
+fn known_relations(manifest: &Manifest, source_id: u64, source: &Source, ids: &Ids) -> Option<Vec<(RelationId, u64)>> {
     let number = |relation: &Relation| {
         let mut known = manifest.relations.iter();
-        known.find(|(_, known)| is_known(known, source_id, relation)).map(|(id, _)| (relation.id, *id))
+        let of_same = |known: &manifest::Relation| known.made_of == made_of(relation, ids);
+        let known = known.find(|(_, known)| is_known(known, source_id, relation) && of_same(known));
+        known.map(|(id, _)| (relation.id, *id))
     };
     source.relations.iter().map(number).collect()
 }
@@ -58,14 +65,25 @@ fn add(manifest: &mut Manifest, source: &Source, ids: &mut Ids) {
     let id = manifest.number();
     manifest.sources.insert(
         id,
-        manifest::Source { name: source.name.clone(), keeps_times: source.keeps_times, reached: Reached::default() },
+        manifest::Source {
+            name: source.name.clone(),
+            keeps_times: source.keeps_times,
+            cut: 0,
+            reached: Reached::default(),
+        },
     );
     ids.sources.insert(source.id, id);
-    for Relation { id: running, name, key, definition } in &source.relations {
+    for relation in &source.relations {
         let number = manifest.number();
-        let (name, key, definition) = (name.clone(), key.clone(), definition.clone());
-        let relation = manifest::Relation { source: id, name, key, definition, run: None };
+        let Relation { id: running, name, key, definition, history, expiry, .. } = relation.clone();
+        let made_of = made_of(relation, ids);
+        let relation = manifest::Relation { source: id, name, key, definition, made_of, history, expiry, run: None };
         manifest.relations.insert(number, relation);
-        ids.relations.insert(*running, number);
+        ids.relations.insert(running, number);
     }
+}
+
+/// The numbers of the relations that one is computed from. Their sources come before its own.
+fn made_of(relation: &Relation, ids: &Ids) -> Vec<u64> {
+    relation.made_of.iter().filter_map(|of| ids.relations.get(of)).copied().collect()
 }

@@ -32,6 +32,7 @@ mod tend;
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
+pub use merge::Expiry;
 pub use place::{Place, place};
 pub use reading::{Anew, Reading};
 pub use tend::{Compacted, compact};
@@ -43,9 +44,11 @@ use adopt::adopt;
 use lock::Lock;
 use log::Log;
 use manifest::{Manifest, Reached};
+use scan::Scanned;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A source as the running view set knows it.
@@ -55,13 +58,13 @@ pub struct Source {
     pub id: SourceId,
     /// Its name in the view set.
     pub name: String,
-    /// Whether views need the times of its changes: they are told again with these, and nothing of the store is merged.
+    /// Whether views need the times of its changes: what is not merged is told again with these.
     pub keeps_times: bool,
     /// Its relations.
     pub relations: Vec<Relation>,
 }
 
-/// A relation as the running view set knows it.
+/// A relation as the running view set knows it: a source's, or one that a view made of others.
 #[derive(Clone, Debug)]
 pub struct Relation {
     /// Its id in ticks.
@@ -72,6 +75,12 @@ pub struct Relation {
     pub key: Option<Vec<usize>>,
     /// What its rows are made of: rows of another definition are not read.
     pub definition: String,
+    /// The relations it is computed from, if a view makes it: it is begun anew when one of them is.
+    pub made_of: Vec<RelationId>,
+    /// How long a change is told again with its time although everything else is merged, microseconds.
+    pub history: Time,
+    /// When its rows are of no use any more, if that comes.
+    pub expiry: Option<Expiry>,
 }
 
 /// A store that is open.
@@ -80,6 +89,8 @@ pub struct Store {
     manifest: Mutex<Manifest>,
     ids: Ids,
     log: Log,
+    /// How many bytes of records are not merged.
+    unmerged: AtomicU64,
     /// Taken back when the store is dropped.
     _lock: Option<Lock>,
 }
@@ -133,24 +144,31 @@ impl Store {
             Some(manifest) => manifest,
             None => Manifest::new(RandomState::new().build_hasher().finish()),
         };
-        let (next, mut reached) = scan::scan(disk.as_ref(), &manifest, true)?;
+        let Scanned { next, mut reached, unmerged } = scan::scan(disk.as_ref(), &manifest, true)?;
         let ids = adopt(&mut manifest, sources, &mut reached);
         let resume = |source: &Source| {
             let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
-        let store = Store::begin(disk, manifest, ids, next)?;
+        let store = Store::begin(disk, manifest, ids, next, unmerged)?;
         Ok(Opened { store, resumes })
     }
 
     /// Goes on behind the last frame.
-    fn begin(disk: Arc<dyn Disk>, mut manifest: Manifest, ids: Ids, next: u64) -> Result<Store, StoreError> {
+    fn begin(
+        disk: Arc<dyn Disk>,
+        mut manifest: Manifest,
+        ids: Ids,
+        next: u64,
+        unmerged: u64,
+    ) -> Result<Store, StoreError> {
         manifest.reaches = next;
         manifest.write(disk.as_ref())?;
         remove_strays(disk.as_ref(), &manifest)?;
         let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
-        Ok(Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None })
+        let (manifest, unmerged) = (Mutex::new(manifest), AtomicU64::new(unmerged));
+        Ok(Store { disk, manifest, ids, log, unmerged, _lock: None })
     }
 
     /// Drawn when the store was made.
@@ -167,7 +185,9 @@ impl Store {
     pub fn append(&self, tick: &Tick) -> Result<(), StoreError> {
         let mut record = Vec::new();
         record::write(tick, &self.ids, &mut record);
-        self.log.append(&record)
+        self.log.append(&record)?;
+        self.unmerged.fetch_add(record.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Gives everything the store holds of these sources: of each what lies below its time, and at least what is merged, as ticks of a
@@ -193,9 +213,8 @@ impl Store {
 
     /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
     pub fn merge(&self, below: Time) -> Result<bool, StoreError> {
-        let (log, merged) = self.bytes()?;
-        let bytes = MERGE_BYTES.max(merged / 2);
-        if log < bytes {
+        let bytes = MERGE_BYTES.max(self.manifest().merged_bytes() / 2);
+        if self.unmerged.load(Ordering::Relaxed) < bytes {
             return Ok(false);
         }
         self.compact(below, bytes)
@@ -204,27 +223,27 @@ impl Store {
     /// Merges what lies below this time, about so many bytes at once. Returns whether there may be more.
     pub fn compact(&self, below: Time, bytes: u64) -> Result<bool, StoreError> {
         let mut manifest = self.manifest().clone();
-        if manifest.keeps_times() {
-            return Ok(false);
-        }
         let end = self.log.next();
         let found = scan::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
-        if found.end == manifest.base {
+        if found.end == manifest.merged {
             return Ok(false);
         }
         for (id, delta) in found.deltas {
             let number = manifest.number();
             let Some(relation) = manifest.relations.get_mut(&id) else { continue };
-            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number)?);
+            let cut = found.cuts.get(&relation.source).copied().unwrap_or(0);
+            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?);
             reach("merge.run_written");
         }
         for (id, reached) in found.reached {
-            manifest.sources.entry(id).and_modify(|source| source.reached = reached);
+            let cut = found.cuts.get(&id).copied().unwrap_or(0);
+            manifest.sources.entry(id).and_modify(|source| (source.reached, source.cut) = (reached, cut));
         }
-        (manifest.base, manifest.reaches) = (found.end, self.log.next());
+        (manifest.base, manifest.merged, manifest.reaches) = (found.base, found.end, self.log.next());
         manifest.write(self.disk.as_ref())?;
         reach("merge.named");
         *self.manifest() = manifest.clone();
+        self.unmerged.fetch_sub(found.bytes.min(self.unmerged.load(Ordering::Relaxed)), Ordering::Relaxed);
         remove_strays(self.disk.as_ref(), &manifest)?;
         reach("merge.runs_removed");
         self.log.forget_below(manifest.base)?;
@@ -244,8 +263,8 @@ impl Store {
 }
 
 fn merged(manifest: &Manifest, ids: &Ids) -> BTreeMap<SourceId, Time> {
-    let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.reached.frontier?));
-    ids.sources.iter().filter_map(merged).collect()
+    let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.cut));
+    ids.sources.iter().filter_map(merged).filter(|(_, cut)| *cut > 0).collect()
 }
 
 /// Removes the runs that the manifest does not name: a crash came between writing and naming them, or naming and removing.

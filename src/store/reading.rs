@@ -4,6 +4,7 @@ use super::adopt::{adopt, is_known};
 use super::disk::Directory;
 use super::error::StoreError;
 use super::manifest::{Manifest, Reached};
+use super::scan::Scanned;
 use super::{Ids, Source, merged, replay, scan};
 use crate::timeline::{RelationId, Resume, SourceId};
 use crate::value::Time;
@@ -40,7 +41,7 @@ impl Reading {
             opened => opened.map_err(StoreError::io(format!("read {}", directory.display())))?,
         };
         let Some(mut manifest) = Manifest::read(&disk)? else { return Ok(None) };
-        let (_, mut reached) = scan::scan(&disk, &manifest, false)?;
+        let Scanned { mut reached, .. } = scan::scan(&disk, &manifest, false)?;
         let anew = |source: &Source| Some((source.id, anew(&manifest, source, &reached)?));
         let anew = sources.iter().filter_map(anew).collect();
         let ids = adopt(&mut manifest, sources, &mut reached);

@@ -20,6 +20,9 @@ fn sources() -> Vec<Source> {
         name: RelationName::public("t"),
         key: Some(vec![0]),
         definition: "as it was".to_owned(),
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
     };
     vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations: vec![relation] }]
 }
