@@ -2,6 +2,8 @@
 //! go on.
 
 use super::failure::{Exit, Failure};
+use super::keeper::{self, Keeper, Told};
+use super::keeping::{Keeping, Part};
 use super::layout::Layouts;
 use super::sources::{Door, Prepared};
 use super::status::StoreStatus;
@@ -13,7 +15,7 @@ use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_
 use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -39,10 +41,22 @@ pub(super) struct Storing {
     grid: Time,
     /// The sources of which some relation is a stream.
     has_streams: BTreeSet<SourceId>,
+    /// Whether one of them has ended.
+    ended: Arc<AtomicBool>,
+    /// The parts of views whose rows it keeps.
+    parts: Vec<KeptPart>,
     /// Whether a data error ends the run.
     stops: bool,
     /// What went wrong in it.
     failure: Arc<Mutex<Option<Failure>>>,
+}
+
+/// A part of a view.
+struct KeptPart {
+    source: SourceId,
+    relation: RelationId,
+    /// The sources it is computed from.
+    sources: BTreeSet<SourceId>,
 }
 
 /// Where a view begins that is computed from these sources.
@@ -58,14 +72,23 @@ impl Storing {
         names: &[String],
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+        keeping: &Keeping,
         grid: Time,
         stops: bool,
     ) -> Result<Storing, Failure> {
-        let (layouts, sources) = kept_sources(names, inputs, reads);
-        let has_streams = sources.iter().filter(|source| source.keeps_times).map(|source| source.id).collect();
+        let (layouts, sources) = kept_sources(names, inputs, reads, keeping);
+        let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
+        let has_streams = inputs.iter().filter(is_stream).map(|input| input.source).collect();
+        let part = |Part { rows, sources, .. }: &Part| KeptPart {
+            source: rows.source,
+            relation: rows.id,
+            sources: sources.clone(),
+        };
+        let parts = keeping.parts.iter().map(part).collect();
         let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
         let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
-        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, stops, failure: Arc::default() })
+        let (ended, failure) = Default::default();
+        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, ended, parts, stops, failure })
     }
 
     /// The moment's figures; nothing if the directory cannot be read.
@@ -90,6 +113,16 @@ impl Storing {
         Beginning::between(told_from(&self.store.merged(), sources, self.grid), self.told_again(sources))
     }
 
+    /// Up to where what each part of a view has made is merged.
+    pub(super) fn merged(&self) -> BTreeMap<SourceId, Time> {
+        self.store.merged()
+    }
+
+    /// The frontier below which the store has what a part of a view has made.
+    fn stored(&self, part: &KeptPart) -> Time {
+        self.resumes.get(&part.source).map_or(0, |resume| resume.frontier)
+    }
+
     /// The times below which what sources said may be told as content: no view needs it step by step. Waits for the sinks' targets.
     fn content_below(&self, beginnings: &[Begins], stop: &Stop) -> BTreeMap<SourceId, Time> {
         let resumes = self.resumes.iter();
@@ -109,6 +142,12 @@ impl Storing {
                 *below = needed.map_or(*below, |needed| needed.min(*below));
             }
         }
+        for part in &self.parts {
+            let stored = Some(self.stored(part)).filter(|stored| *stored > 0);
+            for (_, below) in below.iter_mut().filter(|(source, _)| part.sources.contains(source)) {
+                *below = stored.map_or(*below, |stored| stored.min(*below));
+            }
+        }
         below
     }
 
@@ -119,7 +158,8 @@ impl Storing {
             false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
         };
         let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
-        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, stops: self.stops, failure })
+        let ended = self.ended.clone();
+        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, ended, stops: self.stops, failure })
     }
 
     /// What went wrong.
@@ -182,17 +222,19 @@ impl Storing {
         Ok(stored)
     }
 
-    /// Reads the store, then lets the sources go on. On a thread of its own.
+    /// Reads the store, then lets the sources go on. `parts` are the doors of the parts of views. On a thread of its own.
     pub(super) fn load(
         self: &Arc<Storing>,
         prepared: Vec<Prepared>,
+        parts: Vec<(SourceId, Door)>,
         held: BTreeSet<RelationId>,
         beginnings: Vec<Begins>,
         stop: Stop,
     ) -> Result<JoinHandle<()>, Failure> {
         let storing = self.clone();
         spawn("store load", move || {
-            let (mut doors, mut waiting) = (BTreeMap::new(), Vec::new());
+            let part = |(source, door)| (source, (door, Arc::default()));
+            let (mut doors, mut waiting): (BTreeMap<_, _>, _) = (parts.into_iter().map(part).collect(), Vec::new());
             for Prepared { source, door, progress, start } in prepared {
                 doors.insert(source, (door, progress));
                 waiting.push((source, start));
@@ -209,6 +251,19 @@ impl Storing {
                 Err(failure) => {
                     storing.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
                 }
+            }
+        })
+    }
+
+    /// Keeps what the parts of views make.
+    pub(super) fn keep(&self, told: Told) -> Result<JoinHandle<()>, Failure> {
+        let part = |part: &KeptPart| keeper::Part::new(part.source, part.relation, self.stored(part));
+        let parts = self.parts.iter().map(part).collect();
+        let (keeper, failure) =
+            (Keeper { store: self.store.clone(), parts, ended: self.ended.clone() }, self.failure.clone());
+        spawn("store keep", move || {
+            if let Err(failed) = keeper.run(told) {
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
             }
         })
     }
@@ -247,21 +302,21 @@ impl Storing {
     }
 }
 
-/// The sources as the store knows them, and how their relations are kept.
+/// The sources as the store knows them, and how their relations are kept. The parts of views follow them.
 pub(super) fn kept_sources(
     names: &[String],
     inputs: &[InputRelation],
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+    keeping: &Keeping,
 ) -> (Layouts, Vec<Source>) {
     let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
     let source = |(index, name): (usize, &String)| {
         let id = SourceId(index);
         let own = || inputs.iter().zip(&relations).filter(|(input, _)| input.source == id);
-        let keeps_times = own().any(|(input, _)| matches!(input.schema.kind, RelationKind::Stream { .. }));
-        let relations = own().map(|(_, relation)| relation.clone()).collect();
-        Source { id, name: name.clone(), keeps_times, relations }
+        let relations = own().map(|(input, relation)| keeping.of_input(input, relation.clone())).collect();
+        Source { id, name: name.clone(), keeps_times: keeping.keeps_times(id), relations }
     };
-    let sources = names.iter().enumerate().map(source).collect();
+    let sources = names.iter().enumerate().map(source).chain(keeping.sources()).collect();
     (layouts, sources)
 }
 
@@ -326,6 +381,8 @@ struct StoredDoor {
     grid: Time,
     /// The frontier, of a source of tables only.
     end: Option<Time>,
+    /// Whether a stream has ended.
+    ended: Arc<AtomicBool>,
     /// Whether a data error ends the run.
     stops: bool,
     failure: Arc<Mutex<Option<Failure>>>,
@@ -337,6 +394,9 @@ impl TickSender for StoredDoor {
             // The run ends, but tables do not: at the next start they go on. What was told shows when its cell has ended.
             let frontier = *tick.frontier.get_or_insert(cell_end(*end, self.grid));
             *end = frontier;
+        }
+        if tick.frontier.is_none() {
+            self.ended.store(true, Ordering::Release);
         }
         // What ends the run is not taken: the next one reads it again, mended.
         if self.stops && !tick.errors.is_empty() {
