@@ -10,6 +10,7 @@ mod life;
 mod offline;
 mod oracle;
 mod restart;
+mod restart_merged;
 mod restart_streams;
 mod sink;
 mod source;

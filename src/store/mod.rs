@@ -225,7 +225,8 @@ impl Store {
         let mut manifest = self.manifest().clone();
         let end = self.log.next();
         let found = scan::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
-        if found.end == manifest.merged {
+        let is_merged = |(id, cut): (&u64, &Time)| manifest.sources.get(id).is_some_and(|source| source.cut == *cut);
+        if found.deltas.is_empty() && found.cuts.iter().all(is_merged) {
             return Ok(false);
         }
         for (id, delta) in found.deltas {

@@ -44,19 +44,26 @@ pub(super) fn replay(
     }
     let frames = Frames::From { first: manifest.base, mend: false };
     telling.end_made()?;
+    let mut was_merged = true;
     log::read(disk, manifest.incarnation, frames, &mut |sequence, mut records| {
+        if std::mem::replace(&mut was_merged, sequence < manifest.merged) && !was_merged {
+            telling.pass_merged(manifest)?;
+        }
         while !records.is_empty() {
             let mut rest = records;
             let head = record::read_head(&mut rest).map_err(makes_no_sense)?;
             if telling.wants(head.source.0 as u64) {
                 let tick = record::read(&mut records).map_err(makes_no_sense)?;
-                let left = if sequence < manifest.merged { left(tick, manifest) } else { Some(tick) };
+                let left = if was_merged { left(tick, manifest) } else { Some(tick) };
                 left.map_or(Ok(()), |tick| telling.tick(tick))?;
             }
             records = rest;
         }
         Ok(true)
     })?;
+    if was_merged {
+        telling.pass_merged(manifest)?;
+    }
     telling.end()
 }
 
@@ -153,6 +160,18 @@ impl<'a, 't> Telling<'a, 't> {
 
     fn wants(&self, source: u64) -> bool {
         self.sources.get(&source).is_some_and(|source| !source.is_made)
+    }
+
+    /// Tells how far the sources had come behind the last frame that was merged.
+    fn pass_merged(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
+        let stored: Vec<u64> = self.sources.keys().copied().filter(|source| self.wants(*source)).collect();
+        for source in stored {
+            let reached = manifest.sources.get(&source).and_then(|source| source.reached.frontier);
+            if let Some(frontier) = reached {
+                self.tick(Tick::new(SourceId(source as usize), Vec::new(), Some(frontier)))?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends what views made.

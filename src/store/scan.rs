@@ -79,7 +79,7 @@ pub(super) struct Collected {
     pub(super) end: u64,
     /// The first frame that says something of later.
     pub(super) base: u64,
-    /// By source the time below which its changes are merged.
+    /// By source the time below which its changes are merged then.
     pub(super) cuts: BTreeMap<u64, Time>,
     /// By relation.
     pub(super) deltas: BTreeMap<u64, Delta>,
@@ -89,8 +89,8 @@ pub(super) struct Collected {
     pub(super) bytes: u64,
 }
 
-/// Reads the log's frames below `end`, up to the first that goes beyond `below`, or beyond so many bytes. Of a source is taken what it
-/// said for good: what lies below its frontier then. What views made of a source's changes is taken up to the same time as these.
+/// Reads the log's frames below `end` for what lies below a time, as far as about so many bytes of it. Of a source is taken what it has
+/// said for good by then: what lies below its frontier. What views made is taken up to the same time as what they made it of.
 pub(super) fn collect(
     disk: &dyn Disk,
     manifest: &Manifest,
@@ -98,48 +98,101 @@ pub(super) fn collect(
     below: Time,
     bytes: u64,
 ) -> Result<Collected, StoreError> {
-    let mut reached: BTreeMap<u64, Reached> =
-        manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
-    let made = Made::new(manifest);
-    let (mut read, mut taken) = (0, manifest.merged);
-    let frames = Frames::Between(manifest.merged, end);
-    log::read(disk, manifest.incarnation, frames, &mut |sequence, mut records| {
-        let is_enough = read >= bytes && made.frontier(&reached).is_none_or(|frontier| frontier > made.cut);
-        if is_enough || goes_beyond(records, below)? {
+    let mut walk = Walk::new(manifest, below);
+    let frames = Frames::Between(manifest.base, end);
+    log::read(disk, manifest.incarnation, frames, &mut |sequence, records| {
+        if walk.due >= bytes && walk.has_come_on() || walk.is_over() {
             return Ok(false);
         }
-        read += records.0.len() as u64;
-        while !records.is_empty() {
-            note_in(&mut reached, record::read_head(&mut records).map_err(makes_no_sense)?);
-        }
-        taken = sequence + 1;
-        Ok(true)
+        walk.pass(sequence, records).map(|()| true)
     })?;
-    let cut = |(id, source): (&u64, &manifest::Source)| {
-        let cut = match made.concerns(*id) {
-            true => made.frontier(&reached),
-            false => reached.get(id).and_then(|reached| reached.frontier),
-        };
-        (*id, cut.unwrap_or(0).max(source.cut))
-    };
-    let cuts = manifest.sources.iter().map(cut).collect();
-    let mut collected = Collected { end: taken, base: taken, cuts, deltas: BTreeMap::new(), reached, bytes: read };
-    let frames = Frames::Between(manifest.base, taken);
-    log::read(disk, manifest.incarnation, frames, &mut |sequence, records| {
+    let Walk { next, reached, read, .. } = &walk;
+    let (cuts, reached, bytes) = (walk.cuts(), reached.clone(), *read);
+    let (next, end) = (*next, manifest.merged.max(*next));
+    let mut collected = Collected { end, base: end, cuts, deltas: BTreeMap::new(), reached, bytes };
+    // What lies below the cuts is in these frames.
+    log::read(disk, manifest.incarnation, Frames::Between(manifest.base, next), &mut |sequence, records| {
         collected.take(sequence, records, manifest).map(|()| true)
     })?;
+    if next < end {
+        collected.base = collected.base.min(next);
+    }
     Ok(collected)
 }
 
-fn goes_beyond(mut records: Bytes<'_>, below: Time) -> Result<bool, StoreError> {
-    while !records.is_empty() {
-        let head = record::read_head(&mut records).map_err(makes_no_sense)?;
-        // An end was the run's, and nothing of it is told again.
-        if !head.snapshot && head.frontier.is_some_and(|frontier| frontier > below) {
-            return Ok(true);
-        }
+/// The way along the log by which it is found out what can be merged.
+struct Walk<'m> {
+    manifest: &'m Manifest,
+    below: Time,
+    made: Made,
+    /// What views made can be taken up to here.
+    made_cut: Time,
+    /// The frontier of each source so far on the way.
+    frontiers: BTreeMap<u64, Time>,
+    reached: BTreeMap<u64, Reached>,
+    /// The frame that follows.
+    next: u64,
+    /// How many bytes of frames may be merged, and how many were read for the first time.
+    due: u64,
+    read: u64,
+}
+
+impl<'m> Walk<'m> {
+    fn new(manifest: &'m Manifest, below: Time) -> Walk<'m> {
+        let made = Made::new(manifest);
+        let (made_cut, next) = (made.cut, manifest.base);
+        let frontiers = manifest.sources.iter().map(|(id, source)| (*id, source.cut)).collect();
+        let reached = manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
+        Walk { manifest, below, made, made_cut, frontiers, reached, next, due: 0, read: 0 }
     }
-    Ok(false)
+
+    fn pass(&mut self, sequence: u64, mut records: Bytes<'_>) -> Result<(), StoreError> {
+        let (bytes, mut is_due) = (records.0.len() as u64, false);
+        let is_new = sequence >= self.manifest.merged;
+        while !records.is_empty() {
+            let head = record::read_head(&mut records).map_err(makes_no_sense)?;
+            let known = self.frontiers.get_mut(&(head.source.0 as u64));
+            // An end was the run's.
+            if let (Some(known), Some(frontier), false) = (known, head.frontier, head.snapshot) {
+                *known = frontier.max(*known);
+                is_due |= frontier <= self.below;
+            }
+            is_due |= head.snapshot && is_new;
+            if is_new {
+                note_in(&mut self.reached, head);
+            }
+        }
+        let made = self.made.sources.iter().filter_map(|id| self.frontiers.get(id)).min();
+        if let Some(made) = made.filter(|made| **made <= self.below) {
+            self.made_cut = *made;
+        }
+        self.due += if is_due { bytes } else { 0 };
+        self.read += if is_new { bytes } else { 0 };
+        self.next = sequence + 1;
+        Ok(())
+    }
+
+    /// Whether what views made can be merged further than it is, if there is any.
+    fn has_come_on(&self) -> bool {
+        self.made.sources.is_empty() || self.made_cut > self.made.cut
+    }
+
+    /// Whether no frame that follows says anything of before.
+    fn is_over(&self) -> bool {
+        self.frontiers.values().all(|frontier| *frontier > self.below)
+    }
+
+    /// By source the time below which its changes can be merged.
+    fn cuts(&self) -> BTreeMap<u64, Time> {
+        let cut = |(id, source): (&u64, &manifest::Source)| {
+            let cut = match self.made.concerns(*id) {
+                true => self.made_cut,
+                false => self.frontiers.get(id).map_or(0, |frontier| self.below.min(*frontier)),
+            };
+            (*id, cut.max(source.cut))
+        };
+        self.manifest.sources.iter().map(cut).collect()
+    }
 }
 
 /// What views made, and of what.
@@ -158,12 +211,6 @@ impl Made {
         let of = of.map(|relation| relation.source).collect();
         let cut = sources.iter().filter_map(|id| manifest.sources.get(id)).map(|source| source.cut).min();
         Made { sources, of, cut: cut.unwrap_or(0) }
-    }
-
-    /// How far all of it has come; nothing if some has not begun, or there is none.
-    fn frontier(&self, reached: &BTreeMap<u64, Reached>) -> Option<Time> {
-        let frontiers = self.sources.iter().map(|id| reached.get(id)?.frontier);
-        frontiers.collect::<Option<Vec<Time>>>()?.into_iter().min()
     }
 
     fn concerns(&self, source: u64) -> bool {

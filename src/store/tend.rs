@@ -27,11 +27,12 @@ pub fn compact(directory: &Path, behind: Time) -> Result<Option<Compacted>, Stor
     let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
     let Some(manifest) = Manifest::read(&disk)? else { return Ok(None) };
     let Scanned { next, reached, unmerged } = scan::scan(&disk, &manifest, true)?;
+    // A source without a frontier begins anew at the next start: nothing of it is read again. What views made follows the sources.
+    let sources = reached.iter().filter(|(source, _)| !manifest.is_made(**source));
+    let below = sources.filter_map(|(_, reached)| reached.frontier).min().unwrap_or(0).saturating_sub(behind);
     let mut store = Store::begin(Arc::new(disk), manifest, Ids::default(), next, unmerged)?;
     store._lock = Some(lock);
     let before = store.bytes()?;
-    // A source without a frontier begins anew at the next start: nothing of it is read again.
-    let below = reached.values().filter_map(|reached| reached.frontier).min().unwrap_or(0).saturating_sub(behind);
     while store.compact(below, MERGE_BYTES)? {}
     let after = store.bytes()?;
     store.close()?;

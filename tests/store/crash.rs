@@ -83,7 +83,7 @@ fn small() -> (BTreeMap<String, Vec<u8>>, Content) {
     run(&disk, &mut random, 12, &mut told).expect("a store");
     let (store, found) = open(Arc::new(disk.clone()), "d").expect("a store");
     let content = found.expect("it is live");
-    while store.compact(content.frontier - 40, 1000).expect("merged") {}
+    while store.compact(content.frontier - 200, 1000).expect("merged") {}
     store.close().expect("closed");
     (disk.files(), content)
 }

@@ -26,7 +26,7 @@ struct Apart {
 
 /// Cuts a world at a random time; an error if what is told then is something else.
 pub fn goes_on(world: &World, workers: usize, views: &Views<'_>, random: &mut Random) -> Result<(), String> {
-    let last = (0..3).map(|source| world.last(source)).min().unwrap_or(BEGIN);
+    let last = (0..3).map(|source| world.last(source)).fold(Time::MAX, Time::min).max(BEGIN);
     let grid = world.grid.max(1);
     let cut = (BEGIN + random.below(last - BEGIN + 1)).next_multiple_of(grid);
     let apart = Apart::new(world, views);
