@@ -151,7 +151,8 @@ impl<'a, 't> Telling<'a, 't> {
         let errors = tick.errors.into_iter().filter_map(|(stored, error, time)| Some((running(stored)?, error, time)));
         // An end was the run's, not the input's.
         let frontier = tick.frontier.unwrap_or(source.frontier);
-        let is_below = frontier <= source.below;
+        // What a piece tells is content with the tick that completes its transaction.
+        let is_below = frontier + Time::from(tick.piece) <= source.below && !(tick.piece && self.keeps_times);
         if tick.snapshot || is_below {
             if !tick.snapshot {
                 if self.keeps_times {
@@ -167,7 +168,7 @@ impl<'a, 't> Telling<'a, 't> {
         source.begin(self.take)?;
         source.tell_content(self.take)?;
         (source.frontier, source.announced) = (frontier, frontier);
-        (self.take)(Tick { errors, ..Tick::new(source.id, batches, Some(frontier)) })
+        (self.take)(Tick { errors, piece: tick.piece, ..Tick::new(source.id, batches, Some(frontier)) })
     }
 
     fn end(mut self) -> Result<(), StoreError> {

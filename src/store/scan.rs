@@ -8,7 +8,7 @@ use super::manifest::{Manifest, Reached};
 use super::merge::Delta;
 use super::record::{self, Head};
 use crate::value::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a frame's bytes do not say is located by whoever reads them.
 pub(super) fn makes_no_sense(Malformed: Malformed) -> StoreError {
@@ -66,7 +66,8 @@ pub(super) struct Collected {
     pub(super) reached: BTreeMap<u64, Reached>,
 }
 
-/// Reads the log's frames below `end`, up to the first that goes beyond `below`, or beyond so many bytes.
+/// Reads the log's frames below `end`, up to the first that goes beyond `below`, or beyond so many bytes. A transaction in pieces is
+/// read whole or not at all: before its end nobody may be shown any of it.
 pub(super) fn collect(
     disk: &dyn Disk,
     manifest: &Manifest,
@@ -76,17 +77,35 @@ pub(super) fn collect(
 ) -> Result<Collected, StoreError> {
     let reached = manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
     let mut collected = Collected { end: manifest.base, deltas: BTreeMap::new(), reached };
-    let mut left = bytes;
+    let (mut left, mut open) = (bytes, BTreeSet::new());
     log::read(disk, manifest.incarnation, Frames::Between(manifest.base, end), &mut |sequence, records| {
-        if left == 0 || goes_beyond(records, below)? {
+        if left == 0 && open.is_empty() || goes_beyond(records, below)? {
             return Ok(false);
         }
         left = left.saturating_sub(records.0.len() as u64);
-        collected.take(records, manifest)?;
-        collected.end = sequence + 1;
+        note_open(&mut open, records, manifest)?;
+        if open.is_empty() {
+            collected.end = sequence + 1;
+        }
         Ok(true)
     })?;
+    log::read(disk, manifest.incarnation, Frames::Between(manifest.base, collected.end), &mut |_, records| {
+        collected.take(records, manifest).map(|()| true)
+    })?;
     Ok(collected)
+}
+
+/// Notes of which sources a transaction goes on after these records.
+fn note_open(open: &mut BTreeSet<u64>, mut records: Bytes<'_>, manifest: &Manifest) -> Result<(), StoreError> {
+    while !records.is_empty() {
+        let head = record::read_head(&mut records).map_err(makes_no_sense)?;
+        let source = head.source.0 as u64;
+        match head.piece && manifest.sources.contains_key(&source) {
+            true => open.insert(source),
+            false => open.remove(&source),
+        };
+    }
+    Ok(())
 }
 
 fn goes_beyond(mut records: Bytes<'_>, below: Time) -> Result<bool, StoreError> {

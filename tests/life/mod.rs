@@ -29,6 +29,7 @@
 //! | 19 | names that need quotes | `server::another_server…` |
 //! | 20 | clocks that step back | `source::postgres::garbage::a_clock_that_steps_back…`: without a server, whose clock is this machine's |
 
+mod large;
 mod meanwhile;
 mod server;
 mod stream;

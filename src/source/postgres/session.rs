@@ -259,8 +259,11 @@ impl Session<'_> {
         server_clock: i64,
         positions: Vec<(String, String)>,
     ) -> Result<(), Failure> {
-        let telling =
-            if pending.is_live() { Telling::Again { at: pending.clock.idle(server_clock) } } else { Telling::First };
+        let telling = match pending.is_live() {
+            // What came of a transaction whose end is lost shows at no time.
+            true => Telling::Again { at: pending.open().unwrap_or_else(|| pending.clock.idle(server_clock)) },
+            false => Telling::First,
+        };
         if pending.frontier() > 0 {
             let time = telling.time(pending);
             (0..shapes.len()).for_each(|table| pending.truncate(table, time));
