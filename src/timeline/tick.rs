@@ -26,8 +26,8 @@ pub struct Tick {
     pub frontier: Option<Time>,
     /// Whether this tick belongs to the snapshot that precedes the first real frontier.
     pub snapshot: bool,
-    /// Whether this is a piece of a transaction that goes on: its changes come in their order, the last ones at the frontier, where it
-    /// stays until a tick that is no piece moves it one further.
+    /// Whether this is a piece of something that goes on and is one: a transaction, or tables that were read again. Its changes come in
+    /// their order, the last ones at the frontier, which stays there until a tick that is no piece moves it one further.
     pub piece: bool,
     /// Where the source goes on after this tick, by names of its own; only what is new since the tick before. A store gives them
     /// back at the next start.

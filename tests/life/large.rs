@@ -135,7 +135,7 @@ fn without_a_store_a_part_is_replaced() {
     program.terminate();
 }
 
-/// The server is restored to a state without the transaction of which a part was taken.
+/// The server is restored to a state without the transaction of which a part was taken; and then the slot is lost.
 #[test]
 fn a_part_of_a_transaction_that_is_lost_is_noticed_and_never_shown() {
     let settings = ["fsync = on", "synchronous_commit = on", "full_page_writes = on"].map(ToString::to_string);
@@ -163,7 +163,19 @@ fn a_part_of_a_transaction_that_is_lost_is_noticed_and_never_shown() {
     life.configure("create = true", "create = true\nslot_lost = \"snapshot\"");
     let mut program = life.start();
     assert_eq!(life.settle(&mut program), Anew);
+    shows_only(&life, &states);
+    // Killed while it reads the tables again, it begins that anew.
+    life.database.execute(&large(3));
+    states.insert(state(&life));
+    assert_eq!(life.settle(&mut program), Anew);
     program.terminate();
+    life.database.execute(&format!("SELECT pg_drop_replication_slot('{}')", life.slot()));
+    life.database.execute("UPDATE t SET v = v - 1 WHERE g = 3");
+    states.insert(state(&life));
+    is_killed(life.set.start_until(&["run"], &life.url, "piece.durable"));
+    life.database.execute("DELETE FROM t WHERE g = 4");
+    states.insert(state(&life));
+    assert_eq!(life.run(), Anew);
     shows_only(&life, &states);
     assert_eq!(life.run(), On);
 }

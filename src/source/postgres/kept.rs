@@ -12,6 +12,8 @@ use super::overlap::{Commit, Overlap, Part};
 use super::slot::{self, Condition};
 use super::slots;
 use crate::source::{SourceError, Stored};
+use crate::timeline::Resume;
+use crate::value::Time;
 use tokio_postgres::Client;
 
 /// The names of the positions that ticks carry.
@@ -19,6 +21,7 @@ const WAL: &str = "wal";
 const COMMIT: &str = "commit";
 const PART: &str = "part";
 const GROUND: &str = "ground";
+const ANEW: &str = "anew";
 
 /// The slot, and what is durable of what it gave.
 #[derive(Debug)]
@@ -49,15 +52,10 @@ impl Kept {
         let read = || {
             let ground = serde_json::from_str(position(GROUND)?).ok()?;
             let commit = position(COMMIT).and_then(parse_commit);
-            let part = position(PART).and_then(|part| serde_json::from_str(part).ok());
+            let part = position(PART).and_then(parse_part);
             Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, part, ground, untold: false })
         };
         Kept { name: slots::kept_name(prefix, &stored.incarnation), lost, read: read() }
-    }
-
-    /// What was taken of a transaction that is not complete.
-    pub(super) fn part(&self) -> Option<Part> {
-        self.read.as_ref()?.part
     }
 
     /// Where the server is to read on; nothing if the tables are to be read again.
@@ -134,8 +132,14 @@ impl Kept {
         self.read = Some(Read { wal, commit: None, part: None, ground, untold: true });
         let mut positions = self.advance(wal, None, None);
         // The last transaction of another slot is none of this one's.
-        positions.extend([COMMIT, PART].map(|name| (name.to_string(), String::new())));
+        positions.extend([COMMIT, PART, ANEW].map(|name| (name.to_string(), String::new())));
         positions
+    }
+
+    /// What a piece of the tables carries that are read again, and told at this time: there is nothing to go on from before its end.
+    pub(super) fn anew(at: Time) -> Vec<(String, String)> {
+        let nothing = [WAL, COMMIT, PART].map(|name| (name.to_string(), String::new()));
+        nothing.into_iter().chain([(ANEW.to_string(), at.to_string())]).collect()
     }
 
     /// What was read cannot be gone on from.
@@ -147,6 +151,17 @@ impl Kept {
     pub(super) fn is_behind(&self, wal: u64) -> bool {
         self.read.as_ref().is_some_and(|read| read.wal < wal)
     }
+}
+
+/// The time at which pieces of something stand whose end has not come.
+pub(super) fn open(resume: &Resume) -> Option<Time> {
+    let position = |name: &str| resume.positions.get(name);
+    let part = position(PART).and_then(|part| parse_part(part)).map(|part| part.time);
+    part.or_else(|| position(ANEW)?.parse().ok())
+}
+
+fn parse_part(text: &str) -> Option<Part> {
+    serde_json::from_str(text).ok()
 }
 
 fn parse_commit(text: &str) -> Option<Commit> {

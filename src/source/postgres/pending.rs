@@ -1,8 +1,8 @@
 //! What was read and not yet sent: the changes of whole transactions and of the one now being read.
 //!
-//! A transaction that is too large to be held is sent in pieces: its time is known from its beginning, and the frontier stays at it until
-//! the rest has come. If the rest never comes, because the server has lost it, the tables are told anew at that very time: so no time
-//! ever shows a part of it.
+//! A transaction that is too large to be held is sent in pieces, and so are tables that are read again: the time is known from the
+//! beginning, and the frontier stays at it until the rest has come. If the rest never comes, because the server has lost it, the tables
+//! are told anew at that very time: so no time ever shows a part.
 
 use super::clock::Clock;
 use super::content::Content;
@@ -52,7 +52,7 @@ pub(super) struct Pending {
     changes: u64,
     /// Whether the first real frontier was sent.
     live: bool,
-    /// The time of the transaction of which pieces were sent, but not the end.
+    /// The time of what pieces were sent of, but not the end.
     open: Option<Time>,
     /// What tables without a key held when an earlier run ended, until the tables are defined.
     held: BTreeMap<RelationId, Vec<(Row, Diff)>>,
@@ -71,7 +71,7 @@ impl Pending {
         Pending { source, tables, clock, sequence: 0, encoder, frontier: 0, changes: 0, live: false, open: None, held }
     }
 
-    /// Goes on where an earlier run has ended, perhaps within a transaction of this time, with what tables without a key held then.
+    /// Goes on where an earlier run has ended, perhaps behind pieces at this time, with what tables without a key held then.
     pub(super) fn resume(&mut self, frontier: Time, open: Option<Time>, held: BTreeMap<RelationId, Vec<(Row, Diff)>>) {
         self.clock.announced(frontier);
         (self.frontier, self.open, self.live, self.held) = (frontier, open, true, held);
@@ -107,7 +107,7 @@ impl Pending {
         self.frontier
     }
 
-    /// The time of the transaction of which pieces were sent, but not the end.
+    /// The time of what pieces were sent of, but not the end.
     pub(super) fn open(&self) -> Option<Time> {
         self.open
     }
@@ -252,7 +252,7 @@ impl Pending {
         Tick { snapshot, ..self.take(frontier) }
     }
 
-    /// Takes everything read as a piece of a transaction of this time, which goes on.
+    /// Takes everything read as a piece of what stands at this time and goes on.
     pub(super) fn piece(&mut self, time: Time) -> Tick {
         self.open = Some(time);
         Tick { piece: true, ..self.take(time) }
