@@ -80,7 +80,7 @@ fn killed_and_cut_within_a_large_transaction_it_shows_it_whole_or_not_at_all() {
         let mut life = Life::new(server.create_database(), &["t", "log", "emptied"], VIEWS);
         life.database.execute(SCHEMA);
         life.lead_through(&proxy);
-        life.configure("store = \"state\"", "store = \"state\"\nin_flight_bytes = \"1MiB\"");
+        life.configure("store = \"state\"", "store = \"state\"\nin_flight_bytes = \"1KiB\"");
         assert_eq!(life.run(), Anew);
         let mut states = BTreeSet::from([state(&life)]);
         let mut program = life.set.start_until(&["run"], &life.url, "piece.durable:2");
