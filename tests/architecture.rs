@@ -72,7 +72,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("glob", &["source/jsonl"]),
     ("tantivy", &["sink/tantivy"]),
     ("toml", &["config"]),
-    ("crc32fast", &["store"]),
+    ("crc32fast", &["store", "source/postgres"]),
     ("rustix", &["failpoint", "store", "sink/jsonl"]),
     ("lz4_flex", &["store"]),
     ("clap", &["cli", "main"]),

@@ -14,8 +14,8 @@ use crate::timeline::{
 use crate::value::{Diff, Row, Time};
 use crossbeam_channel as channel;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// The dataflow takes no more ticks: it failed or is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,8 @@ pub struct Command {
     pub changes: Vec<(usize, Changes)>,
     /// The source's new frontier; `None` when it has ended.
     pub frontier: Option<Time>,
+    /// Dropped when the worker has run with them: when all workers have, whoever waits for room knows it.
+    pub passage: Arc<()>,
 }
 
 /// Changes of one relation.
@@ -63,8 +65,15 @@ pub struct Sender {
 /// Changes that were handed to the workers.
 struct OnItsWay {
     bytes: usize,
-    /// Relations, and the frontiers they reach when the changes have got through.
-    arrived: Vec<(usize, Time)>,
+    until: Until,
+}
+
+/// How it is known that changes are not on their way any more.
+enum Until {
+    /// The relations have reached these frontiers: the changes have got through.
+    Reached(Vec<(usize, Time)>),
+    /// All workers have run with them: no frontier passes a piece of a transaction before the rest is there.
+    Taken(Weak<()>),
 }
 
 /// So few rows are not worth splitting.
@@ -108,7 +117,7 @@ impl Sender {
         }
         let grid = if tick.snapshot { 0 } else { self.shared.settings.refresh_us };
         let tick = self.arrivals.pass(tick);
-        let frontier = tick.frontier;
+        let (frontier, piece) = (tick.frontier, tick.piece);
         if let Err(message) = self.take(tick, grid) {
             return self.refuse(message);
         }
@@ -122,7 +131,7 @@ impl Sender {
         {
             state.begin.store(reached, Ordering::Release);
         }
-        self.release(source, announced, reached)
+        self.release(source, announced, reached, piece)
     }
 
     fn refuse(&self, message: String) -> Result<(), Closed> {
@@ -132,7 +141,7 @@ impl Sender {
 
     /// Puts the tick's changes to those that wait, at the times at which they take effect.
     fn take(&mut self, tick: Tick, grid: Time) -> Result<(), String> {
-        let range = self.frontier..tick.frontier.unwrap_or(ENDED);
+        let range = self.frontier..tick.frontier.filter(|_| !tick.piece).unwrap_or(ENDED);
         let effect = |time: Time, grid: Time| {
             let told = || format!("a change at {time} lies outside its tick, {} to {}", range.start, range.end);
             if range.contains(&time) { Ok(last_instant(time, grid)) } else { Err(told()) }
@@ -146,6 +155,8 @@ impl Sender {
                     self.wait_rows(place, rows)?;
                 }
                 Batch::Upserts(mut writes) => {
+                    // They come behind those of the ticks before, whose sequences may be another run's.
+                    writes.sort_by_key(|write| (write.time, write.sequence));
                     writes
                         .iter_mut()
                         .try_for_each(|write| effect(write.time, grid).map(|effect| write.time = effect))?;
@@ -207,10 +218,10 @@ impl Sender {
     }
 
     /// Completes a row that moves from another key, which another worker may hold: from the writes that wait, else from the
-    /// table once everything sent before has been applied. Rare, and the sources order writes by sequence.
+    /// table once everything sent before has been applied. Rare.
     fn complete_move(&mut self, place: usize, write: Upsert) -> Result<Upsert, String> {
         let (UpsertKind::PutPartial(partial), Some(old_key)) = (&write.kind, old_key(&write)) else { return Ok(write) };
-        let old = match self.waiting_row(place, old_key, write.sequence)? {
+        let old = match self.waiting_row(place, old_key)? {
             Some(old) => old,
             None => self.applied_row(place, old_key)?,
         };
@@ -218,17 +229,13 @@ impl Sender {
         Ok(Upsert { kind: UpsertKind::Put(partial.complete(&old)), ..write })
     }
 
-    /// The key's row after the writes that wait and come before `sequence`; the outer `None` if they do not touch it.
-    fn waiting_row(&self, place: usize, key: &Row, sequence: u64) -> Result<Option<Option<Row>>, String> {
+    /// The key's row after the writes that wait; the outer `None` if they do not touch it.
+    fn waiting_row(&self, place: usize, key: &Row) -> Result<Option<Option<Row>>, String> {
         let Some(Changes::Writes(writes)) = self.waiting.get(&place) else { return Ok(None) };
-        let touches = |write: &&Upsert| {
-            write.sequence < sequence && (write.key == *key || matches!(write.kind, UpsertKind::Truncate))
-        };
-        let mut touching: Vec<&Upsert> = writes.iter().filter(touches).collect();
-        touching.sort_by_key(|write| (write.time, write.sequence));
+        let touches = |write: &&Upsert| write.key == *key || matches!(write.kind, UpsertKind::Truncate);
         let mut newer: Vec<&Partial> = Vec::new();
         let mut found: Option<Option<Row>> = None;
-        for write in touching.into_iter().rev() {
+        for write in writes.iter().rev().filter(touches) {
             match &write.kind {
                 UpsertKind::Put(row) => found = Some(Some(row.clone())),
                 UpsertKind::PutPartial(partial) => {
@@ -255,22 +262,22 @@ impl Sender {
     /// The key's row after everything that was sent to the workers.
     fn applied_row(&self, place: usize, key: &Row) -> Result<Option<Row>, String> {
         let shards = &self.shared.shards[place];
-        let sent = self.source.map_or(0, |source| self.shared.sources[source].announced.load(Ordering::Acquire));
         let shard = &shards[worker_of(key, shards.len())];
-        while shard.frontier() < sent {
+        while !shard.has_all() {
             if self.shared.stopped() {
                 return Err("the dataflow stopped".into());
             }
-            self.shared.wait_for_progress(|| shard.frontier() >= sent);
+            self.shared.wait_for_progress(|| shard.has_all());
         }
         Ok(shard.get(key))
     }
 
-    /// Hands over what takes effect below the new frontier.
-    fn release(&mut self, source: usize, announced: Time, reached: Option<Time>) -> Result<(), Closed> {
+    /// Hands over what takes effect below the new frontier; with a piece of a transaction all there is, as nothing comes before it any
+    /// more.
+    fn release(&mut self, source: usize, announced: Time, reached: Option<Time>, piece: bool) -> Result<(), Closed> {
         let mut due = BTreeMap::new();
         for (place, changes) in std::mem::take(&mut self.waiting) {
-            let (now, later) = changes.below(reached);
+            let (now, later) = changes.below(reached.filter(|_| !piece));
             due.extend(now.map(|now| (place, now)));
             self.waiting.extend(later.map(|later| (place, later)));
         }
@@ -284,17 +291,21 @@ impl Sender {
             state.last.store(reached, Ordering::Release);
         }
         state.announced.store(reached.unwrap_or(ENDED), Ordering::Release);
+        let passage = Arc::new(());
         if bytes > 0 {
-            let arrived = self.arrival(source);
-            self.on_their_way.push_back(OnItsWay { bytes, arrived });
+            let until =
+                if piece { Until::Taken(Arc::downgrade(&passage)) } else { Until::Reached(self.arrival(source)) };
+            self.on_their_way.push_back(OnItsWay { bytes, until });
         }
         let mut parts: Vec<Vec<(usize, Changes)>> = self.queues.iter().map(|_| Vec::new()).collect();
         for (place, changes) in due {
             self.split(place, changes, &mut parts);
         }
         for (queue, changes) in self.queues.iter().zip(parts) {
-            queue.send(Command { source, changes, frontier: reached }).map_err(|_| Closed)?;
+            let passage = passage.clone();
+            queue.send(Command { source, changes, frontier: reached, passage }).map_err(|_| Closed)?;
         }
+        drop(passage);
         self.shared.wake_workers();
         if self.shared.stopped() { Err(Closed) } else { Ok(()) }
     }
@@ -314,7 +325,10 @@ impl Sender {
                     part.push((place, Changes::Rows(std::mem::replace(&mut rows, rest))));
                 }
             }
-            Changes::Writes(writes) if workers == 1 => parts[0].push((place, Changes::Writes(writes))),
+            Changes::Writes(writes) if workers == 1 => {
+                self.shared.shards[place][0].expect(writes.len());
+                parts[0].push((place, Changes::Writes(writes)));
+            }
             Changes::Writes(writes) => {
                 let mut shares: Vec<Vec<Upsert>> = parts.iter().map(|_| Vec::new()).collect();
                 for write in writes {
@@ -323,7 +337,8 @@ impl Sender {
                         _ => shares[worker_of(&write.key, workers)].push(write),
                     }
                 }
-                for (part, share) in parts.iter_mut().zip(shares) {
+                for ((part, share), shard) in parts.iter_mut().zip(shares).zip(&self.shared.shards[place]) {
+                    shard.expect(share.len());
                     part.push((place, Changes::Writes(share)));
                 }
             }
@@ -357,7 +372,10 @@ impl Sender {
 
     fn has_arrived(&self, changes: &OnItsWay) -> bool {
         let reached = |place: usize| self.shared.relations[place].frontier.load(Ordering::Acquire);
-        changes.arrived.iter().all(|(place, frontier)| reached(*place) >= *frontier)
+        match &changes.until {
+            Until::Reached(arrived) => arrived.iter().all(|(place, frontier)| reached(*place) >= *frontier),
+            Until::Taken(passage) => passage.strong_count() == 0,
+        }
     }
 }
 
@@ -415,4 +433,92 @@ fn write_bytes(write: &Upsert) -> usize {
         UpsertKind::Delete | UpsertKind::Truncate => 0,
     };
     write.key.memory() + row + 32
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dataflow::{InputRelation, Program, Settings, evaluate};
+    use crate::timeline::{Batch, Partial, RelationId, SourceId, Step, Tick, Upsert, UpsertKind};
+    use crate::value::{Column, Datum, RelationName, Row, Schema, Time, Type};
+    use std::sync::Arc;
+
+    /// The steps of one keyed table `(k, v)` on a grid of 10, with room for next to nothing.
+    fn steps(workers: usize, ticks: Vec<Tick>) -> Vec<Step> {
+        let columns = ["k", "v"].map(|name| Column::new(name, Type::Int8, true));
+        let table = InputRelation {
+            id: RelationId(0),
+            source: SourceId(0),
+            name: RelationName::public("t"),
+            schema: Arc::new(Schema::table(columns.to_vec(), Some(vec![0]))),
+            upserts: true,
+        };
+        let name = table.name.clone();
+        let program = Program { sources: vec![SourceId(0)], inputs: vec![table], ..Program::default() };
+        let settings = Settings { workers, refresh_us: 10, in_flight_bytes: 1, same_beginning: true };
+        evaluate(settings, program, std::slice::from_ref(&name), ticks).expect("it runs").remove(&name).expect("told")
+    }
+
+    fn row(values: &[Option<i64>]) -> Row {
+        Row::pack(&values.iter().map(|value| value.map_or(Datum::Null, Datum::Int8)).collect::<Vec<_>>())
+    }
+
+    fn tick(writes: Vec<Upsert>, frontier: Time) -> Tick {
+        Tick::new(SourceId(0), vec![(RelationId(0), Batch::Upserts(writes))], Some(frontier))
+    }
+
+    fn put(key: i64, value: i64, time: Time, sequence: u64) -> Upsert {
+        let kind = UpsertKind::Put(row(&[Some(key), Some(value)]));
+        Upsert { key: row(&[Some(key)]), time, sequence, kind }
+    }
+
+    /// Moves a key's row to another key without telling its value.
+    fn moves(from: i64, to: i64, time: Time, sequence: u64) -> [Upsert; 2] {
+        let old_key = Some(row(&[Some(from)]));
+        let partial = Partial { row: row(&[Some(to), None]), absent: [1].into(), old_key };
+        let kind = UpsertKind::PutPartial(Box::new(partial));
+        let to = Upsert { key: row(&[Some(to)]), time, sequence, kind };
+        [to, Upsert { key: row(&[Some(from)]), time, sequence: sequence + 1, kind: UpsertKind::Delete }]
+    }
+
+    /// What is held in the end, and in how many steps it was told.
+    fn told(steps: &[Step]) -> (Vec<(Row, Time)>, usize) {
+        let mut rows: Vec<(Row, Time)> = Vec::new();
+        for (row, time, diff) in steps.iter().flat_map(|step| &step.changes) {
+            match diff {
+                1 => rows.push((row.clone(), *time)),
+                _ => rows.retain(|(held, _)| held != row),
+            }
+        }
+        rows.sort();
+        (rows, steps.iter().filter(|step| !step.changes.is_empty()).count())
+    }
+
+    /// A source that was started again numbers its writes anew.
+    #[test]
+    fn the_later_tick_wins_within_a_cell_whatever_its_sequence() {
+        let steps = steps(
+            1,
+            vec![tick(Vec::new(), 100), tick(vec![put(1, 10, 103, 57)], 104), tick(vec![put(1, 11, 105, 1)], 120)],
+        );
+        assert_eq!(told(&steps), (vec![(row(&[Some(1), Some(11)]), 109)], 1));
+    }
+
+    /// Nothing of a transaction shows before its end, however many pieces it has; and they need no room.
+    #[test]
+    fn pieces_show_together() {
+        for workers in [1, 2] {
+            let piece = |writes| Tick { piece: true, ..tick(writes, 205) };
+            let ticks = vec![
+                tick(vec![put(1, 1, 103, 1), put(2, 2, 103, 2)], 120),
+                piece(vec![put(1, 3, 202, 3), put(3, 30, 205, 4), put(4, 40, 205, 5)]),
+                piece(moves(3, 5, 205, 6).into()),
+                piece(moves(5, 6, 205, 8).into_iter().chain([put(3, 31, 205, 10)]).collect()),
+                tick(vec![Upsert { kind: UpsertKind::Delete, ..put(4, 0, 205, 11) }], 206),
+                tick(Vec::new(), 300),
+            ];
+            let held = |key, value, time| (row(&[Some(key), Some(value)]), time);
+            let rows = vec![held(1, 3, 209), held(2, 2, 119), held(3, 31, 209), held(6, 30, 209)];
+            assert_eq!(told(&steps(workers, ticks)), (rows, 2));
+        }
+    }
 }

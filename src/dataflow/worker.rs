@@ -298,24 +298,26 @@ fn work(
     let _ = built.send(Ok(()));
     let mut frontiers = vec![0; probes.len()];
     while !shared.stopped() {
-        let (mut taken, mut changes) = (0, 0);
-        while taken < COMMANDS_AT_ONCE
+        let (mut passages, mut changes) = (Vec::new(), 0);
+        while passages.len() < COMMANDS_AT_ONCE
             && changes < CHANGES_AT_ONCE
             && let Ok(command) = commands.try_recv()
         {
+            passages.push(command.passage.clone());
             changes += obey(command, &mut inputs);
-            taken += 1;
         }
-        if taken > 0 {
-            worker.step();
-        } else {
+        if passages.is_empty() {
             worker.step_or_park(Some(Duration::from_millis(100)));
+        } else {
+            worker.step();
         }
+        let has_run = !passages.is_empty();
+        drop(passages);
         arrangements.recount(worker);
         if worker.index() == 0 {
             publish(shared, &probes, &mut frontiers);
         }
-        if shared.shards.iter().any(|shards| !shards.is_empty()) {
+        if has_run || shared.shards.iter().any(|shards| !shards.is_empty()) {
             shared.tell_progress();
         }
     }

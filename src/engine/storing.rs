@@ -407,7 +407,7 @@ impl TickSender for StoredDoor {
             fail(&self.failure, &error);
             return Err(Closed);
         }
-        crate::failpoint::reach("tick.durable");
+        crate::failpoint::reach(if tick.piece { "piece.durable" } else { "tick.durable" });
         self.door.send(tick)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! record  = head, method: 0 raw | 1 lz4, length of the content, bytes
-//! head    = flags: 1 snapshot | 2 ended, source, [frontier], positions
+//! head    = flags: 1 snapshot | 2 ended | 4 piece, source, [frontier], positions
 //! content = batches, errors
 //! batch   = relation, form: 0 rows | 1 upserts, base time, entries
 //! ```
@@ -16,6 +16,7 @@ use crate::value::{Row, Time};
 
 const SNAPSHOT: u8 = 1;
 const ENDED: u8 = 2;
+const PIECE: u8 = 4;
 const ROWS: u8 = 0;
 const UPSERTS: u8 = 1;
 const RAW: u8 = 0;
@@ -31,6 +32,7 @@ pub(super) struct Head {
     pub(super) source: SourceId,
     pub(super) frontier: Option<Time>,
     pub(super) snapshot: bool,
+    pub(super) piece: bool,
     pub(super) positions: Vec<(String, String)>,
 }
 
@@ -79,8 +81,8 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Tick, Malformed> {
 }
 
 fn write_head(tick: &Tick, ids: &impl Numbers, out: &mut Vec<u8>) {
-    let flags = if tick.snapshot { SNAPSHOT } else { 0 } | if tick.frontier.is_none() { ENDED } else { 0 };
-    out.push(flags);
+    let flag = |is_set, flag: u8| if is_set { flag } else { 0 };
+    out.push(flag(tick.snapshot, SNAPSHOT) | flag(tick.frontier.is_none(), ENDED) | flag(tick.piece, PIECE));
     put_number(ids.source(tick.source), out);
     if let Some(frontier) = tick.frontier {
         put_number(frontier, out);
@@ -167,13 +169,13 @@ fn write_kind(kind: &UpsertKind, out: &mut Vec<u8>) {
 
 fn head(bytes: &mut Bytes<'_>) -> Result<Head, Malformed> {
     let flags = bytes.byte()?;
-    if flags & !(SNAPSHOT | ENDED) != 0 {
+    if flags & !(SNAPSHOT | ENDED | PIECE) != 0 {
         return Err(Malformed);
     }
     let source = SourceId(bytes.number()? as usize);
     let frontier = if flags & ENDED == 0 { Some(bytes.number()?) } else { None };
     let positions = each(bytes, |bytes| Ok((bytes.text()?, bytes.text()?)))?;
-    Ok(Head { source, frontier, snapshot: flags & SNAPSHOT != 0, positions })
+    Ok(Head { source, frontier, snapshot: flags & SNAPSHOT != 0, piece: flags & PIECE != 0, positions })
 }
 
 fn read_content(head: Head, bytes: &[u8]) -> Result<Tick, Malformed> {
@@ -187,8 +189,8 @@ fn read_content(head: Head, bytes: &[u8]) -> Result<Tick, Malformed> {
     if !bytes.is_empty() {
         return Err(Malformed);
     }
-    let Head { source, frontier, snapshot, positions } = head;
-    Ok(Tick { source, batches, errors, frontier, snapshot, positions })
+    let Head { source, frontier, snapshot, piece, positions } = head;
+    Ok(Tick { source, batches, errors, frontier, snapshot, piece, positions })
 }
 
 fn read_batch(bytes: &mut Bytes<'_>) -> Result<Batch, Malformed> {
@@ -282,13 +284,14 @@ mod tests {
             errors: vec![(RelationId(9), error, 12)],
             frontier: Some(u64::MAX - 1),
             snapshot: true,
+            piece: true,
             positions: vec![("wal".into(), "{\"lsn\":1}".into())],
         }
     }
 
     #[test]
     fn a_tick_comes_back() {
-        let empty = Tick { frontier: None, snapshot: false, batches: vec![], errors: vec![], ..tick(0) };
+        let empty = Tick { frontier: None, snapshot: false, piece: false, batches: vec![], errors: vec![], ..tick(0) };
         for tick in [tick(0), tick(1), tick(1000), empty] {
             let mut out = Vec::new();
             write(&tick, &Same, &mut out);
@@ -298,7 +301,8 @@ mod tests {
             assert!(bytes.is_empty());
             let mut bytes = Bytes(&out);
             let head = read_head(&mut bytes).expect("a head");
-            assert_eq!((head.source, head.frontier, head.positions), (tick.source, tick.frontier, tick.positions));
+            let told = (tick.source, tick.frontier, tick.snapshot, tick.piece, tick.positions);
+            assert_eq!((head.source, head.frontier, head.snapshot, head.piece, head.positions), told);
             assert!(bytes.is_empty());
         }
     }

@@ -81,7 +81,9 @@ fn left(mut tick: Tick, manifest: &Manifest) -> Option<Tick> {
     }
     tick.batches.retain(|(_, batch)| batch.len() > 0);
     tick.errors.retain(|(relation, _, time)| is_left(*relation, *time));
-    (!tick.batches.is_empty() || !tick.errors.is_empty()).then_some(tick)
+    let cut = manifest.sources.get(&(tick.source.0 as u64)).map_or(0, |source| source.cut);
+    let is_open = tick.piece && tick.frontier.is_some_and(|frontier| frontier >= cut);
+    (is_open || !tick.batches.is_empty() || !tick.errors.is_empty()).then_some(tick)
 }
 
 /// The next rows of a run, at no time yet.
@@ -162,16 +164,15 @@ impl<'a, 't> Telling<'a, 't> {
         self.sources.get(&source).is_some_and(|source| !source.is_made)
     }
 
-    /// Tells how far the sources had come behind the last frame that was merged.
+    /// Tells how far the sources had come behind the last frame that was merged, as far as what is left of these did not tell.
     fn pass_merged(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
-        let stored: Vec<u64> = self.sources.keys().copied().filter(|source| self.wants(*source)).collect();
-        for source in stored {
-            let reached = manifest.sources.get(&source).and_then(|source| source.reached.frontier);
-            if let Some(frontier) = reached {
-                self.tick(Tick::new(SourceId(source as usize), Vec::new(), Some(frontier)))?;
-            }
-        }
-        Ok(())
+        let behind = |(stored, source): (&u64, &Source)| {
+            let reached = manifest.sources.get(stored)?.reached.frontier?;
+            (!source.is_made && reached > source.frontier).then_some((*stored, reached))
+        };
+        let behind: Vec<(u64, Time)> = self.sources.iter().filter_map(behind).collect();
+        let pass = |(stored, reached)| self.tick(Tick::new(SourceId(stored as usize), Vec::new(), Some(reached)));
+        behind.into_iter().try_for_each(pass)
     }
 
     /// Ends what views made.
@@ -204,7 +205,8 @@ impl<'a, 't> Telling<'a, 't> {
         let errors = tick.errors.into_iter().filter_map(|(stored, error, time)| Some((running(stored)?, error, time)));
         // An end was the run's, not the input's; and what was merged lies below where it is told from.
         let frontier = tick.frontier.unwrap_or(0).max(source.frontier);
-        let is_below = frontier <= source.below;
+        // What a piece tells is content with the tick that completes its transaction.
+        let is_below = frontier + Time::from(tick.piece) <= source.below && !(tick.piece && source.keeps_times);
         if tick.snapshot || is_below {
             if !tick.snapshot {
                 if source.keeps_times {
@@ -219,7 +221,7 @@ impl<'a, 't> Telling<'a, 't> {
         source.begin(self.take)?;
         source.tell_content(self.take)?;
         (source.frontier, source.announced) = (frontier, frontier);
-        (self.take)(Tick { errors, ..Tick::new(source.id, batches, Some(frontier)) })
+        (self.take)(Tick { errors, piece: tick.piece, ..Tick::new(source.id, batches, Some(frontier)) })
     }
 
     fn end(mut self) -> Result<(), StoreError> {

@@ -64,7 +64,7 @@ pub(super) fn check(mut records: Bytes<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn note_in(reached: &mut BTreeMap<u64, Reached>, Head { source, frontier, snapshot, positions }: Head) {
+fn note_in(reached: &mut BTreeMap<u64, Reached>, Head { source, frontier, snapshot, positions, .. }: Head) {
     let Some(reached) = reached.get_mut(&(source.0 as u64)) else { return };
     // An end is the run's, not the input's: at the next start there may be more.
     if !snapshot && frontier.is_some() {

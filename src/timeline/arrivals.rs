@@ -1,6 +1,7 @@
 //! What a tick carries above its frontier waits here until a frontier passes it.
 //!
-//! A source tells events as they arrive, so that they can be made durable at once; the dataflow takes them in order of time.
+//! A source tells events as they arrive, so that they can be made durable at once; the dataflow takes them in order of time. The pieces
+//! of a transaction come in that order, and do not wait here.
 
 use super::{Batch, DataError, RelationId, Reorder, Tick, Upsert};
 use crate::value::{Diff, Row, Time};
@@ -17,6 +18,9 @@ pub struct Arrivals {
 impl Arrivals {
     /// The tick with what its frontier passes, of what has arrived before as well; the rest waits.
     pub fn pass(&mut self, tick: Tick) -> Tick {
+        if tick.piece {
+            return tick;
+        }
         let frontier = tick.frontier;
         let is_due = |time: Time| frontier.is_none_or(|frontier| time < frontier);
         let mut batches = Vec::new();

@@ -12,7 +12,8 @@ pub struct SourceId(pub usize);
 pub struct RelationId(pub usize);
 
 /// One advance of a source's frontier. No change in it has a time below the previous frontier; one above its own frontier has arrived
-/// early, and takes effect when a frontier passes it (`Arrivals`).
+/// early, and takes effect when a frontier passes it (`Arrivals`). A transaction may come in pieces: ticks whose changes no frontier
+/// passes before all of it is there.
 #[derive(Debug)]
 pub struct Tick {
     /// Whose frontier advances.
@@ -25,6 +26,9 @@ pub struct Tick {
     pub frontier: Option<Time>,
     /// Whether this tick belongs to the snapshot that precedes the first real frontier.
     pub snapshot: bool,
+    /// Whether this is a piece of something that goes on and is one: a transaction, or tables that were read again. Its changes come in
+    /// their order, the last ones at the frontier, which stays there until a tick that is no piece moves it one further.
+    pub piece: bool,
     /// Where the source goes on after this tick, by names of its own; only what is new since the tick before. A store gives them
     /// back at the next start.
     pub positions: Vec<(String, String)>,
@@ -33,7 +37,7 @@ pub struct Tick {
 impl Tick {
     /// A tick of real time without errors, and without a position.
     pub fn new(source: SourceId, batches: Vec<(RelationId, Batch)>, frontier: Option<Time>) -> Tick {
-        Tick { source, batches, errors: Vec::new(), frontier, snapshot: false, positions: Vec::new() }
+        Tick { source, batches, errors: Vec::new(), frontier, snapshot: false, piece: false, positions: Vec::new() }
     }
 }
 

@@ -15,7 +15,7 @@
 //! | 5 | an engine that takes nothing for long | `stream::ticks_that_wait…`, `server::a_slot_whose_wal_is_gone…` (stopped by a signal) |
 //! | 6 | slots gone, advanced, another server, a backup, another timeline | `restart::a_slot_that_is_gone…`, `server::a_restored_backup…`, `server::a_promoted…`, `server::another_server…` |
 //! | 7 | `max_slot_wal_keep_size` | `server::a_slot_whose_wal_is_gone…` |
-//! | 8 | savepoints; a huge transaction under a limit of memory | savepoints: `source::postgres::change`, the store sees committed transactions only; the limit is not there yet |
+//! | 8 | savepoints; a huge transaction under a limit of memory | savepoints: `source::postgres::change`, the store sees committed transactions only; `large`: pieces, with room for one |
 //! | 9 | large values, identities, keys that move | `restart::killed_at_any_moment…` (moved notes), `source::postgres::change`; the store keeps what it is told |
 //! | 10 | definitions that change | `meanwhile`, `under_way`, `source::postgres::definition` |
 //! | 11 | TRUNCATE, partitions | `meanwhile`, `under_way`, `source::postgres::partition` |
@@ -29,6 +29,7 @@
 //! | 19 | names that need quotes | `server::another_server…` |
 //! | 20 | clocks that step back | `source::postgres::garbage::a_clock_that_steps_back…`: without a server, whose clock is this machine's |
 
+mod large;
 mod meanwhile;
 mod server;
 mod stream;

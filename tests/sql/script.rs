@@ -144,7 +144,10 @@ impl Script {
     fn run(&self, workers: usize, tables: &[Table], views: &[View], moments: &[Moment]) -> Option<String> {
         let mut river = River::start(&self.name, workers, tables, views);
         for (index, (tick, moment)) in ticks(tables.len(), moments).into_iter().zip(moments).enumerate() {
-            river.send(tick);
+            match workers {
+                1 => river.send(tick),
+                _ => in_pieces(tick).into_iter().for_each(|tick| river.send(tick)),
+            }
             for view in views {
                 let got = shown(&view.schema.columns, river.content(&view.name));
                 let expected = &moment.views[&view.name.name];
@@ -403,6 +406,22 @@ pub fn ticks(tables: usize, moments: &[Moment]) -> Vec<Tick> {
         Tick::new(SOURCE, batches.collect(), frontier)
     };
     pairs.map(tick).collect()
+}
+
+/// A tick as a large transaction comes: half of each table's changes by themselves, then the rest.
+fn in_pieces(mut tick: Tick) -> Vec<Tick> {
+    let mut pieces = Vec::new();
+    for (relation, batch) in &mut tick.batches {
+        let Batch::Rows(rows) = batch else { continue };
+        let rest = rows.split_off(rows.len() / 2);
+        let half = std::mem::replace(rows, rest);
+        if let Some((_, time, _)) = half.first() {
+            let frontier = Some(*time);
+            pieces.push(Tick { piece: true, ..Tick::new(SOURCE, vec![(*relation, Batch::Rows(half))], frontier) });
+        }
+    }
+    pieces.push(tick);
+    pieces
 }
 
 /// A view's rows as JSON.

@@ -41,7 +41,10 @@ fn run(disk: &Memory, random: &mut Random, ticks: u64, told: &mut Told) -> Resul
         append?;
         told.acknowledged = told.attempted.clone();
         if random.chance(15) {
-            let below = writer.content.frontier.saturating_sub(random.below(300));
+            let below = match random.chance(20) {
+                true => u64::MAX,
+                false => writer.content.frontier.saturating_sub(random.below(300)),
+            };
             while store.compact(below, 1 + random.below(500))? {}
         }
     }

@@ -28,17 +28,38 @@ pub(super) fn sources(definition: &str) -> Vec<Source> {
 }
 
 /// What the two tables hold, the frontier and the position that go with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Content {
     keyed: BTreeMap<Row, Row>,
     plain: BTreeMap<Row, Diff>,
+    /// The same without what no frontier has passed: within a transaction in pieces.
+    passed: Option<(BTreeMap<Row, Row>, BTreeMap<Row, Diff>)>,
     pub(super) frontier: Time,
     position: Option<String>,
 }
 
+impl PartialEq for Content {
+    fn eq(&self, other: &Content) -> bool {
+        let all = |content: &Content| (content.frontier, content.position.clone());
+        (&self.keyed, &self.plain) == (&other.keyed, &other.plain)
+            && self.passed() == other.passed()
+            && all(self) == all(other)
+    }
+}
+
 impl Content {
+    /// What frontiers have passed.
+    fn passed(&self) -> (&BTreeMap<Row, Row>, &BTreeMap<Row, Diff>) {
+        self.passed.as_ref().map_or((&self.keyed, &self.plain), |(keyed, plain)| (keyed, plain))
+    }
+
     /// Takes a tick in, as a dataflow does.
     pub(super) fn take(&mut self, tick: Tick) {
+        self.passed = match (tick.piece, self.passed.take()) {
+            (true, None) => Some((self.keyed.clone(), self.plain.clone())),
+            (true, passed) => passed,
+            (false, _) => None,
+        };
         for (relation, batch) in tick.batches {
             match batch {
                 Batch::Upserts(writes) => {
@@ -123,8 +144,15 @@ impl Writer {
     /// A tick of some changes.
     pub(super) fn tick(&mut self, random: &mut Random) -> Tick {
         self.ticks += 1;
-        let from = self.content.frontier.max(BEGIN);
-        let frontier = from + 1 + random.below(100);
+        let before = self.content.frontier.max(BEGIN);
+        let is_open = self.content.passed.is_some();
+        let piece = random.chance(if is_open { 60 } else { 15 });
+        let from = if piece && !is_open { before + random.below(100) } else { before };
+        let frontier = match (piece, is_open) {
+            (true, _) => from,
+            (false, true) => from + 1,
+            (false, false) => from + 1 + random.below(100),
+        };
         let mut after = self.content.clone();
         let (mut writes, mut rows) = (Vec::new(), Vec::new());
         for _ in 0..random.below(6) {
@@ -144,7 +172,7 @@ impl Writer {
         let mut batches = Vec::new();
         batches.extend((!writes.is_empty()).then_some((KEYED, Batch::Upserts(writes))));
         batches.extend((!rows.is_empty()).then_some((PLAIN, Batch::Rows(rows))));
-        let mut tick = Tick::new(SourceId(0), batches, Some(frontier));
+        let mut tick = Tick { piece, ..Tick::new(SourceId(0), batches, Some(frontier)) };
         tick.positions.push(("wal".into(), format!("{frontier}")));
         tick
     }

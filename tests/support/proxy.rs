@@ -37,6 +37,8 @@ struct Shared {
     /// Connections made before this one are swallowed: they stay open, and nobody hears anything.
     swallowed_below: AtomicU64,
     next: AtomicU64,
+    /// So many bytes may still come from the server before all connections are cut.
+    left: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -51,6 +53,7 @@ impl Proxy {
             cut_below: AtomicU64::new(0),
             swallowed_below: AtomicU64::new(0),
             next: AtomicU64::new(0),
+            left: AtomicU64::new(u64::MAX),
             stop: AtomicBool::new(false),
         });
         let own = shared.clone();
@@ -77,7 +80,17 @@ impl Proxy {
 
     /// Cuts all connections.
     pub fn cut(&self) {
-        self.shared.cut_below.store(self.shared.next.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.shared.cut();
+    }
+
+    /// Cuts all connections once so many bytes more have come from the server.
+    pub fn cut_after(&self, bytes: u64) {
+        self.shared.left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether that has happened.
+    pub fn has_cut(&self) -> bool {
+        self.shared.left.load(Ordering::Relaxed) == u64::MAX
     }
 
     /// From now on nothing comes through the present connections, and nobody is told. New ones are as others.
@@ -104,13 +117,26 @@ impl Shared {
     fn join(self: &Arc<Shared>, client: TcpStream) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server.load(Ordering::Relaxed))) else { return };
-        for (from, to) in [(&client, &server), (&server, &client)] {
+        for (from, to, is_server) in [(&client, &server, false), (&server, &client, true)] {
             let (Ok(from), Ok(to), shared) = (from.try_clone(), to.try_clone(), self.clone()) else { return };
             let _ = (from.set_read_timeout(Some(LOOK)), to.set_nodelay(true));
             std::thread::spawn(move || {
-                shared.pass(number, &from, &to);
+                shared.pass(number, &from, &to, is_server);
                 let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
             });
+        }
+    }
+
+    fn cut(&self) {
+        self.cut_below.store(self.next.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Takes bytes from what may still come.
+    fn spend(&self, bytes: u64) {
+        let spend = |left: u64| (left < u64::MAX).then(|| left.checked_sub(bytes).unwrap_or(u64::MAX));
+        let spent = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
+        if spent.is_ok_and(|left| left < bytes) {
+            self.cut();
         }
     }
 
@@ -119,7 +145,7 @@ impl Shared {
     }
 
     /// Passes what one side says on to the other until one of them ends.
-    fn pass(&self, number: u64, mut from: &TcpStream, to: &TcpStream) {
+    fn pass(&self, number: u64, mut from: &TcpStream, to: &TcpStream, is_server: bool) {
         let mut buffer = [0; 16 * 1024];
         while !self.is_cut(number) {
             let fault = *self.fault.lock().unwrap();
@@ -135,6 +161,9 @@ impl Shared {
                 }
                 Err(_) => return,
             };
+            if is_server {
+                self.spend(bytes.len() as u64);
+            }
             let swallowed = number < self.swallowed_below.load(Ordering::Relaxed);
             if !swallowed && write(to, bytes, fault).is_err() {
                 return;

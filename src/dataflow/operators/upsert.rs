@@ -1,13 +1,12 @@
 //! Keyed tables: writes by key become changes of rows.
 //!
-//! Each worker holds the rows of its share of the keys. Writes wait until the frontier has passed their time and are then
-//! applied in order of time and sequence, so that the last sequence wins however they arrived. The state is shared with the
-//! sender (`ingest.rs`), which completes a row that moves from another key before it sends it here.
+//! Each worker holds the rows of its share of the keys. Writes come in their order (`ingest.rs` sees to that) and are applied at once,
+//! whatever the frontier is: so those of a large transaction do not gather here. The state is shared with the sender, which completes a
+//! row that moves from another key before it sends it here.
 //!
 //! The rows lie in a hash table rather than in an arrangement by the key: a write finds its row with two cache misses instead of
 //! a search through every batch, a first load has nothing to sort, and a row takes 15 to 20 bytes more than its own.
 
-use super::hold::keep_least;
 use crate::dataflow::hash::hash;
 use crate::dataflow::table::{Put, Table};
 use crate::dataflow::types::Rows;
@@ -19,32 +18,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::{Capability, Operator};
+use timely::dataflow::operators::Operator;
 
 /// One worker's share of a table.
 pub struct Shard {
     rows: Mutex<Keyed>,
-    frontier: AtomicU64,
+    /// Writes that were sent to it.
+    sent: AtomicU64,
+    /// Writes that were applied.
+    applied: AtomicU64,
 }
 
 impl Shard {
     /// Without rows, of a table with these key columns.
     pub fn new(key: &[usize]) -> Shard {
-        Shard { rows: Mutex::new(Keyed { key: key.into(), table: Table::default() }), frontier: AtomicU64::new(0) }
+        let rows = Mutex::new(Keyed { key: key.into(), table: Table::default() });
+        Shard { rows, sent: AtomicU64::new(0), applied: AtomicU64::new(0) }
     }
 
     fn rows(&self) -> MutexGuard<'_, Keyed> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key's row, as of all writes below `frontier`.
+    /// The key's row, as of all writes that were applied.
     pub fn get(&self, key: &Row) -> Option<Row> {
         self.rows().get(key)
     }
 
-    /// All writes below this time have been applied.
-    pub fn frontier(&self) -> Time {
-        self.frontier.load(Ordering::Acquire)
+    /// So many writes more are on their way.
+    pub fn expect(&self, writes: usize) {
+        self.sent.fetch_add(writes as u64, Ordering::Relaxed);
+    }
+
+    /// Whether none is on its way any more. Asked by whoever sends them.
+    pub fn has_all(&self) -> bool {
+        self.applied.load(Ordering::Acquire) == self.sent.load(Ordering::Relaxed)
     }
 }
 
@@ -99,44 +107,22 @@ pub fn upsert<'s>(
     fail: impl Fn(String) + 'static,
 ) -> Rows<'s> {
     type Builder = CapacityContainerBuilder<Vec<(Row, Time, Diff)>>;
-    let changes = writes.unary_frontier::<Builder, _, _, _>(Pipeline, "Upsert", move |_, _| {
-        let mut waiting: Vec<Upsert> = Vec::new();
-        let mut capability: Option<Capability<Time>> = None;
-        move |(input, frontier), output| {
-            input.for_each(|message, writes| {
-                keep_least(&mut capability, message.retain_least(0));
-                waiting.append(writes);
+    let changes = writes.unary::<Builder, _, _, _>(Pipeline, "Upsert", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, writes| {
+                let count = writes.len() as u64;
+                let mut session = output.session(&capability);
+                apply(
+                    std::mem::take(writes),
+                    &mut shard.rows(),
+                    &mut |row, time, diff| session.give((row, time, diff)),
+                    &fail,
+                );
+                shard.applied.fetch_add(count, Ordering::Release);
             });
-            let frontier = frontier.frontier().first().copied();
-            let passed = |write: &Upsert| frontier.is_none_or(|frontier| write.time < frontier);
-            if let Some(held) = capability.as_mut() {
-                let due: Vec<Upsert> = take(&mut waiting, passed);
-                let mut session = output.session(&*held);
-                apply(due, &mut shard.rows(), &mut |row, time, diff| session.give((row, time, diff)), &fail);
-                drop(session);
-                match (waiting.is_empty(), frontier) {
-                    (false, Some(frontier)) if frontier > *held.time() => held.downgrade(&frontier),
-                    (false, _) => {}
-                    (true, _) => capability = None,
-                }
-            }
-            shard.frontier.store(frontier.unwrap_or(Time::MAX), Ordering::Release);
         }
     });
     changes.as_collection()
-}
-
-/// Takes what is chosen, in order of time and sequence.
-fn take(waiting: &mut Vec<Upsert>, chosen: impl Fn(&Upsert) -> bool) -> Vec<Upsert> {
-    let mut due = if waiting.iter().all(&chosen) {
-        std::mem::take(waiting)
-    } else {
-        let (due, rest) = std::mem::take(waiting).into_iter().partition(chosen);
-        *waiting = rest;
-        due
-    };
-    due.sort_by_key(|write: &Upsert| (write.time, write.sequence));
-    due
 }
 
 fn apply(writes: Vec<Upsert>, rows: &mut Keyed, give: &mut impl FnMut(Row, Time, Diff), fail: &impl Fn(String)) {
@@ -182,19 +168,16 @@ mod tests {
     }
 
     fn check(writes: Vec<Upsert>, expected: &[(Row, Time, Diff)]) {
-        let mut waiting = writes;
-        waiting.reverse();
         let mut changes = Vec::new();
-        let due = take(&mut waiting, |_| true);
         let mut rows = Keyed { key: [0].into(), table: Table::default() };
-        apply(due, &mut rows, &mut |row, time, diff| changes.push((row, time, diff)), &|m| panic!("{m}"));
+        apply(writes, &mut rows, &mut |row, time, diff| changes.push((row, time, diff)), &|m| panic!("{m}"));
         differential_dataflow::consolidation::consolidate_updates(&mut changes);
         changes.sort_by_key(|(_, time, _)| *time);
         assert_eq!(changes, expected);
     }
 
     #[test]
-    fn the_last_sequence_wins_and_partial_rows_are_completed() {
+    fn the_last_write_wins_and_partial_rows_are_completed() {
         use UpsertKind::*;
         let partial = Partial { row: Row::pack(&[Datum::Int8(1), Datum::Null]), absent: [1].into(), old_key: None };
         check(

@@ -3,7 +3,7 @@
 use super::ddl::{self, Places};
 use super::decode::{self, Message, Old, Relation, Tuple, Value};
 use super::failure::Failure;
-use super::overlap::{Commit, Overlap};
+use super::overlap::{Begins, Commit, Overlap, Part, other_history};
 use super::pending::{Before, Pending};
 use crate::value::Time;
 use std::collections::HashMap;
@@ -22,8 +22,8 @@ pub(super) enum Event {
 /// The transaction being read.
 #[derive(Clone, Copy, Debug)]
 enum Open {
-    /// Its changes are of this time.
-    At(Time),
+    /// What has come of it, and what was taken of it before, until that has come again.
+    New { come: Part, taken: Option<Part> },
     /// It was taken already.
     Again,
 }
@@ -54,6 +54,22 @@ impl Feed {
         self.open.is_some()
     }
 
+    /// The changes that have come of the transaction being read; nothing as long as they were taken already.
+    pub(super) fn part(&self) -> Option<Part> {
+        match self.open {
+            Some(Open::New { come, taken: None }) if come.changes > 0 => Some(come),
+            _ => None,
+        }
+    }
+
+    /// How many changes have come of the transaction being read.
+    pub(super) fn received(&self) -> u64 {
+        match self.open {
+            Some(Open::New { come, .. }) => come.changes,
+            Some(Open::Again) | None => 0,
+        }
+    }
+
     /// Everything up to this position came. Must not be called within a transaction.
     pub(super) fn passed(&self, position: u64) -> Result<(), Failure> {
         self.overlap.passed(position)
@@ -64,29 +80,48 @@ impl Feed {
         let message = decode::decode(bytes).map_err(|error| Failure::Lost(error.to_string()))?;
         match message {
             Message::Begin { commit, commit_time } if self.open.is_none() => {
-                self.open = Some(match self.overlap.has(commit) {
-                    true => Open::Again,
-                    false => Open::At(pending.clock.commit(commit_time)),
+                let new = |time, taken| Open::New { come: Part::begin(commit, commit_time, time), taken };
+                self.open = Some(match self.overlap.begins(commit, commit_time)? {
+                    Begins::New => new(pending.clock.commit(commit_time), None),
+                    Begins::On(part) => new(part.time, Some(part)),
+                    Begins::Again => Open::Again,
                 });
             }
             Message::Commit { end, commit_time: time } => {
                 let open = self.open.take().ok_or_else(out_of_order)?;
                 let commit = Commit { end, time };
                 self.overlap.came(commit)?;
-                return Ok(match open {
-                    Open::At(_) => Event::Commit(commit),
-                    Open::Again => Event::Again(end),
-                });
+                return match open {
+                    Open::New { taken: None, .. } => Ok(Event::Commit(commit)),
+                    // It has become shorter.
+                    Open::New { taken: Some(part), .. } => Err(other_history(part.commit)),
+                    Open::Again => Ok(Event::Again(end)),
+                };
             }
             Message::Relation(relation) => self.define(&relation, pending),
+            Message::Begin { .. } => return Err(out_of_order()),
+            Message::Other => {}
+            _ if self.is_again(bytes)? => {}
             Message::Insert { relation, new } => self.insert(relation, new, pending)?,
             Message::Update { relation, old, new } => self.update(relation, old, new, pending)?,
             Message::Delete { relation, old } => self.delete(relation, old, pending)?,
-            Message::Truncate { relations } => self.truncate(relations, pending)?,
-            Message::Begin { .. } => return Err(out_of_order()),
-            Message::Other => {}
+            Message::Truncate { relations } => self.truncate(relations, pending),
         }
         Ok(Event::Within)
+    }
+
+    /// Counts a change; whether it was taken already.
+    fn is_again(&mut self, change: &[u8]) -> Result<bool, Failure> {
+        let Open::New { come, taken } = self.open.as_mut().ok_or_else(out_of_order)? else { return Ok(true) };
+        come.add(change);
+        let Some(part) = taken else { return Ok(false) };
+        if come.changes == part.changes {
+            if come != part {
+                return Err(other_history(part.commit));
+            }
+            *taken = None;
+        }
+        Ok(true)
     }
 
     fn define(&mut self, relation: &Relation<'_>, pending: &Pending) {
@@ -98,13 +133,12 @@ impl Feed {
     }
 
     /// The wanted table with this oid and the transaction's time; nothing if the change is to be passed over.
-    fn target(&self, relation: u32) -> Result<Option<(usize, Time)>, Failure> {
-        let Open::At(time) = self.open.ok_or_else(out_of_order)? else { return Ok(None) };
-        Ok(self.tables.get(&relation).map(|table| (*table, time)))
+    fn target(&self, relation: u32) -> Option<(usize, Time)> {
+        Some((*self.tables.get(&relation)?, self.part()?.time))
     }
 
     fn insert(&mut self, relation: u32, new: Tuple<'_>, pending: &mut Pending) -> Result<(), Failure> {
-        let Some((table, time)) = self.target(relation)? else { return Ok(()) };
+        let Some((table, time)) = self.target(relation) else { return Ok(()) };
         let mut values = recycled(std::mem::take(&mut self.new));
         self.place(table, new, pending, &mut values)?;
         let result = pending.insert(table, time, &values);
@@ -119,7 +153,7 @@ impl Feed {
         new: Tuple<'_>,
         pending: &mut Pending,
     ) -> Result<(), Failure> {
-        let Some((table, time)) = self.target(relation)? else { return Ok(()) };
+        let Some((table, time)) = self.target(relation) else { return Ok(()) };
         let mut before = recycled(std::mem::take(&mut self.old));
         let mut values = recycled(std::mem::take(&mut self.new));
         self.place(table, new, pending, &mut values)?;
@@ -138,7 +172,7 @@ impl Feed {
     }
 
     fn delete(&mut self, relation: u32, old: Old<'_>, pending: &mut Pending) -> Result<(), Failure> {
-        let Some((table, time)) = self.target(relation)? else { return Ok(()) };
+        let Some((table, time)) = self.target(relation) else { return Ok(()) };
         let mut before = recycled(std::mem::take(&mut self.old));
         self.place(table, old.tuple, pending, &mut before)?;
         let told = if old.whole { Before::Whole(&before) } else { Before::Key(&before) };
@@ -147,13 +181,12 @@ impl Feed {
         result
     }
 
-    fn truncate(&mut self, relations: &[u8], pending: &mut Pending) -> Result<(), Failure> {
+    fn truncate(&mut self, relations: &[u8], pending: &mut Pending) {
         for oid in relations.as_chunks::<4>().0 {
-            if let Some((table, time)) = self.target(u32::from_be_bytes(*oid))? {
+            if let Some((table, time)) = self.target(u32::from_be_bytes(*oid)) {
                 pending.truncate(table, time);
             }
         }
-        Ok(())
     }
 
     /// Sorts a row into the order of the table's fields.

@@ -8,16 +8,20 @@
 use super::config::SlotLost;
 use super::failure::Failure;
 use super::ground::Ground;
-use super::overlap::{Commit, Overlap};
+use super::overlap::{Commit, Overlap, Part};
 use super::slot::{self, Condition};
 use super::slots;
 use crate::source::{SourceError, Stored};
+use crate::timeline::Resume;
+use crate::value::Time;
 use tokio_postgres::Client;
 
 /// The names of the positions that ticks carry.
 const WAL: &str = "wal";
 const COMMIT: &str = "commit";
+const PART: &str = "part";
 const GROUND: &str = "ground";
+const ANEW: &str = "anew";
 
 /// The slot, and what is durable of what it gave.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ struct Read {
     wal: u64,
     /// The last transaction that was.
     commit: Option<Commit>,
+    /// What was of the one behind it.
+    part: Option<Part>,
     ground: Ground,
     /// Whether the ground is other than ticks have told so far.
     untold: bool,
@@ -46,14 +52,15 @@ impl Kept {
         let read = || {
             let ground = serde_json::from_str(position(GROUND)?).ok()?;
             let commit = position(COMMIT).and_then(parse_commit);
-            Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, ground, untold: false })
+            let part = position(PART).and_then(parse_part);
+            Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, part, ground, untold: false })
         };
         Kept { name: slots::kept_name(prefix, &stored.incarnation), lost, read: read() }
     }
 
     /// Where the server is to read on; nothing if the tables are to be read again.
     pub(super) async fn position(&mut self, control: &Client, now: &Ground) -> Result<Option<u64>, Failure> {
-        let Some(Read { wal, commit, ground, .. }) = &self.read else { return Ok(None) };
+        let Some(Read { wal, commit, part, ground, .. }) = &self.read else { return Ok(None) };
         if ground.system != now.system {
             return Err(Failure::operator(format!(
                 "this is another server than before (system identifier {}, not {}): let `url` name the right one; or remove the \
@@ -65,7 +72,8 @@ impl Kept {
             tracing::warn!("{why}: all tables are read again");
             return Ok(None);
         }
-        match slot::look(control, &self.name, *wal, commit.map(|commit| commit.end)).await? {
+        let taken = part.map(|part| part.commit).or(commit.map(|commit| commit.end));
+        match slot::look(control, &self.name, *wal, taken).await? {
             Condition::Good(from) => {
                 if let Some(read) = self.read.as_mut().filter(|read| read.ground != *now) {
                     (read.ground, read.untold) = (now.clone(), true);
@@ -94,18 +102,23 @@ impl Kept {
 
     /// What the server tells again from this position on.
     pub(super) fn overlap(&self, from: u64) -> Overlap {
-        Overlap::new(self.read.as_ref().and_then(|read| read.commit), from)
+        self.read.as_ref().map(|read| Overlap::new(read.commit, read.part, from)).unwrap_or_default()
     }
 
-    /// Everything up to this position, and this transaction if it is the last one before, is on its way in a tick that carries what
-    /// is returned.
-    pub(super) fn advance(&mut self, wal: u64, last: Option<Commit>) -> Vec<(String, String)> {
+    /// Everything up to this position, this transaction if it is the last one before, and this part of the one that follows, is on its
+    /// way in a tick that carries what is returned.
+    pub(super) fn advance(&mut self, wal: u64, last: Option<Commit>, part: Option<Part>) -> Vec<(String, String)> {
         let mut positions = vec![(WAL.to_string(), slot::show_position(wal))];
         let Some(read) = &mut self.read else { return positions };
         read.wal = wal;
         if let Some(commit) = last.filter(|last| read.commit != Some(*last)) {
             read.commit = Some(commit);
             positions.push((COMMIT.to_string(), format!("{} {}", slot::show_position(commit.end), commit.time)));
+        }
+        if read.part != part {
+            read.part = part;
+            let part = part.and_then(|part| serde_json::to_string(&part).ok());
+            positions.push((PART.to_string(), part.unwrap_or_default()));
         }
         if std::mem::take(&mut read.untold) {
             // The ground is names and numbers: writing it cannot fail.
@@ -116,11 +129,17 @@ impl Kept {
 
     /// The tables were read as of this position.
     pub(super) fn begin(&mut self, wal: u64, ground: Ground) -> Vec<(String, String)> {
-        self.read = Some(Read { wal, commit: None, ground, untold: true });
-        let mut positions = self.advance(wal, None);
+        self.read = Some(Read { wal, commit: None, part: None, ground, untold: true });
+        let mut positions = self.advance(wal, None, None);
         // The last transaction of another slot is none of this one's.
-        positions.push((COMMIT.to_string(), String::new()));
+        positions.extend([COMMIT, PART, ANEW].map(|name| (name.to_string(), String::new())));
         positions
+    }
+
+    /// What a piece of the tables carries that are read again, and told at this time: there is nothing to go on from before its end.
+    pub(super) fn anew(at: Time) -> Vec<(String, String)> {
+        let nothing = [WAL, COMMIT, PART].map(|name| (name.to_string(), String::new()));
+        nothing.into_iter().chain([(ANEW.to_string(), at.to_string())]).collect()
     }
 
     /// What was read cannot be gone on from.
@@ -132,6 +151,17 @@ impl Kept {
     pub(super) fn is_behind(&self, wal: u64) -> bool {
         self.read.as_ref().is_some_and(|read| read.wal < wal)
     }
+}
+
+/// The time at which pieces of something stand whose end has not come.
+pub(super) fn open(resume: &Resume) -> Option<Time> {
+    let position = |name: &str| resume.positions.get(name);
+    let part = position(PART).and_then(|part| parse_part(part)).map(|part| part.time);
+    part.or_else(|| position(ANEW)?.parse().ok())
+}
+
+fn parse_part(text: &str) -> Option<Part> {
+    serde_json::from_str(text).ok()
 }
 
 fn parse_commit(text: &str) -> Option<Commit> {

@@ -3,8 +3,9 @@
 //! One slot and one exported snapshot serve all tables, so transactions stay whole across tables and nothing falls between
 //! snapshot and stream. Without a store the slot is temporary: it never holds back WAL after us, and it is gone when the connection
 //! is lost. Then a new slot and a new snapshot are taken, and the difference is told at one time: no sink sees a state in between.
-//! That one tick holds the tables whole, so memory for them must be there; so must memory for a transaction's changes, which are told
-//! at once. With a store the slot is kept (`kept`), and read on wherever that is sound.
+//! With a store the slot is kept (`kept`), and read on wherever that is sound. The server gives a transaction when it is committed,
+//! whole and by itself, from its disk if it is large. Such a one is told in pieces as it comes, like tables that are read again, and
+//! shows when all of it has come.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication`, `ground` look before anything is read, and
 //! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
@@ -199,7 +200,7 @@ impl Postgres {
         };
         let mut pending = Pending::new(source, Clock::new(self.config.max_ahead));
         if let Some(Stored { resume: Some(resume), held, .. }) = stored {
-            pending.resume(resume.frontier, held);
+            pending.resume(resume.frontier, kept::open(&resume), held);
         }
         let ended = tokio::select! {
             ended = self.keep_running(session, &mut pending) => ended,

@@ -1,4 +1,8 @@
 //! What was read and not yet sent: the changes of whole transactions and of the one now being read.
+//!
+//! A transaction that is too large to be held is sent in pieces, and so are tables that are read again: the time is known from the
+//! beginning, and the frontier stays at it until the rest has come. If the rest never comes, because the server has lost it, the tables
+//! are told anew at that very time: so no time ever shows a part.
 
 use super::clock::Clock;
 use super::content::Content;
@@ -48,6 +52,8 @@ pub(super) struct Pending {
     changes: u64,
     /// Whether the first real frontier was sent.
     live: bool,
+    /// The time of what pieces were sent of, but not the end.
+    open: Option<Time>,
     /// What tables without a key held when an earlier run ended, until the tables are defined.
     held: BTreeMap<RelationId, Vec<(Row, Diff)>>,
 }
@@ -62,13 +68,13 @@ impl Pending {
     /// Nothing read yet, of no table.
     pub(super) fn new(source: SourceId, clock: Clock) -> Pending {
         let (tables, encoder, held) = (Vec::new(), Encoder::default(), BTreeMap::new());
-        Pending { source, tables, clock, sequence: 0, encoder, frontier: 0, changes: 0, live: false, held }
+        Pending { source, tables, clock, sequence: 0, encoder, frontier: 0, changes: 0, live: false, open: None, held }
     }
 
-    /// Goes on where an earlier run has ended, with what tables without a key held then.
-    pub(super) fn resume(&mut self, frontier: Time, held: BTreeMap<RelationId, Vec<(Row, Diff)>>) {
+    /// Goes on where an earlier run has ended, perhaps behind pieces at this time, with what tables without a key held then.
+    pub(super) fn resume(&mut self, frontier: Time, open: Option<Time>, held: BTreeMap<RelationId, Vec<(Row, Diff)>>) {
         self.clock.announced(frontier);
-        (self.frontier, self.live, self.held) = (frontier, true, held);
+        (self.frontier, self.open, self.live, self.held) = (frontier, open, true, held);
     }
 
     /// Takes the tables' present definitions; the tables are the same every time.
@@ -99,6 +105,11 @@ impl Pending {
     /// The frontier already sent.
     pub(super) fn frontier(&self) -> Time {
         self.frontier
+    }
+
+    /// The time of what pieces were sent of, but not the end.
+    pub(super) fn open(&self) -> Option<Time> {
+        self.open
     }
 
     /// Changes not yet sent.
@@ -237,6 +248,17 @@ impl Pending {
 
     /// Takes everything read as a tick that advances to this frontier. Must not be called within a transaction.
     pub(super) fn seal(&mut self, frontier: Time, snapshot: bool) -> Tick {
+        self.open = None;
+        Tick { snapshot, ..self.take(frontier) }
+    }
+
+    /// Takes everything read as a piece of what stands at this time and goes on.
+    pub(super) fn piece(&mut self, time: Time) -> Tick {
+        self.open = Some(time);
+        Tick { piece: true, ..self.take(time) }
+    }
+
+    fn take(&mut self, frontier: Time) -> Tick {
         let mut batches = Vec::new();
         for Writes { shape, content, upserts, rows } in &mut self.tables {
             if !upserts.is_empty() {
@@ -250,7 +272,7 @@ impl Pending {
         self.changes = 0;
         self.frontier = frontier;
         self.clock.announced(frontier);
-        Tick { snapshot, ..Tick::new(self.source, batches, Some(frontier)) }
+        Tick::new(self.source, batches, Some(frontier))
     }
 
     /// The tick that ends the input.

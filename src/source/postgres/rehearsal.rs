@@ -1,12 +1,12 @@
 //! The change feed without a server: what messages of pgoutput mean for given tables.
 //!
 //! For tests and fuzzing. Messages take the way they take from the socket (`decode`, `feed`, `pending`); only the moment of sealing
-//! differs: every transaction is a tick of its own.
+//! differs: every transaction is a tick of its own, or as many pieces as are asked for.
 
 use super::clock::Clock;
 use super::failure::Failure;
 use super::feed::{Event, Feed};
-use super::overlap::Overlap;
+use super::overlap::{Overlap, Part};
 use super::pending::Pending;
 use super::shape::Shape;
 use crate::source::{Closed, SourceRelation, Wanted};
@@ -35,6 +35,10 @@ pub struct FeedTable {
 pub struct Rehearsal {
     feed: Feed,
     pending: Pending,
+    /// How many changes make a piece.
+    piece: u64,
+    /// What was given of a transaction that is not complete.
+    given: Option<Part>,
 }
 
 impl Rehearsal {
@@ -47,27 +51,45 @@ impl Rehearsal {
         };
         let mut pending = Pending::new(SourceId(0), Clock::new(MAX_AHEAD));
         pending.define(tables.iter().enumerate().map(shape).collect());
-        Rehearsal { feed: Feed::new(&pending, Overlap::default()), pending }
+        Rehearsal { feed: Feed::new(&pending, Overlap::default()), pending, piece: u64::MAX, given: None }
     }
 
     /// The same tables in another run, which goes on at this frontier.
     pub fn resumed(tables: &[FeedTable], frontier: Time) -> Rehearsal {
         let mut rehearsal = Rehearsal::new(tables);
-        rehearsal.pending.resume(frontier, BTreeMap::new());
+        rehearsal.pending.resume(frontier, None, BTreeMap::new());
         rehearsal
     }
 
-    /// Takes one message in, and gives the transaction that it completes.
+    /// The same, which gives a transaction in pieces when it has so many changes.
+    pub fn in_pieces(self, changes: u64) -> Rehearsal {
+        Rehearsal { piece: changes, ..self }
+    }
+
+    /// The connection is lost: what was read and not given is forgotten, and the next message is the first of a new connection. It
+    /// begins with the transaction of which only a part was given, if there is one.
+    pub fn cut(&mut self) {
+        self.pending.discard();
+        self.feed = Feed::new(&self.pending, Overlap::new(None, self.given, 0));
+    }
+
+    /// Takes one message in, and gives the transaction that it completes, or the piece.
     ///
-    /// A message that is refused ends the connection: what was read and not given is forgotten, and the next message is the
-    /// first of a new connection. The error says why.
+    /// A message that is refused ends the connection. The error says why.
     pub fn take(&mut self, message: &[u8]) -> Result<Option<Tick>, String> {
         match self.feed.apply(message, &mut self.pending) {
-            Ok(Event::Within | Event::Again(_)) => Ok(None),
-            Ok(Event::Commit(_)) => Ok(Some(self.pending.seal(self.pending.clock.floor() + 1, false))),
+            Ok(Event::Within) => {
+                let piece = self.feed.part().filter(|_| self.pending.changes() >= self.piece);
+                self.given = piece.or(self.given);
+                Ok(piece.map(|part| self.pending.piece(part.time)))
+            }
+            Ok(Event::Again(_)) => Ok(None),
+            Ok(Event::Commit(_)) => {
+                self.given = None;
+                Ok(Some(self.pending.seal(self.pending.clock.floor() + 1, false)))
+            }
             Err(failure) => {
-                self.pending.discard();
-                self.feed = Feed::new(&self.pending, Overlap::default());
+                self.cut();
                 Err(match failure {
                     Failure::Lost(reason)
                     | Failure::Stale(reason)

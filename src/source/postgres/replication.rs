@@ -1,6 +1,7 @@
 //! Streaming: from the socket to ticks.
 //!
-//! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions. Every 100 ms
+//! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions; within one that is
+//! larger than 4 MiB, or has many changes, pieces of it are sent on. Every 100 ms
 //! (10 ms after a change; every second if there have been none for a while and nobody waits) the server is asked for its clock and WAL position (see `moment`), and then to say how far it has sent:
 //! when it has sent all up to that position, the clock is the frontier. What was handed to the engine is confirmed: with
 //! `store = "none"` nobody would read it again. While the engine takes no more, nothing is read, but the server goes on hearing
@@ -11,7 +12,7 @@ use super::failure::Failure;
 use super::feed::{Event, Feed};
 use super::kept::Kept;
 use super::moment::Moments;
-use super::overlap::{Commit, Overlap};
+use super::overlap::{Commit, Overlap, Part};
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::slot::show_position;
@@ -24,6 +25,9 @@ use tokio::sync::oneshot;
 const TICK_AGE: Duration = Duration::from_millis(10);
 const TICK_BYTES: usize = 1024 * 1024;
 const TICK_TRANSACTIONS: usize = 1_000;
+/// A piece of a transaction is sent when there is so much.
+const PIECE_BYTES: usize = 4 * 1024 * 1024;
+const PIECE_CHANGES: u64 = 50_000;
 /// How often the server is asked for its clock.
 const ASK: Duration = Duration::from_millis(100);
 /// How often if there have been no changes for `QUIET`: every frontier that moves on costs something in every operator.
@@ -85,6 +89,11 @@ impl Gathered {
             || self.transactions >= TICK_TRANSACTIONS
             || self.since.is_some_and(|since| since.elapsed() >= TICK_AGE)
     }
+
+    /// Whether so many changes, with what has gathered, make a piece of a transaction.
+    fn is_piece(&self, changes: u64) -> bool {
+        changes >= PIECE_CHANGES || changes > 0 && self.bytes >= PIECE_BYTES
+    }
 }
 
 impl Streaming<'_> {
@@ -107,7 +116,7 @@ impl Streaming<'_> {
                 if heard < next_request {
                     continue;
                 }
-            } else if !feed.in_transaction() {
+            } else if !self.is_within(&feed) {
                 let passed = self.moments.passed(self.position);
                 if self.seal(&mut gathered, passed).await? {
                     next_request = next_request.min(Instant::now() + ASK_AFTER_CHANGE);
@@ -118,7 +127,7 @@ impl Streaming<'_> {
             }
             if Instant::now() >= next_request {
                 self.moments.ask();
-                self.tell_held(&feed, &gathered);
+                self.tell_held(&feed);
                 let quiet = !self.awaited && self.changed.elapsed() > QUIET;
                 next_request = Instant::now() + if quiet { ASK_WHEN_QUIET } else { ASK };
             }
@@ -141,13 +150,12 @@ impl Streaming<'_> {
     }
 
     /// What the frontier waits for.
-    fn tell_held(&self, feed: &Feed, gathered: &Gathered) {
+    fn tell_held(&self, feed: &Feed) {
         let (slot, position) = (&self.slot, show_position(self.position));
         self.progress.holds(match feed.in_transaction() {
             true => format!(
-                "slot `{slot}`: a transaction behind {position} is being received, {} changes and {} bytes so far",
-                self.pending.changes(),
-                gathered.bytes
+                "slot `{slot}`: a transaction behind {position} is being received, {} changes so far",
+                feed.received()
             ),
             false => format!("slot `{slot}`: everything up to {position} has been received"),
         });
@@ -155,10 +163,10 @@ impl Streaming<'_> {
 
     /// With a store: makes the position durable that nothing else would, as a server that shuts down waits for it to be confirmed.
     async fn note_position(&mut self, feed: &Feed) -> Result<(), Failure> {
-        let nothing_gathered = self.pending.changes() == 0 && !feed.in_transaction();
+        let nothing_gathered = self.pending.changes() == 0 && !self.is_within(feed);
         match &mut self.kept {
             Some(kept) if nothing_gathered && kept.is_behind(self.position) => {
-                let positions = kept.advance(self.position, self.last);
+                let positions = kept.advance(self.position, self.last, None);
                 let tick = self.pending.seal(self.pending.frontier(), false);
                 self.pipe.send(Tick { positions, ..tick }, 0, self.position).await
             }
@@ -176,8 +184,13 @@ impl Streaming<'_> {
         self.pipe.confirmed()
     }
 
+    /// Whether a transaction is being received, or has still to come again of which a part was sent.
+    fn is_within(&self, feed: &Feed) -> bool {
+        feed.in_transaction() || self.pending.open().is_some()
+    }
+
     fn is_reached(&self, feed: &Feed) -> bool {
-        !feed.in_transaction() && self.until.is_some_and(|until| self.position >= until)
+        !self.is_within(feed) && self.until.is_some_and(|until| self.position >= until)
     }
 
     /// Takes in all whole messages of the buffer; seals on the way what is due. Tells whether the server asks how far we are.
@@ -221,8 +234,13 @@ impl Streaming<'_> {
                 _ => {}
             }
             self.connection.consume(size);
-            if at_boundary && (gathered.is_due() || self.is_reached(feed)) {
+            // The end of a transaction in pieces lies right behind them.
+            if at_boundary && (gathered.is_due() || self.pending.open().is_some() || self.is_reached(feed)) {
                 self.seal(gathered, None).await?;
+                *heard = Instant::now();
+            }
+            if let Some(part) = feed.part().filter(|_| gathered.is_piece(self.pending.changes())) {
+                self.send_piece(part, gathered).await?;
                 *heard = Instant::now();
             }
             if at_boundary && self.is_reached(feed) {
@@ -240,14 +258,28 @@ impl Streaming<'_> {
         if let Some(server_clock) = passed {
             frontier = self.pending.clock.idle(server_clock);
         }
-        if changes > 0 {
+        if changes > 0 || self.pending.open().is_some() {
             self.changed = Instant::now();
             frontier += 1;
         } else if frontier <= self.pending.frontier() {
             return Ok(false);
         }
-        let positions = self.kept.as_mut().map(|kept| kept.advance(self.position, self.last)).unwrap_or_default();
-        let tick = Tick { positions, ..self.pending.seal(frontier, false) };
+        let tick = self.pending.seal(frontier, false);
+        self.send(tick, None, changes, bytes).await.map(|()| changes > 0)
+    }
+
+    /// Sends what has gathered as a piece of the transaction being received, of which so much has come.
+    async fn send_piece(&mut self, part: Part, gathered: &mut Gathered) -> Result<(), Failure> {
+        let Gathered { bytes, .. } = std::mem::replace(gathered, Gathered::nothing());
+        let changes = self.pending.changes();
+        self.changed = Instant::now();
+        let tick = self.pending.piece(part.time);
+        self.send(tick, Some(part), changes, bytes).await
+    }
+
+    async fn send(&mut self, tick: Tick, part: Option<Part>, changes: u64, bytes: usize) -> Result<(), Failure> {
+        let positions = self.kept.as_mut().map(|kept| kept.advance(self.position, self.last, part));
+        let tick = Tick { positions: positions.unwrap_or_default(), ..tick };
         self.progress.changes.fetch_add(changes, Ordering::Relaxed);
         let send = self.pipe.send(tick, bytes, self.position);
         let mut send = std::pin::pin!(send);
@@ -259,7 +291,7 @@ impl Streaming<'_> {
                 biased;
                 sent = &mut send => {
                     sent?;
-                    return lost.map_or(Ok(changes > 0), Err);
+                    return lost.map_or(Ok(()), Err);
                 }
                 () = tokio::time::sleep(STATUS_WHILE_WAITING) => {
                     if lost.is_none() {

@@ -63,7 +63,7 @@ pub(super) struct Session<'a> {
 enum Telling {
     /// Nothing real was told yet: in many ticks below every real time.
     First,
-    /// After a lost connection: in one tick at this time, which replaces what the tables held.
+    /// After a lost connection: at this one time, in pieces, which replace what the tables held.
     Again { at: u64 },
 }
 
@@ -259,8 +259,11 @@ impl Session<'_> {
         server_clock: i64,
         positions: Vec<(String, String)>,
     ) -> Result<(), Failure> {
-        let telling =
-            if pending.is_live() { Telling::Again { at: pending.clock.idle(server_clock) } } else { Telling::First };
+        let telling = match pending.is_live() {
+            // What came of something whose end is lost shows at no time.
+            true => Telling::Again { at: pending.open().unwrap_or_else(|| pending.clock.idle(server_clock)) },
+            false => Telling::First,
+        };
         if pending.frontier() > 0 {
             let time = telling.time(pending);
             (0..shapes.len()).for_each(|table| pending.truncate(table, time));
@@ -273,8 +276,11 @@ impl Session<'_> {
             self.progress.snapshot_rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
             rows.into_iter().for_each(|row| pending.put(table, time, row));
             waiting += bytes;
-            if matches!(telling, Telling::First) && (pending.changes() >= ROWS_PER_TICK || waiting >= BYTES_PER_TICK) {
-                let tick = pending.seal(time + 1, true);
+            if pending.changes() >= ROWS_PER_TICK || waiting >= BYTES_PER_TICK {
+                let tick = match telling {
+                    Telling::First => pending.seal(time + 1, true),
+                    Telling::Again { at } => Tick { positions: Kept::anew(at), ..pending.piece(at) },
+                };
                 self.pipe.send(tick, std::mem::take(&mut waiting), 0).await?;
             }
         }

@@ -19,7 +19,7 @@ const NUMERIC: u32 = 1700;
 const UNCHANGED: &str = "<unchanged>";
 
 /// One table with a key, and one without.
-fn tables() -> [FeedTable; 2] {
+pub(super) fn tables() -> [FeedTable; 2] {
     let table = |name: &str, oid, columns: Vec<(Column, u32)>, key: Option<Vec<usize>>| {
         let (columns, type_oids) = columns.into_iter().unzip();
         let upserts = key.is_some();
@@ -37,7 +37,7 @@ fn tables() -> [FeedTable; 2] {
 }
 
 /// A message being written.
-struct Written(Vec<u8>);
+pub(super) struct Written(Vec<u8>);
 
 impl Written {
     fn new(kind: u8) -> Written {
@@ -66,15 +66,15 @@ impl Written {
     }
 }
 
-fn begin(commit_time: i64) -> Vec<u8> {
+pub(super) fn begin(commit_time: i64) -> Vec<u8> {
     Written::new(b'B').bytes([1; 8]).bytes(commit_time.to_be_bytes()).bytes([0, 0, 0, 9]).0
 }
 
-fn commit() -> Vec<u8> {
+pub(super) fn commit() -> Vec<u8> {
     Written::new(b'C').bytes([0]).bytes([1; 8]).bytes(77u64.to_be_bytes()).bytes([2; 8]).0
 }
 
-fn relation(table: &FeedTable, identity: u8) -> Vec<u8> {
+pub(super) fn relation(table: &FeedTable, identity: u8) -> Vec<u8> {
     let schema = &table.relation.schema;
     let mut written = Written::new(b'R').bytes(table.oid.to_be_bytes()).text("public").text(&table.relation.name.name);
     written = written.bytes([identity]).bytes((schema.columns.len() as u16).to_be_bytes());
@@ -87,7 +87,7 @@ fn relation(table: &FeedTable, identity: u8) -> Vec<u8> {
 }
 
 /// A change of a table: its old row with the row's kind, and its new row.
-fn change(kind: u8, oid: u32, old: Option<(u8, &[Option<&str>])>, new: Option<&[Option<&str>]>) -> Vec<u8> {
+pub(super) fn change(kind: u8, oid: u32, old: Option<(u8, &[Option<&str>])>, new: Option<&[Option<&str>]>) -> Vec<u8> {
     let mut written = Written::new(kind).bytes(oid.to_be_bytes());
     if let Some((kind, values)) = old {
         written = written.row(kind, values);

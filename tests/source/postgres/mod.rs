@@ -7,6 +7,7 @@ mod handover;
 mod ingest;
 mod name;
 mod partition;
+mod piece;
 mod preflight;
 mod secure;
 mod value;
