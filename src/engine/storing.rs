@@ -343,7 +343,7 @@ impl TickSender for StoredDoor {
             self.door.send(tick)?;
             return Err(Closed);
         }
-        if let Err(error) = self.store.append(self.layouts.kept(&tick).as_ref().unwrap_or(&tick)) {
+        if let Err(error) = self.layouts.as_kept(&mut tick, |kept| self.store.append(kept)) {
             fail(&self.failure, &error);
             return Err(Closed);
         }
