@@ -167,6 +167,10 @@ impl Planned {
         let planned_views: Vec<running::PlannedView> = names.map(planned).collect();
 
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
+        if let Some(storing) = &storing {
+            let shown = waiting_sinks.iter().map(|(sink, _)| (sink.name().to_owned(), sink.relation().to_string()));
+            storing.note_sinks(shown.collect())?;
+        }
         let storing = storing.map(Arc::new);
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
         let begins = |relation: &RelationName| {

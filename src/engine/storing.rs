@@ -75,6 +75,11 @@ impl Storing {
         Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
+    /// Notes the sinks of this run, with what each of them shows.
+    pub(super) fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), Failure> {
+        self.store.note_sinks(sinks).map_err(|error| Failure::of_store(&error))
+    }
+
     pub(super) fn incarnation(&self) -> String {
         self.store.incarnation()
     }

@@ -53,6 +53,7 @@ fn note(reached: &mut Reached, Head { frontier, snapshot, positions, .. }: Head)
     if !snapshot && frontier.is_some() {
         reached.frontier = frontier;
     }
+    reached.ended = frontier.is_none();
     reached.positions.extend(positions);
 }
 

@@ -53,7 +53,7 @@ use super::mark::fingerprint;
 use super::rejected::{Refused, Rejected};
 use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Mark, Shown, Sink, SinkError, SinkKey, SinkView};
 use crate::failpoint::reach;
-use crate::value::{Column, RelationName, Row, json};
+use crate::value::{Column, Diff, RelationName, Row, json};
 use alias::Alias;
 use bulk::{Bulks, Stopped, Write};
 use client::{Client, Content};
@@ -63,7 +63,7 @@ use keeper::Keeper;
 use reconcile::Difference;
 use serde::Deserialize;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -219,13 +219,35 @@ impl OpenSearch {
         Ok(())
     }
 
-    async fn examine(&self) -> Result<Looked, SinkError> {
+    /// What there is, asked by a client of its own.
+    async fn found(&self) -> Result<(Client, Generations), SinkError> {
         let client = Client::new(&self.config)?;
         greet(&client).await?;
         let found = match &self.alias {
             None => Generations { current: Some(self.index.name.clone()), ..Generations::default() },
             Some(alias) => alias.read(&client).await?,
         };
+        Ok((client, found))
+    }
+
+    /// What readers see, compared with these rows.
+    async fn compared(&self, rows: &[(Row, Diff)]) -> Result<super::Difference, SinkError> {
+        let show = |row: &Row| {
+            let mut shown = String::new();
+            json::write_row(&self.columns, row, &mut shown);
+            shown
+        };
+        let wanted = self.key.with_keys(rows).map(|(key, row)| (self.template.write(&key), show(row))).collect();
+        let (client, found) = self.found().await?;
+        let shown = match found.current {
+            Some(name) if state(&client, &name).await?.is_some() => reconcile::found(&client, &name, &wanted).await?,
+            _ => BTreeMap::new(),
+        };
+        Ok(super::Difference::keyed(&shown, &wanted))
+    }
+
+    async fn examine(&self) -> Result<Looked, SinkError> {
+        let (client, found) = self.found().await?;
         let note = found.note();
         let Some(name) = found.current else { return Ok(Looked { mark: None, note }) };
         let state = state(&client, &name).await?;
@@ -426,6 +448,11 @@ impl Sink for OpenSearch {
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         let looked = self.take_runtime().and_then(|runtime| runtime.block_on(self.examine()));
         looked.map(Some).map_err(|error| located(&self.name, error))
+    }
+
+    fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<super::Difference>, SinkError> {
+        let compared = self.take_runtime().and_then(|runtime| runtime.block_on(self.compared(rows)));
+        compared.map(Some).map_err(|error| located(&self.name, error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
