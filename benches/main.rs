@@ -29,30 +29,11 @@ mod tpch;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use report::Report;
+use report::{Report, Scale};
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scale {
-    /// Everything in under two minutes: to see that it runs. The figures are rough.
-    Quick,
-    /// What `docs/benchmarks.md` shows.
-    Full,
-}
-
-impl Scale {
-    /// The one or the other.
-    fn pick<T>(self, quick: T, full: T) -> T {
-        match self {
-            Scale::Quick => quick,
-            Scale::Full => full,
-        }
-    }
-}
 
 /// A benchmark: its name, and what it adds to the report.
 type Benchmark = (&'static str, fn(Scale, &mut Report));
@@ -89,7 +70,7 @@ fn main() -> ExitCode {
         return ExitCode::from(64);
     }
     let scale = if options.is_empty() { Scale::Full } else { Scale::Quick };
-    let mut report = Report::new(scale == Scale::Quick);
+    let mut report = Report::new(scale);
     for (name, run) in BENCHMARKS {
         if names.is_empty() || names.iter().any(|chosen| chosen == name) {
             run(scale, &mut report);

@@ -1,5 +1,24 @@
 //! The table that is printed.
 
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Everything in under two minutes: to see that it runs. The figures are rough.
+    Quick,
+    /// What `docs/benchmarks.md` shows.
+    Full,
+}
+
+impl Scale {
+    /// The one or the other.
+    pub fn pick<T>(self, quick: T, full: T) -> T {
+        match self {
+            Scale::Quick => quick,
+            Scale::Full => full,
+        }
+    }
+}
+
 /// What is hoped for.
 #[derive(Clone, Copy, Debug)]
 pub enum Aim {
@@ -18,12 +37,12 @@ pub struct Report {
 
 impl Report {
     /// Prints where and when.
-    pub fn new(quick: bool) -> Report {
+    pub fn new(scale: Scale) -> Report {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split_whitespace().next().unwrap_or("?").to_owned();
         println!("tidegate {}, {cores} cores, load {load} at the start", env!("CARGO_PKG_VERSION"));
-        if quick {
+        if scale == Scale::Quick {
             println!("--quick: small sizes, rough figures");
         }
         Report { missed: 0 }

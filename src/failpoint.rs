@@ -38,6 +38,7 @@ pub const ALL: &[&str] = &[
     "postgres.committed",
     "opensearch.begun",
     "opensearch.written",
+    "rejected.noted",
     "opensearch.refreshed",
     "opensearch.marked",
 ];

@@ -62,6 +62,7 @@ pub mod finding;
 pub mod pg;
 pub mod plan;
 pub mod quantity;
+pub mod resp;
 pub mod secret;
 pub mod serve;
 pub mod sink;

@@ -1,6 +1,6 @@
 //! The bank of `restart`, killed at every named moment of the log, of acknowledgement and of each target's commit.
 
-use crate::faults::{SEARCH, found};
+use crate::faults::{self, SEARCH, found};
 use crate::restart::{Bank, StopOnDrop, write};
 use crate::support::program::Program;
 use crate::support::random::{Random, seed, setting};
@@ -14,10 +14,17 @@ use tidegate::failpoint;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks at the targets until the program is killed at this moment; whether it was, in this time.
-fn is_killed(bank: &mut Bank, program: &mut Program, moment: &str, within: Duration) -> bool {
+fn is_killed(
+    bank: &mut Bank,
+    search: (&SearchServer, &mut u64),
+    program: &mut Program,
+    moment: &str,
+    within: Duration,
+) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < within {
         bank.look();
+        faults::look(search.0, search.1);
         if let Some(status) = program.ended() {
             assert_eq!(status.signal(), Some(9), "{moment}: ended with {status}\n{}", program.errors());
             return true;
@@ -30,27 +37,28 @@ fn is_killed(bank: &mut Bank, program: &mut Program, moment: &str, within: Durat
 fn killed_at_every_named_moment_it_goes_on_where_it_was() {
     let mut random = Random::new(seed(31));
     let mut bank = Bank::new();
-    let search = SearchServer::start(Product::OpenSearch);
+    let (search, mut found_at) = (SearchServer::start(Product::OpenSearch), 0);
     // What an interrupted delivery wrote may arrive for half of this time.
     let search_config = format!("{SEARCH}settings = {{ index = {{ gc_deletes = \"1s\" }} }}\n");
     bank.set.write("tidegate.toml", &format!("{}{}", bank.config, search_config.replace("URL", &search.url())));
     let (stop, writer, mut chance) = (AtomicBool::new(false), bank.database.another(), random.clone());
-    // Those of merging come when much is long past, and pieces are large: see `verbs::compact` and `life::large`.
-    let elsewhere = |name: &&str| name.starts_with("merge.") || name.starts_with("piece.");
+    // Those of merging come when much is long past, pieces are large, and rows are refused when there are bad ones: see
+    // `verbs::compact`, `life::large` and `sink::rejected`.
+    let elsewhere = |name: &&str| ["merge.", "piece.", "rejected."].iter().any(|of| name.starts_with(of));
     let moments: Vec<&str> = failpoint::ALL.iter().copied().filter(|name| !elsewhere(name)).collect();
     std::thread::scope(|scope| {
         let _stop = StopOnDrop(&stop);
         scope.spawn(|| write(&writer, &mut chance, &stop));
         for moment in &moments {
             let mut program = bank.set.start_until(&["run"], &bank.database.url, moment);
-            let is_killed = is_killed(&mut bank, &mut program, moment, PATIENCE);
+            let is_killed = is_killed(&mut bank, (&search, &mut found_at), &mut program, moment, PATIENCE);
             assert!(is_killed, "{moment} does not come\n{}", program.errors());
         }
         // Once more and later, at moments that may not come again: then it is killed wherever it is.
         for _ in moments.len() as u64..setting("TIDEGATE_TEST_KILLS", 25) {
             let moment = format!("{}:{}", random.pick(&moments), 2 + random.below(8));
             let mut program = bank.set.start_until(&["run"], &bank.database.url, &moment);
-            is_killed(&mut bank, &mut program, &moment, Duration::from_secs(2));
+            is_killed(&mut bank, (&search, &mut found_at), &mut program, &moment, Duration::from_secs(2));
         }
     });
     let mut program = bank.set.start(&["run"], &bank.database.url);

@@ -6,6 +6,7 @@ mod config;
 mod expr_semantics;
 mod failpoints;
 mod faults;
+mod full_disk;
 mod life;
 mod offline;
 mod oracle;

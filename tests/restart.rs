@@ -3,10 +3,12 @@
 //! Amounts move between accounts, and the view is every account's balance: what a target shows at any time sums up to nothing, or it
 //! is a mixture. Nothing that a target was given is given again: the file of lines only ever grows, and no mark goes back.
 
+use crate::faults::{self, SEARCH};
 use crate::support::postgres::{Database, Postgres};
 use crate::support::program::{Program, ViewSet};
 use crate::support::random::{Random, seed, setting};
 use crate::support::redis::RedisServer;
+use crate::support::search::{Product, SearchServer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tidegate::sink::tantivy::Search;
@@ -245,6 +247,10 @@ impl Drop for StopOnDrop<'_> {
 fn killed_at_any_moment_it_goes_on_where_it_was() {
     let mut random = Random::new(seed(11));
     let mut bank = Bank::new();
+    let (search, mut found_at) = (SearchServer::start(Product::OpenSearch), 0);
+    // What an interrupted delivery wrote may arrive for half of this time.
+    let search_config = format!("{SEARCH}settings = {{ index = {{ gc_deletes = \"1s\" }} }}\n");
+    bank.set.write("tidegate.toml", &format!("{}{}", bank.config, search_config.replace("URL", &search.url())));
     let (stop, writer) = (AtomicBool::new(false), bank.database.another());
     let mut chance = random.clone();
     std::thread::scope(|scope| {
@@ -258,6 +264,7 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
             let waits = random.chance(50);
             while begun.elapsed() < at_least || (waits && bank.seen.marks == marks && begun.elapsed() < patience) {
                 bank.look();
+                faults::look(&search, &mut found_at);
             }
             // A dropped program is killed.
             program.must_run();
@@ -265,6 +272,12 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
     });
     let mut program = bank.start();
     bank.settle(&mut program);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while faults::found(&search) != Some(bank.expected()) {
+        faults::look(&search, &mut found_at);
+        assert!(Instant::now() < deadline, "the search finds something else\n{}", program.errors());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     program.terminate();
     assert!(bank.slot().starts_with("tidegate_bank_"));
 }

@@ -17,26 +17,10 @@ mod nexmark;
 mod report;
 
 use measure::{in_child, medians};
-use report::{Aim, Report};
+use report::{Aim, Report, Scale};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scale {
-    Quick,
-    Full,
-}
-
-impl Scale {
-    fn pick<T>(self, quick: T, full: T) -> T {
-        match self {
-            Scale::Quick => quick,
-            Scale::Full => full,
-        }
-    }
-}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,7 +39,7 @@ fn main() {
 const GRIDS: [(&str, &str, &str); 2] = [("10 ms", "made-before", "10000"), ("1 s", "by-second", "1000000")];
 
 fn run(scale: Scale) {
-    let mut report = Report::new(scale == Scale::Quick);
+    let mut report = Report::new(scale);
     let (many, few) = (scale.pick("200000", "2000000"), "50000");
     let per_second = |seconds: f64| many.parse::<f64>().expect("a number") / seconds;
     report.section("Nexmark, events made before, one worker (baseline: dbsp)");

@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod live;
 mod plan;
+mod rejected;
 mod rollback;
 mod run;
 mod schema;
@@ -42,6 +43,7 @@ Examples:
   tidegate explain views/shop sales   show what a view runs as
   tidegate status views/shop          show how everything stands while it runs
   tidegate why views/shop sales       show what a view waits for meanwhile
+  tidegate rejected views/shop        show the rows that targets refuse
   tidegate slots list views/shop      show the replication slots and what they hold back
   tidegate store verify views/shop    tell whether what is stored is whole
   tidegate rollback views/shop search send readers back to the index before
@@ -98,6 +100,9 @@ enum Verb {
     /// Show how a view set that runs fares: sources, views, sinks and store.
     #[command(after_help = "Example:\n  tidegate status --format json views/shop")]
     Status(status::Arguments),
+    /// Show the rows that targets refuse, each as a line of JSON.
+    #[command(after_help = "Example:\n  tidegate rejected views/shop search")]
+    Rejected(rejected::Arguments),
     /// Check everything that could go wrong with a view set: its databases, slots, targets and store.
     #[command(after_help = "Example:\n  tidegate doctor views/shop")]
     Doctor(doctor::Arguments),
@@ -188,6 +193,7 @@ pub fn main_with(extend: impl Fn(ViewSet) -> ViewSet) -> ExitCode {
         Verb::Schema(arguments) => schema::run(arguments).map(success),
         Verb::Why(arguments) => why::run(arguments).map(success),
         Verb::Status(arguments) => status::run(arguments).map(success),
+        Verb::Rejected(arguments) => rejected::run(arguments).map(success),
         Verb::Doctor(arguments) => Ok(doctor::run(arguments, &extend)),
         Verb::Slots(arguments) => slots::run(arguments).map(success),
         Verb::Store(arguments) => store::run(arguments).map(success),

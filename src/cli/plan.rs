@@ -43,6 +43,9 @@ fn show(preview: &Preview) -> String {
         });
     }
     preview.sinks.iter().for_each(|sink| text.push_str(&show_sink(sink)));
+    for (name, view) in &preview.gone {
+        text.push_str(&format!("\nsink `{name}` (view {view}): gone, its target stays as it is\n"));
+    }
     text
 }
 
@@ -92,6 +95,13 @@ struct Whole<'a> {
     running: &'a Option<String>,
     sources: Vec<OfSource<'a>>,
     sinks: Vec<OfSink<'a>>,
+    gone: Vec<Gone<'a>>,
+}
+
+#[derive(Serialize)]
+struct Gone<'a> {
+    name: &'a str,
+    view: &'a str,
 }
 
 #[derive(Serialize)]
@@ -132,12 +142,13 @@ struct BeforeAfter {
 }
 
 fn for_machines(preview: &Preview) -> String {
-    let Preview { store, holder, sources, sinks } = preview;
+    let Preview { store, holder, sources, sinks, gone } = preview;
     let whole = Whole {
         store,
         running: holder,
         sources: sources.iter().map(of_source).collect(),
         sinks: sinks.iter().map(of_sink).collect(),
+        gone: gone.iter().map(|(name, view)| Gone { name, view }).collect(),
     };
     serde_json::to_string(&whole).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }

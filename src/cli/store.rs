@@ -51,6 +51,9 @@ fn show_compacted(Compacted { before, after }: Compacted) -> String {
     format!("before: {was}\nafter:  {is}")
 }
 
+/// So many positions of a source are shown.
+const POSITIONS: usize = 20;
+
 fn show(summary: &Summary) -> String {
     let Summary { incarnation, log: (segments, bytes), frames, sources, merged } = summary;
     let mut out = format!("store {incarnation}\nlog: {frames} frames in {segments} segments, {bytes} bytes\n");
@@ -58,8 +61,10 @@ fn show(summary: &Summary) -> String {
         let _ = match resume {
             Some(resume) => {
                 let positions = resume.positions.iter().map(|(name, position)| format!("{name} {position}"));
-                let positions = positions.collect::<Vec<_>>().join(", ");
-                writeln!(out, "source {name}: frontier {}, {positions}", resume.frontier)
+                let shown = positions.take(POSITIONS).collect::<Vec<_>>().join(", ");
+                let more = resume.positions.len().saturating_sub(POSITIONS);
+                let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+                writeln!(out, "source {name}: frontier {}, {shown}{more}", resume.frontier)
             }
             None => writeln!(out, "source {name}: has not read its tables yet"),
         };

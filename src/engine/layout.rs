@@ -50,18 +50,18 @@ impl Layouts {
         (Layouts(layouts), relations)
     }
 
-    /// The tick as it is kept; nothing if that is as it is.
-    pub(super) fn kept(&self, tick: &Tick) -> Option<Tick> {
-        if !tick.batches.iter().any(|(relation, _)| self.0.contains_key(relation)) {
-            return None;
+    /// Has a tick told as it is kept, and leaves it as it is.
+    pub(super) fn as_kept<T>(&self, tick: &mut Tick, tell: impl FnOnce(&Tick) -> T) -> T {
+        let mut whole = Vec::new();
+        for (at, (relation, batch)) in tick.batches.iter_mut().enumerate() {
+            if let Some(layout) = self.0.get(relation) {
+                let kept = layout.rows(batch, &Layout::without, &Layout::place_without);
+                whole.push((at, std::mem::replace(batch, kept)));
+            }
         }
-        let kept = |(relation, batch): &(RelationId, Batch)| match self.0.get(relation) {
-            Some(layout) => (*relation, layout.rows(batch, &Layout::without, &Layout::place_without)),
-            None => (*relation, batch.clone()),
-        };
-        let batches = tick.batches.iter().map(kept).collect();
-        let (positions, errors) = (tick.positions.clone(), tick.errors.clone());
-        Some(Tick { batches, positions, errors, ..*tick })
+        let told = tell(tick);
+        whole.into_iter().for_each(|(at, batch)| tick.batches[at].1 = batch);
+        told
     }
 
     /// A tick as it was before it was kept.

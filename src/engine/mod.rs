@@ -17,6 +17,7 @@ mod layout;
 mod meaning;
 mod preview;
 mod recorded;
+mod refused;
 mod rollback;
 mod running;
 mod setup;
@@ -34,6 +35,7 @@ pub use doctor::{Greeted, examine_sources, examine_store, greet_sources};
 pub use failure::{Exit, Failure};
 pub use preview::{Outcome, Preview, SinkPreview, SourcePreview, ViewIs};
 pub use recorded::{pull_schemas, schema_differences};
+pub use refused::read_refused;
 pub use rollback::roll_back;
 pub use running::Running;
 pub use setup::set_up;
@@ -48,9 +50,9 @@ pub use crate::timeline::now;
 use crate::config::{OnError, Settings};
 use crate::dataflow::{Dataflow, Export, InputRelation, NativeView, Program, errors_of};
 use crate::plan::{Held, View};
-use crate::sink::Owner;
 pub use crate::sink::Shown;
 pub use crate::sink::{Difference, Part, Sample};
+use crate::sink::{Owner, rejected};
 pub use crate::source::postgres::SlotOwner;
 use crate::source::{Progress, SourceRelation, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
@@ -180,6 +182,10 @@ impl Planned {
             program.exports.extend(exports.map(|(part, tell)| Export { relation: part.view.clone(), tell }));
         }
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
+        if let Some(storing) = &storing {
+            let shown = waiting_sinks.iter().map(|(sink, _)| (sink.name().to_owned(), sink.relation().to_string()));
+            storing.note_sinks(shown.collect())?;
+        }
         let storing = storing.map(Arc::new);
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
         let begins = |relation: &RelationName| {
@@ -193,7 +199,13 @@ impl Planned {
         let mut running_sinks = Vec::new();
         for (sink, shown) in waiting_sinks {
             let begins = begins(sink.relation());
-            running_sinks.push(sink.start(owner.clone(), begins.beginning.clone(), dataflow.peeker(&shown))?);
+            let rejected = settings.store.as_ref().map(|store| rejected::path(store, sink.name()));
+            running_sinks.push(sink.start(
+                owner.clone(),
+                begins.beginning.clone(),
+                rejected,
+                dataflow.peeker(&shown),
+            )?);
             beginnings.push(begins);
         }
         let awaited = sources.len() > 1 || reads_clock;

@@ -15,7 +15,7 @@ use crate::dataflow::{
 use crate::plan::View;
 use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step};
 use crate::store::{self, Anew, Reading, Source, StoreError};
-use crate::timeline::{SourceId, cell_start};
+use crate::timeline::{SourceId, Tick, cell_start};
 use crate::value::{RelationName, Time};
 use crossbeam_channel::unbounded;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,8 @@ pub struct Preview {
     pub sources: Vec<SourcePreview>,
     /// The sinks.
     pub sinks: Vec<SinkPreview>,
+    /// The sinks of the last run that the view set does not have any more, with what they showed.
+    pub gone: Vec<(String, String)>,
 }
 
 /// Where a source would go on.
@@ -172,6 +174,9 @@ impl Previewer {
     fn run(self, sinks: &mut [Looking]) -> Result<Preview, Failure> {
         let (reading, contents) = self.read_patiently(sinks)?;
         let mut contents = contents.into_iter();
+        let known = reading.iter().flat_map(Reading::sinks);
+        let gone = known.filter(|(name, _)| sinks.iter().all(|sink| sink.name != **name));
+        let gone = gone.map(|(name, view)| (name.clone(), view.clone())).collect();
         let sinks = sinks.iter_mut().map(|sink| {
             let content = contents.next().flatten();
             self.preview(sink, reading.as_ref(), content)
@@ -180,7 +185,7 @@ impl Previewer {
         let sources = self.stored.iter().take(self.program.sources.len());
         let sources = sources.map(|source| self.source(source, reading.as_ref())).collect();
         let store = reading.map(|reading| reading.incarnation());
-        Ok(Preview { store, holder: self.holder, sources, sinks })
+        Ok(Preview { store, holder: self.holder, sources, sinks, gone })
     }
 
     /// Reads the store and computes what the sinks would show. What is written meanwhile may be in the way of that for a moment.
@@ -238,9 +243,15 @@ impl Previewer {
         });
         let failed = || dataflow.failed().map(|message| Failure::from(DataflowError::Failed(message)));
         replayed.map_err(|error| failed().unwrap_or_else(|| Failure::of_store(&error)))?;
+        for source in &reading.ended {
+            // What waited for a watermark when the input ended is shown at the next start, too. A dataflow that has failed says so below.
+            let _ = doors.get_mut(source).map(|door| door.send(Tick::new(*source, Vec::new(), None)));
+        }
         let mut contents = Vec::new();
         for (sink, told) in sinks.iter().zip(told) {
-            let Some(reached) = self.reached(reading, &sink.sources) else {
+            let open = sink.sources.difference(&reading.ended).copied().collect();
+            let is_anew = self.reached(reading, &sink.sources).is_none();
+            let Some(reached) = self.reached(reading, &open).filter(|_| !is_anew) else {
                 contents.push(None);
                 continue;
             };

@@ -8,6 +8,7 @@ use crate::sink::{Beginning, Owner, Sink, SinkError, SinkProgress};
 use crate::timeline::Step;
 use crate::value::{RelationName, Time};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -66,16 +67,23 @@ pub(super) fn prepare(
 }
 
 impl WaitingSink {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What it shows.
     pub(super) fn relation(&self) -> &RelationName {
         &self.relation
     }
 
-    /// Starts the sink's thread. `peek` reads the relation's content, for a target that lost it.
+    /// Starts the sink's thread. `rejected` is where the rows are kept that the target refuses, if there is a store; `peek` reads the
+    /// relation's content, for a target that lost it.
     pub(super) fn start(
         self,
         owner: Owner,
         beginning: Arc<Beginning>,
+        rejected: Option<PathBuf>,
         peek: impl Fn() -> Option<Peeked> + Send + 'static,
     ) -> Result<RunningSink, Failure> {
         let WaitingSink { name, relation, sink, view, steps, told } = self;
@@ -85,7 +93,8 @@ impl WaitingSink {
             .name(format!("sink {name}"))
             .spawn({
                 let (progress, stop) = (progress.clone(), stop.clone());
-                let settings = runner::Settings { content, owner, view, beginning, ..runner::Settings::default() };
+                let settings =
+                    runner::Settings { content, owner, view, beginning, rejected, ..runner::Settings::default() };
                 move || runner::run(sink, steps, &progress, &stop, settings)
             })
             .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;

@@ -98,6 +98,11 @@ impl Storing {
         Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
+    /// Notes the sinks of this run, with what each of them shows.
+    pub(super) fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), Failure> {
+        self.store.note_sinks(sinks).map_err(|error| Failure::of_store(&error))
+    }
+
     pub(super) fn incarnation(&self) -> String {
         self.store.incarnation()
     }
@@ -403,7 +408,7 @@ impl TickSender for StoredDoor {
             self.door.send(tick)?;
             return Err(Closed);
         }
-        if let Err(error) = self.store.append(self.layouts.kept(&tick).as_ref().unwrap_or(&tick)) {
+        if let Err(error) = self.layouts.as_kept(&mut tick, |kept| self.store.append(kept)) {
             fail(&self.failure, &error);
             return Err(Closed);
         }

@@ -13,19 +13,13 @@ pub(super) enum Call {
 /// What came of it. A delivery comes back in any case.
 pub(super) enum Answer {
     Opened(Result<Option<String>, SinkError>),
-    Applied(Delivery, Result<Applied, SinkError>),
-}
-
-/// A delivery that the target has taken.
-pub(super) struct Applied {
-    /// Rows that the target has refused so far.
-    pub(super) rejected: u64,
+    Applied(Delivery, Result<(), SinkError>),
 }
 
 /// The thread. One call at a time: the next after the answer to the last.
 pub(super) struct Calls {
     calls: Sender<Call>,
-    answers: Receiver<Answer>,
+    answers: Receiver<(Answer, u64)>,
     thread: JoinHandle<()>,
 }
 
@@ -40,12 +34,12 @@ impl Calls {
                 let done = match call {
                     Call::Open => Answer::Opened(sink.open()),
                     Call::Apply(delivery) => {
-                        let result = sink.apply(&delivery).map(|()| Applied { rejected: sink.rejected() });
+                        let result = sink.apply(&delivery);
                         Answer::Applied(delivery, result)
                     }
                 };
                 // Nobody waits any more for a target that took too long.
-                if answer.send(done).is_err() {
+                if answer.send((done, sink.rejected())).is_err() {
                     return;
                 }
             }
@@ -61,8 +55,8 @@ impl Calls {
         let _ = self.calls.send(call);
     }
 
-    /// Where answers come.
-    pub(super) fn answers(&self) -> &Receiver<Answer> {
+    /// Where answers come, each with how many rows the target refuses then.
+    pub(super) fn answers(&self) -> &Receiver<(Answer, u64)> {
         &self.answers
     }
 

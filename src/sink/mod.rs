@@ -2,7 +2,7 @@
 //!
 //! Contract, which every sink must pass (`tests/sink/contract.rs`): what the target shows is the view's content at one frontier,
 //! never a mixture; told the same changes again, it changes nothing; at start the target is reconciled with the view, and nothing
-//! that is right already is rewritten.
+//! that is right already is rewritten. A target that refuses single rows shows all others, and it is known which it lacks (`rejected.rs`).
 
 mod beginning;
 mod calls;
@@ -16,6 +16,7 @@ mod pending;
 pub mod postgres;
 mod progress;
 pub mod redis;
+pub mod rejected;
 pub mod runner;
 pub mod tantivy;
 
@@ -28,6 +29,7 @@ pub use mark::{Mark, Owner};
 pub use progress::{Latency, SinkProgress};
 
 use crate::value::{Diff, RelationName, Row, Schema, Time};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +100,9 @@ pub trait Sink: Send {
     /// Told before the target is opened: the fingerprint of the view and the form, which the marks will have.
     fn set_meaning(&mut self, _fingerprint: &str) {}
 
+    /// Told after that, if there is a store: where the rows are kept that the target refuses.
+    fn keep_rejected(&mut self, _path: &Path) {}
+
     /// Connects, checks, and reads the mark the target keeps, if it has one. Called before the first delivery, and again after
     /// every error before the delivery is repeated. From here on, and as long as no error is returned, only this sink writes to
     /// the target: if somebody else does, the next delivery must fail.
@@ -125,7 +130,7 @@ pub trait Sink: Send {
         Duration::ZERO
     }
 
-    /// How many rows the target has refused for good, so that it does not show them.
+    /// How many of the view's rows the target refuses, so that it does not show them.
     fn rejected(&self) -> u64 {
         0
     }

@@ -19,7 +19,7 @@ pub struct SinkProgress {
     pub rows: AtomicU64,
     /// Deliveries the target has acknowledged.
     pub deliveries: AtomicU64,
-    /// Rows the target has refused for good.
+    /// Rows of the view that the target refuses, so that it does not show them.
     pub rejected: AtomicU64,
     /// Deliveries and connections that failed and were tried again.
     pub retries: AtomicU64,

@@ -4,7 +4,7 @@
 //! else down and holds bounded memory; beyond the bound it gives up with an error rather than growing or losing anything
 //! silently.
 
-use super::calls::{Answer, Applied, Call, Calls};
+use super::calls::{Answer, Call, Calls};
 use super::mark::{Found, Marks, Owner};
 use super::pending::{Ages, Pending};
 use super::progress::SinkProgress;
@@ -13,6 +13,7 @@ use crate::timeline::now;
 use crate::value::Time;
 use crossbeam_channel::{Receiver, never, select};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub view: String,
     /// Where the view's steps begin. Nothing is delivered below what a store tells again.
     pub beginning: Arc<Beginning>,
+    /// Where the rows are kept that the target refuses; nowhere without a store.
+    pub rejected: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -62,6 +65,7 @@ impl Default for Settings {
             owner: Owner::run(),
             view: String::new(),
             beginning: Arc::default(),
+            rejected: None,
         }
     }
 }
@@ -76,6 +80,7 @@ pub fn run(
 ) -> Result<(), SinkError> {
     let marks = Marks::new(settings.owner.clone(), &settings.view, &sink.form());
     sink.set_meaning(marks.view());
+    settings.rejected.iter().for_each(|path| sink.keep_rejected(path));
     let mut runner = Runner {
         marks,
         pending: Pending::new(sink.key(), settings.pending_bytes / 2),
@@ -192,7 +197,10 @@ impl Runner<'_> {
         let steps = if !self.ended && self.takes_steps() { &self.steps } else { &nothing };
         select! {
             recv(self.calls.answers()) -> answer => match answer {
-                Ok(answer) => return Ok(Some(answer)),
+                Ok((answer, rejected)) => {
+                    self.progress.rejected.store(rejected, Ordering::Relaxed);
+                    return Ok(Some(answer));
+                }
                 Err(_) => {
                     self.flight = None;
                     return Err(SinkError::Transient("the thread of the sink has ended".to_string()));
@@ -332,8 +340,7 @@ impl Runner<'_> {
         let ages = self.flight.take().map(|flight| flight.ages).unwrap_or_default();
         let result = match answer {
             Answer::Opened(result) => result.and_then(|mark| self.opened(mark.as_deref())),
-            Answer::Applied(delivery, Ok(Applied { rejected })) => {
-                self.progress.rejected.store(rejected, Ordering::Relaxed);
+            Answer::Applied(delivery, Ok(())) => {
                 self.applied(&delivery, &ages);
                 Ok(())
             }

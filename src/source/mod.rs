@@ -188,6 +188,16 @@ pub enum SourceError {
     Data(String),
 }
 
+impl SourceError {
+    /// What the store has noted of a source under this name makes no sense to it.
+    fn strange_position(name: &str, position: &str) -> SourceError {
+        SourceError::Operator(format!(
+            "the store's position of {name} is none of this kind of source: `{position}`. If the source's `type` was changed, give it \
+             another name, and it begins anew; otherwise restore the store's directory from a copy, or remove it to begin everything anew"
+        ))
+    }
+}
+
 /// A kind of source. `describe` and `run` are called on the source's own thread; both may block.
 pub trait Source: Send {
     /// Connects as far as needed and tells the relations with their schemas. Nothing is created yet.

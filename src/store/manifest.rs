@@ -31,6 +31,9 @@ pub(super) struct Manifest {
     pub(super) unused: u64,
     pub(super) sources: BTreeMap<u64, Source>,
     pub(super) relations: BTreeMap<u64, Relation>,
+    /// The sinks of the last run, and what each of them showed: for `tidegate plan`, which tells of those that are gone.
+    #[serde(default)]
+    pub(super) sinks: BTreeMap<String, String>,
 }
 
 /// A source, as of the frames that are merged.
@@ -52,6 +55,9 @@ pub(super) struct Reached {
     pub(super) frontier: Option<Time>,
     /// Where it goes on, by the names it gave.
     pub(super) positions: BTreeMap<String, String>,
+    /// Whether the last run came to its end. At the next start there may be more.
+    #[serde(skip)]
+    pub(super) ended: bool,
 }
 
 /// A relation.
@@ -84,8 +90,9 @@ pub(super) struct Run {
 impl Manifest {
     /// Of an empty store.
     pub(super) fn new(incarnation: u64) -> Manifest {
-        let (sources, relations) = Default::default();
-        Manifest { format: FORMAT, incarnation, base: 1, merged: 1, reaches: 1, unused: 1, sources, relations }
+        let (sources, relations, sinks) = Default::default();
+        let (base, merged, reaches, unused) = (1, 1, 1, 1);
+        Manifest { format: FORMAT, incarnation, base, merged, reaches, unused, sources, relations, sinks }
     }
 
     /// The time below which what is said of a relation is merged; nothing of a relation that the store does not know.

@@ -147,7 +147,7 @@ impl Store {
         let Scanned { next, mut reached, unmerged } = scan::scan(disk.as_ref(), &manifest, true)?;
         let ids = adopt(&mut manifest, sources, &mut reached);
         let resume = |source: &Source| {
-            let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
+            let Reached { frontier, positions, .. } = reached.remove(ids.sources.get(&source.id)?)?;
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
@@ -174,6 +174,16 @@ impl Store {
     /// Drawn when the store was made.
     pub fn incarnation(&self) -> String {
         self.manifest().shown_incarnation()
+    }
+
+    /// Notes the sinks of this run, with what each of them shows.
+    pub fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), StoreError> {
+        let mut manifest = self.manifest();
+        if manifest.sinks == sinks {
+            return Ok(());
+        }
+        manifest.sinks = sinks;
+        manifest.write(self.disk.as_ref())
     }
 
     /// How many bytes its log has, and the runs that it was merged into.

@@ -8,7 +8,7 @@ use super::scan::Scanned;
 use super::{Ids, Source, merged, replay, scan};
 use crate::timeline::{RelationId, Resume, SourceId};
 use crate::value::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -18,6 +18,8 @@ pub struct Reading {
     pub resumes: BTreeMap<SourceId, Resume>,
     /// Why these must.
     pub anew: BTreeMap<SourceId, Anew>,
+    /// Those of which the last run came to the end.
+    pub ended: BTreeSet<SourceId>,
     disk: Directory,
     manifest: Manifest,
     ids: Ids,
@@ -46,16 +48,23 @@ impl Reading {
         let anew = sources.iter().filter_map(anew).collect();
         let ids = adopt(&mut manifest, sources, &mut reached);
         let resume = |(id, stored): (&SourceId, &u64)| {
-            let Reached { frontier, positions } = reached.get(stored)?.clone();
+            let Reached { frontier, positions, .. } = reached.get(stored)?.clone();
             Some((*id, Resume { frontier: frontier?, positions }))
         };
-        let resumes = ids.sources.iter().filter_map(resume).collect();
-        Ok(Some(Reading { resumes, anew, disk, manifest, ids }))
+        let resumes: BTreeMap<SourceId, Resume> = ids.sources.iter().filter_map(resume).collect();
+        let has_ended = |id: &SourceId| reached.get(&ids.sources[id]).is_some_and(|reached| reached.ended);
+        let ended = resumes.keys().copied().filter(has_ended).collect();
+        Ok(Some(Reading { resumes, anew, ended, disk, manifest, ids }))
     }
 
     /// Drawn when the store was made.
     pub fn incarnation(&self) -> String {
         self.manifest.shown_incarnation()
+    }
+
+    /// The sinks of the last run, with what each of them showed.
+    pub fn sinks(&self) -> &BTreeMap<String, String> {
+        &self.manifest.sinks
     }
 
     /// As `Store::merged`.

@@ -70,6 +70,7 @@ fn note_in(reached: &mut BTreeMap<u64, Reached>, Head { source, frontier, snapsh
     if !snapshot && frontier.is_some() {
         reached.frontier = frontier;
     }
+    reached.ended = frontier.is_none();
     reached.positions.extend(positions);
 }
 

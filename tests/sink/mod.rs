@@ -8,6 +8,7 @@ mod opensearch;
 mod postgres;
 mod program;
 mod redis;
+mod rejected;
 mod swap;
 mod tantivy;
 mod target;

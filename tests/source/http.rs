@@ -3,6 +3,7 @@
 use super::stream::{Running, Seen, at};
 use crate::support::feed::Feed;
 use crate::support::program::ViewSet;
+use crate::support::random::{Random, seed};
 use crate::support::server::free_port;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -39,28 +40,39 @@ impl Client {
     }
 
     fn ask(self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = body.len();
-        self.send(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-        ))
+        self.send(&request(method, path, headers, body))
     }
 
     fn send(self, request: &str) -> Answer {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).expect("the server reads");
-        let mut answer = String::new();
-        // A server that refuses a body before it was sent may close at once.
-        let _ = stream.read_to_string(&mut answer);
-        let (head, body) =
-            answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {request}: {answer:?}"));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head: head.to_lowercase(), body: body.trim().to_owned() }
+        exchange(self.connect(), request).unwrap_or_else(|| panic!("no answer to {request}"))
+    }
+
+    /// Nothing if there is no server, or it goes meanwhile.
+    fn try_send(self, request: &str) -> Option<Answer> {
+        exchange(TcpStream::connect(self.0).ok()?, request)
     }
 
     fn post(self, headers: &[(&str, &str)], body: &str) -> Answer {
         self.ask("POST", "/events", headers, body)
     }
+}
+
+fn exchange(mut stream: TcpStream, request: &str) -> Option<Answer> {
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    // A server that refuses a body before it was sent may close at once.
+    let _ = stream.read_to_string(&mut answer);
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Some(Answer { status, head: head.to_lowercase(), body: body.trim().to_owned() })
+}
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )
 }
 
 fn source(settings: &str) -> (Box<dyn Source>, Client) {
@@ -230,6 +242,72 @@ fn what_was_answered_is_stored() {
     }
     program.terminate();
     (1..=5).for_each(|id| assert_eq!(told(id), 1, "event {id}"));
+}
+
+/// With a store a request that has a key is taken once, whatever is killed before or after its answer, and answered as it was.
+#[test]
+fn a_request_sent_again_after_a_kill_is_taken_once() {
+    const MOMENTS: &[&str] = &["tick.durable", "log.gathered", "log.written", "log.synced"];
+    let mut random = Random::new(seed(43));
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let config = format!(
+        "[sources.orders]\ntype = 'http'\nlisten = '{address}'\nschema = {{ id = 'bigint not null' }}\n\
+         [sinks.out]\ntype = 'jsonl'\nview = 'ids'\npath = 'out.jsonl'\n[settings]\nstore = 'state'\n"
+    );
+    let set = ViewSet::new(&config, "CREATE VIEW ids AS SELECT id FROM orders;");
+    let order = |id: u64| {
+        let body = format!("{{\"id\": {}}}\nno\n{{\"id\": {}}}\n", 2 * id, 2 * id + 1);
+        request("POST", "/orders", &[LINES, ("Idempotency-Key", &format!("order {id}"))], &body)
+    };
+    let mut answers = Vec::new();
+    let mut killed = 0;
+    let mut start = || {
+        let moment = format!("{}:{}", MOMENTS[random.below(4) as usize], 2 + random.below(20));
+        set.start_until(&["run"], "", &moment)
+    };
+    let mut program = start();
+    while killed < 8 {
+        let id = answers.len() as u64;
+        match Client(address).try_send(&order(id)) {
+            Some(answer) if answer.status == 200 => answers.push(answer.body),
+            Some(answer) => assert_eq!(answer.status, 503),
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+        if program.ended().is_some() {
+            (program, killed) = (start(), killed + 1);
+        }
+    }
+    drop(program);
+    let program = set.start(&["run"], "");
+    for (id, body) in answers.iter().enumerate() {
+        let again = Client(address).send(&order(id as u64));
+        assert!(again.head.contains("idempotent-replayed: true") && again.body == *body, "order {id}: {again:?}");
+    }
+    // The one that was under way may be durable already.
+    Client(address).send(&order(answers.len() as u64));
+    let last = answers.len() as u64 + 1;
+    assert!(!Client(address).send(&order(last)).head.contains("idempotent-replayed"));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let rows = || Feed::read(&set.path().join("out.jsonl")).at(None);
+    while !rows().contains_key(&format!("{{\"id\": {}}}", 2 * last + 1)) {
+        assert!(Instant::now() < deadline, "{:?}\n{}", rows(), program.errors());
+    }
+    assert_eq!(rows().len() as u64, 2 * last + 2);
+    assert!(rows().values().all(|count| *count == 1), "an order is taken twice: {:?}", rows());
+    let (code, said, _) = set.run(&["store", "inspect"], "");
+    assert!(code == 0 && said.lines().count() < 10 && said.len() < 4_000, "{said}");
+    program.terminate();
+    // Of another type it cannot go on.
+    set.write(
+        "tidegate.toml",
+        &config.replace(&format!("'http'\nlisten = '{address}'"), "'jsonl'\npath = 'orders.jsonl'"),
+    );
+    set.write("orders.jsonl", "");
+    let (code, _, errors) = set.run(&["run"], "");
+    assert!(
+        code == 80 && errors.contains("is none of this kind of source") && errors.contains("another name"),
+        "{errors}"
+    );
 }
 
 #[test]

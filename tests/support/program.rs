@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// Where it is.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate");
+
 /// A view set in a temporary directory, which stays for a look if the test fails.
 pub struct ViewSet {
     directory: tempfile::TempDir,
@@ -58,13 +61,17 @@ impl ViewSet {
 
     /// The same, to end at this moment (see `tidegate::failpoint`).
     pub fn start_until(&self, verb: &[&str], database_url: &str, failpoint: &str) -> Program {
+        let mut command = Command::new(PROGRAM);
+        command.args(verb).arg(self.path()).env("TIDEGATE_FAILPOINT", failpoint);
+        self.start_by(command, database_url)
+    }
+
+    /// Starts the program by another one, which becomes it.
+    pub fn start_by(&self, mut command: Command, database_url: &str) -> Program {
         let errors = self.path().join("stderr");
         let output = |name: &str| Stdio::from(File::create(self.path().join(name)).expect("our own directory"));
-        let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .args(verb)
-            .arg(self.path())
+        let child = command
             .env("DATABASE_URL", database_url)
-            .env("TIDEGATE_FAILPOINT", failpoint)
             .stdin(Stdio::null())
             .stdout(output("stdout"))
             .stderr(output("stderr"))

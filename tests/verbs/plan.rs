@@ -4,10 +4,13 @@ use super::{ask, ask_json};
 use crate::support::postgres::{Database, Postgres};
 use crate::support::program::ViewSet;
 use crate::support::redis::RedisServer;
+use crate::support::search::{Product, SearchServer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
+use tidegate::engine::{Difference, Outcome, ViewIs};
 use tidegate::sink::tantivy::Search;
 
 const TABLES: &str = "
@@ -22,7 +25,7 @@ CREATE VIEW few AS SELECT n, min(id) AS least FROM t GROUP BY n;
 CREATE VIEW same AS SELECT id, n FROM t WHERE now() >= '2020-01-01';
 ";
 
-fn config(redis: &str) -> String {
+fn config(redis: &str, search: &str) -> String {
     format!(
         r#"
 [sources.shop]
@@ -54,6 +57,11 @@ type = "tantivy"
 view = "v"
 path = "index"
 
+[sinks.found]
+type = "opensearch"
+view = "v"
+url = "{search}"
+
 [sinks.lines]
 type = "jsonl"
 view = "v"
@@ -75,7 +83,12 @@ on_error = "skip"
 type Rows = BTreeMap<String, String>;
 
 /// What every target of view `v` shows, by key.
-fn shown(set: &ViewSet, database: &Database, redis: &RedisServer) -> BTreeMap<&'static str, Rows> {
+fn shown(
+    set: &ViewSet,
+    database: &Database,
+    redis: &RedisServer,
+    found: &SearchServer,
+) -> BTreeMap<&'static str, Rows> {
     let by_id = |rows: Vec<String>| {
         let pair = |row: String| (serde_json::from_str::<Value>(&row).expect("JSON")["id"].to_string(), row);
         rows.into_iter().map(pair).collect::<Rows>()
@@ -108,8 +121,16 @@ fn shown(set: &ViewSet, database: &Database, redis: &RedisServer) -> BTreeMap<&'
         ("cache", cache),
         ("hashes", hashes),
         ("search", search.into_iter().collect()),
+        ("found", visible(found)),
         ("lines", lines),
     ])
+}
+
+/// What a search finds in view `v`, by id.
+fn visible(server: &SearchServer) -> Rows {
+    let state = server.state();
+    let index = state.cluster.one("v").expect("an index");
+    index.visible.iter().map(|(id, (_, row))| (id.clone(), row.clone())).collect()
 }
 
 /// Rows added, changed and deleted.
@@ -142,9 +163,10 @@ fn files(directory: &Path) -> BTreeMap<String, (u64, SystemTime)> {
 #[test]
 fn what_is_planned_is_what_the_next_start_does() {
     let (redis, database) = (RedisServer::start(), Postgres::shared().create_database());
+    let search = SearchServer::start(Product::OpenSearch);
     database.execute(TABLES);
     let url = &database.url;
-    let set = ViewSet::new(&config(&redis.url()), BEFORE);
+    let set = ViewSet::new(&config(&redis.url(), &search.url()), BEFORE);
     let run = || {
         let (code, _, errors) = set.run(&["run", "--once"], url);
         assert_eq!(code, 0, "{errors}");
@@ -169,13 +191,13 @@ fn what_is_planned_is_what_the_next_start_does() {
 
     // Another view, of the columns that are stored.
     set.write("views.sql", &BEFORE.replace("id, n FROM t WHERE id < 80", "id, n + id % 2 AS n FROM t WHERE id >= 20"));
-    let before = shown(&set, &database, &redis);
+    let before = shown(&set, &database, &redis, &search);
     let second = plan();
-    assert_eq!(shown(&set, &database, &redis), before);
+    assert_eq!(shown(&set, &database, &redis, &search), before);
     let said = planned(&second);
     assert_eq!(said["still"].0, "unchanged");
     run();
-    let after = shown(&set, &database, &redis);
+    let after = shown(&set, &database, &redis, &search);
     for (sink, rows) in &before {
         let (state, counts) = &said[*sink];
         assert_eq!(state, "compared", "{sink}: {second}");
@@ -188,7 +210,10 @@ fn what_is_planned_is_what_the_next_start_does() {
 
     // A sink more: its target is not there yet. A column more: the source is read anew, and nothing is guessed.
     let more = "\n[sinks.more]\ntype = \"jsonl\"\nview = \"few\"\npath = \"more.jsonl\"\n";
-    set.write("tidegate.toml", &config(&redis.url()).replace("\n[settings]", &format!("{more}\n[settings]")));
+    set.write(
+        "tidegate.toml",
+        &config(&redis.url(), &search.url()).replace("\n[settings]", &format!("{more}\n[settings]")),
+    );
     assert_eq!(planned(&plan())["more"], ("new".to_owned(), [10, 0, 0]));
     set.write("views.sql", &BEFORE.replace("id, n FROM t WHERE id < 80", "id, n, note FROM t"));
     let third = plan();
@@ -201,7 +226,7 @@ fn what_is_planned_is_what_the_next_start_does() {
     // Beside a run of the views as they were, of which the targets show what they showed; and a view of no source.
     set.write("views.sql", BEFORE);
     run();
-    let (mut program, before) = (set.start(&["run"], url), shown(&set, &database, &redis));
+    let (mut program, before) = (set.start(&["run"], url), shown(&set, &database, &redis, &search));
     let changed = BEFORE.replace("id, n FROM t WHERE id < 80", "id, n FROM t WHERE id < 70");
     let beside = loop {
         program.must_run();
@@ -215,11 +240,18 @@ fn what_is_planned_is_what_the_next_start_does() {
     let beside = planned(&ask_json(&set, url, &["plan"]).expect("an answer"));
     assert_eq!(beside["table"], ("compared".to_owned(), [0, 0, 10]));
     assert_eq!(beside["more"], ("compared".to_owned(), [1, 0, 10]));
-    assert_eq!(shown(&set, &database, &redis), before);
+    assert_eq!(shown(&set, &database, &redis, &search), before);
     program.terminate();
 
-    // A target out of reach hides no other; views that do not compile are told.
+    // A sink that is gone since the last run leaves its target as it is.
+    set.write("tidegate.toml", &config(&redis.url(), &search.url()));
     set.write("views.sql", BEFORE);
+    let (_, said) = ask(&set, url, &["plan"], &[]);
+    assert!(said.contains("sink `more` (view few): gone, its target stays as it is"), "{said}");
+    let gone = ask_json(&set, url, &["plan"]).expect("an answer")["gone"].clone();
+    assert_eq!(gone, serde_json::json!([{"name": "more", "view": "few"}]));
+
+    // A target out of reach hides no other; views that do not compile are told.
     drop(redis);
     let (code, said) = ask(&set, url, &["plan"], &[]);
     assert_eq!(code, 69, "{said}");
@@ -227,4 +259,156 @@ fn what_is_planned_is_what_the_next_start_does() {
     assert!(said.contains("sink `table` (view v, unchanged): unchanged, goes on"), "{said}");
     set.write("views.sql", "CREATE VIEW v AS SELECT nothing FROM t;");
     assert_eq!(ask(&set, url, &["plan"], &[]).0, 78);
+}
+
+/// Without its database, with a stream beside a table, and with indexes that are swapped: what readers see is compared with what they
+/// will see.
+#[test]
+fn streams_and_indexes_that_are_swapped_are_planned_offline() {
+    const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/nothing";
+    const VIEWS: &str = "
+CREATE VIEW v AS SELECT t.id, t.n, c.clicks FROM t JOIN clicked c ON c.page = t.id;
+CREATE VIEW clicked AS SELECT page, count(*) AS clicks FROM click GROUP BY page;
+";
+    let (search, database) = (SearchServer::start(Product::Elasticsearch), Postgres::shared().create_database());
+    database.execute(TABLES);
+    let config = format!(
+        r#"
+[sources.shop]
+type = "postgres"
+url = {{ env = "DATABASE_URL" }}
+tables = ["t"]
+create = true
+
+[sources.web]
+type = "jsonl"
+path = "clicks.jsonl"
+follow = true
+relation = "click"
+schema = {{ page = "bigint not null" }}
+
+[sinks.search]
+type = "tantivy"
+view = "v"
+path = "index"
+deploy = "swap"
+commit_interval = "10ms"
+
+[sinks.found]
+type = "opensearch"
+view = "v"
+url = "{}"
+deploy = "swap"
+commit_interval = "10ms"
+
+[settings]
+store = "state"
+"#,
+        search.url()
+    );
+    let set = ViewSet::new(&config, VIEWS);
+    let clicks: String = (0..150).map(|n| format!("{{\"page\": {}}}\n", n * n % 37)).collect();
+    set.write("clicks.jsonl", &clicks);
+    let shown = || -> [Rows; 2] {
+        let searched = Search::open(&set.path().join("index")).ok().and_then(|search| search.content().ok());
+        let is_there = search.state().cluster.one("v").is_some();
+        let found = if is_there { visible(&search) } else { Rows::new() };
+        [searched.map(|(rows, _)| rows.into_iter().collect()).unwrap_or_default(), found]
+    };
+    // A run until both show what is expected of the rows, then an orderly end.
+    let run = |expected: &dyn Fn(&Rows) -> bool| {
+        let mut program = set.start(&["run"], &database.url);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !shown().iter().all(expected) {
+            program.must_run();
+            assert!(Instant::now() < deadline, "{:?}\n{}", shown(), program.errors());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        program.terminate();
+    };
+    let pages = (0..150).map(|n| n * n % 37).collect::<std::collections::BTreeSet<u64>>().len();
+    let count = |rows: &Rows| {
+        let clicks = |row: &String| serde_json::from_str::<Value>(row).expect("JSON")["clicks"].as_u64();
+        rows.values().filter_map(clicks).sum::<u64>()
+    };
+    run(&|rows| rows.len() == pages && count(rows) == 150);
+    let (code, _, errors) = set.run(&["schema", "pull"], &database.url);
+    assert_eq!(code, 0, "{errors}");
+    let plan = || {
+        let (code, said) = ask(&set, NOWHERE, &["plan", "--offline"], &["--format", "json"]);
+        assert_eq!(code, 0, "{said}");
+        serde_json::from_str::<Value>(&said).expect("JSON")
+    };
+    let before = shown();
+    assert!(planned(&plan()).values().all(|(state, _)| state == "unchanged"), "{}", plan());
+
+    set.write(
+        "views.sql",
+        &VIEWS
+            .replace("t.n, c.clicks FROM", "t.n, c.clicks + t.n % 2 AS clicks FROM")
+            .replace("= t.id;", "= t.id AND t.id <> 0;"),
+    );
+    let said = planned(&plan());
+    assert_eq!(shown(), before);
+    run(&|rows| rows.len() == pages - 1);
+    for (sink, (before, after)) in ["search", "found"].iter().zip(before.iter().zip(shown())) {
+        let counts = difference(before, &after);
+        assert!(counts[1] > 0 && counts[2] == 1, "{counts:?}");
+        assert_eq!(said[*sink], ("compared".to_owned(), counts), "{sink}");
+    }
+    assert!(planned(&plan()).values().all(|(state, _)| state == "unchanged"), "{}", plan());
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Doubled {
+    id: i64,
+    twice: i64,
+}
+
+/// A view in Rust is another when its version is.
+#[test]
+fn views_in_rust_are_planned() {
+    let config = r#"
+[sources.numbers]
+type = "jsonl"
+path = "numbers.jsonl"
+schema = { id = "bigint not null" }
+
+[sinks.lines]
+type = "jsonl"
+view = "doubled"
+path = "lines.jsonl"
+
+[settings]
+store = "state"
+"#;
+    let set = ViewSet::new(config, "");
+    set.write("numbers.jsonl", "{\"id\": 1}\n{\"id\": 2}\n{\"id\": 3}\n");
+    let view_set = |version: u64, factor: i64| {
+        let set = tidegate::ViewSet::from_dir(set.path()).expect("a view set");
+        set.view::<Doubled>("doubled", version, &[], move |inputs| {
+            let numbers: tidegate::Collection<'_, Number> = inputs.get("numbers");
+            numbers.map(move |number| Doubled { id: number.id, twice: factor * (number.id - 1) })
+        })
+    };
+    let plan = |version, factor| {
+        let preview = view_set(version, factor).plan().expect("it compiles").preview().expect("a store that is whole");
+        let sink = preview.sinks.into_iter().next().expect("a sink");
+        match sink.outcome {
+            Outcome::Compared(_, Difference { added, deleted, .. }) => {
+                (sink.view_is, Some((added.count, deleted.count)))
+            }
+            Outcome::GoesOn => (sink.view_is, None),
+            other => panic!("{other:?}"),
+        }
+    };
+    view_set(1, 2).start_once().and_then(|running| running.wait()).expect("nothing fails");
+    // All inputs have ended, which nothing follows: the target is compared, and is what it should be.
+    assert_eq!(plan(1, 2), (Some(ViewIs::Unchanged), Some((0, 0))));
+    assert_eq!(plan(2, 3), (Some(ViewIs::Changed), Some((2, 2))));
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Number {
+    id: i64,
 }

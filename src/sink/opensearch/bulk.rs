@@ -45,6 +45,8 @@ pub(super) struct Write<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rejected {
     pub(super) id: String,
+    /// What is wrong: the server's word for it, or ours.
+    pub(super) code: String,
     pub(super) reason: String,
 }
 
@@ -88,7 +90,7 @@ struct Bulk<'w> {
 enum Verdict {
     Done,
     Again(String),
-    Reject(String),
+    Reject(Refusal),
     Stop(Stopped),
 }
 
@@ -119,7 +121,7 @@ impl Bulks<'_> {
         let outdated: Vec<Write<'_>> = fitting.map(|rejected| Write { id: rejected.id.clone(), row: None }).collect();
         match self.send(&outdated).await?.first() {
             None => Ok(rejected),
-            Some(Rejected { id, reason }) => {
+            Some(Rejected { id, reason, .. }) => {
                 Err(SinkError::Operator(format!("the document {id} cannot be deleted: {reason}")).into())
             }
         }
@@ -141,6 +143,7 @@ impl Bulks<'_> {
         let mut rejected: Vec<Rejected> = sent.try_concat().await?;
         let too_long = |write: &Write<'_>| Rejected {
             id: write.id.clone(),
+            code: "id_too_long".to_string(),
             reason: format!("the id has {} bytes, at most {ID_MAX} are possible", write.id.len()),
         };
         // A document that cannot be there need not go.
@@ -179,9 +182,11 @@ impl Bulks<'_> {
             let answer = self.client.send(Method::POST, &path, Content::Lines(lines)).await?;
             if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
                 match writes.as_slice() {
-                    [write] => {
-                        rejected.push(Rejected { id: write.id.clone(), reason: format!("too large ({length} bytes)") })
-                    }
+                    [write] => rejected.push(Rejected {
+                        id: write.id.clone(),
+                        code: "document_too_large".to_string(),
+                        reason: format!("too large ({length} bytes)"),
+                    }),
                     writes => {
                         self.bytes.set(self.bytes.get().min(length / 2).max(1));
                         let (some, others) = writes.split_at(writes.len() / 2);
@@ -229,7 +234,10 @@ impl Bulks<'_> {
             match verdict(write, item) {
                 Verdict::Done => {}
                 Verdict::Again(reason) => again.push((write, reason)),
-                Verdict::Reject(reason) => rejected.push(Rejected { id: write.id.clone(), reason }),
+                Verdict::Reject(refusal) => {
+                    let (id, reason) = (write.id.clone(), refusal.to_string());
+                    rejected.push(Rejected { id, code: refusal.kind, reason });
+                }
                 Verdict::Stop(stopped) => return Err(stopped),
             }
         }
@@ -267,7 +275,7 @@ fn verdict(write: &Write<'_>, (action, item): (String, Item)) -> Verdict {
             write.id
         )))),
         429 | 500..=599 if !refusal.is_block() => Verdict::Again(refusal.to_string()),
-        400 if refusal.is_about_the_document() => Verdict::Reject(refusal.to_string()),
+        400 if refusal.is_about_the_document() => Verdict::Reject(refusal),
         _ => Verdict::Stop(refusal.failure(status, &format!("write the document {}", write.id)).into()),
     }
 }

@@ -35,6 +35,9 @@ pub(super) struct Kept {
     pub(super) incarnation: String,
     /// By which mapping its documents were indexed.
     pub(super) mapping: String,
+    /// How many rows of what it shows were refused.
+    #[serde(default)]
+    pub(super) rejected: u64,
 }
 
 /// The mark of one index, as it was last read or written.
@@ -133,6 +136,7 @@ impl Keeper {
         mark: &Mark,
         incarnation: &str,
         mapping: &str,
+        rejected: u64,
     ) -> Result<(), SinkError> {
         let kept = Kept {
             mark: Some(mark.clone()),
@@ -140,6 +144,7 @@ impl Keeper {
             version: self.kept.version,
             incarnation: incarnation.to_string(),
             mapping: mapping.to_string(),
+            rejected,
         };
         self.write(client, kept).await
     }

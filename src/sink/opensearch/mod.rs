@@ -33,8 +33,8 @@
 //! **Generations.** With `deploy = "swap"` the index is named after what it means, and readers find it by an alias (`alias.rs`), which
 //! it is given when it first shows the whole view, by one request. Each generation has a mark of its own.
 //!
-//! **Rows that cannot be indexed** are told in the log and counted, and have no document: better none than one that
-//! shows what is no longer so.
+//! **Rows that cannot be indexed** have no document: better none than one that shows what is no longer so. They are told in the log,
+//! and kept (`../rejected.rs`) before the mark is written.
 
 mod alias;
 mod bulk;
@@ -50,11 +50,12 @@ pub use config::Config;
 
 use super::generations::Generations;
 use super::mark::fingerprint;
+use super::rejected::{Refused, Rejected};
 use super::{Delivery, Deploy, KeyTemplate, KeyedChange, Looked, Mark, Shown, Sink, SinkError, SinkKey, SinkView};
 use crate::failpoint::reach;
-use crate::value::{Column, RelationName, Row};
+use crate::value::{Column, Diff, RelationName, Row, json};
 use alias::Alias;
-use bulk::{Bulks, Rejected, Stopped, Write};
+use bulk::{Bulks, Stopped, Write};
 use client::{Client, Content};
 use hyper::{Method, StatusCode};
 use index::{Index, State, state};
@@ -62,6 +63,8 @@ use keeper::Keeper;
 use reconcile::Difference;
 use serde::Deserialize;
 use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
@@ -91,7 +94,9 @@ pub struct OpenSearch {
     answered: bool,
     /// Somebody else has written documents: what is there is not what was acknowledged.
     overtaken: bool,
-    rejected: u64,
+    /// The fingerprint of the view and the form.
+    meaning: String,
+    rejected: Rejected,
 }
 
 /// The server while it answers.
@@ -135,7 +140,8 @@ impl OpenSearch {
             begun: Vec::new(),
             answered: true,
             overtaken: false,
-            rejected: 0,
+            meaning: String::new(),
+            rejected: Rejected::new(name),
         })
     }
 
@@ -150,7 +156,9 @@ impl OpenSearch {
         if kept.next.is_some() && !(is_ours && self.answered) {
             self.interrupted.get_or_insert_with(Instant::now);
         }
-        let is_same = kept.incarnation == state.incarnation && is_ours && !self.overtaken;
+        // While this process is within a delivery, it knows itself which rows are refused.
+        let is_known = kept.next.is_some() || kept.rejected == self.rejected.count();
+        let is_same = kept.incarnation == state.incarnation && is_ours && is_known && !self.overtaken;
         let anew = is_same && kept.mapping != self.mapping;
         let mark = kept.mark.as_ref().filter(|_| is_same && !anew).map(Mark::to_string);
         let is_whole = mark.is_some() && kept.next.is_none();
@@ -211,13 +219,35 @@ impl OpenSearch {
         Ok(())
     }
 
-    async fn examine(&self) -> Result<Looked, SinkError> {
+    /// What there is, asked by a client of its own.
+    async fn found(&self) -> Result<(Client, Generations), SinkError> {
         let client = Client::new(&self.config)?;
         greet(&client).await?;
         let found = match &self.alias {
             None => Generations { current: Some(self.index.name.clone()), ..Generations::default() },
             Some(alias) => alias.read(&client).await?,
         };
+        Ok((client, found))
+    }
+
+    /// What readers see, compared with these rows.
+    async fn compared(&self, rows: &[(Row, Diff)]) -> Result<super::Difference, SinkError> {
+        let show = |row: &Row| {
+            let mut shown = String::new();
+            json::write_row(&self.columns, row, &mut shown);
+            shown
+        };
+        let wanted = self.key.with_keys(rows).map(|(key, row)| (self.template.write(&key), show(row))).collect();
+        let (client, found) = self.found().await?;
+        let shown = match found.current {
+            Some(name) if state(&client, &name).await?.is_some() => reconcile::found(&client, &name, &wanted).await?,
+            _ => BTreeMap::new(),
+        };
+        Ok(super::Difference::keyed(&shown, &wanted))
+    }
+
+    async fn examine(&self) -> Result<Looked, SinkError> {
+        let (client, found) = self.found().await?;
         let note = found.note();
         let Some(name) = found.current else { return Ok(Looked { mark: None, note }) };
         let state = state(&client, &name).await?;
@@ -238,7 +268,7 @@ impl OpenSearch {
             return Err(SinkError::Transient(format!("the index {} is not what it was", self.index.name)));
         }
         let (mark, incarnation) = (&delivery.mark, &open.state.incarnation);
-        open.keeper.finish(&open.client, mark, incarnation, &self.mapping).await?;
+        open.keeper.finish(&open.client, mark, incarnation, &self.mapping, self.rejected.count()).await?;
         reach("opensearch.marked");
         self.show(open).await?;
         (self.interrupted, self.overtaken, open.anew) = (None, false, false);
@@ -283,7 +313,7 @@ impl OpenSearch {
             Ok(rejected) => {
                 self.answered = true;
                 self.tell(&rejected);
-                Ok(())
+                self.note(delivery, rejected)
             }
             Err(Stopped::Failed(error)) => Err(error),
             Err(Stopped::Overtaken(error)) => {
@@ -317,8 +347,8 @@ impl OpenSearch {
         keyed.iter().map(write).collect()
     }
 
-    fn tell(&mut self, rejected: &[Rejected]) {
-        for Rejected { id, reason } in rejected.iter().take(TOLD) {
+    fn tell(&self, rejected: &[bulk::Rejected]) {
+        for bulk::Rejected { id, reason, .. } in rejected.iter().take(TOLD) {
             tracing::warn!(
                 "sink {}: the row with the id {id} cannot be indexed and has no document: {reason}",
                 self.name
@@ -327,7 +357,31 @@ impl OpenSearch {
         if rejected.len() > TOLD {
             tracing::warn!("sink {}: nor can {} more", self.name, rejected.len() - TOLD);
         }
-        self.rejected += rejected.len() as u64;
+    }
+
+    /// Keeps which rows are refused now.
+    fn note(&mut self, delivery: &Delivery, rejected: Vec<bulk::Rejected>) -> Result<(), SinkError> {
+        if !delivery.first && rejected.is_empty() && self.rejected.count() == 0 {
+            return Ok(());
+        }
+        let mut rejected: HashMap<String, bulk::Rejected> =
+            rejected.into_iter().map(|rejected| (rejected.id.clone(), rejected)).collect();
+        let show = |columns: &[Column], row: &Row| {
+            let mut shown = String::new();
+            json::write_row(columns, row, &mut shown);
+            shown
+        };
+        let key_columns: Vec<Column> = self.key.columns().iter().map(|column| self.columns[*column].clone()).collect();
+        let mut refused = Vec::new();
+        for (key, change) in &delivery.keyed {
+            if let KeyedChange::Put(row) = change
+                && let Some(bulk::Rejected { code, reason: message, .. }) = rejected.remove(&self.template.write(key))
+            {
+                refused.push(Refused { key: show(&key_columns, key), row: show(&self.columns, row), code, message });
+            }
+        }
+        let keys = delivery.keyed.iter().map(|(key, _)| show(&key_columns, key));
+        self.rejected.note(delivery.first, keys, &refused)
     }
 
     /// The runtime, which goes with the connections.
@@ -370,9 +424,14 @@ impl Sink for OpenSearch {
     }
 
     fn set_meaning(&mut self, fingerprint: &str) {
+        self.meaning = fingerprint.to_string();
         if let Some(alias) = &self.alias {
             self.index.name = alias.generation(fingerprint);
         }
+    }
+
+    fn keep_rejected(&mut self, path: &Path) {
+        self.rejected.keep_in(path, &self.meaning);
     }
 
     fn open(&mut self) -> Result<Option<String>, SinkError> {
@@ -389,6 +448,11 @@ impl Sink for OpenSearch {
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         let looked = self.take_runtime().and_then(|runtime| runtime.block_on(self.examine()));
         looked.map(Some).map_err(|error| located(&self.name, error))
+    }
+
+    fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<super::Difference>, SinkError> {
+        let compared = self.take_runtime().and_then(|runtime| runtime.block_on(self.compared(rows)));
+        compared.map(Some).map_err(|error| located(&self.name, error))
     }
 
     fn apply(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
@@ -409,7 +473,7 @@ impl Sink for OpenSearch {
     }
 
     fn rejected(&self) -> u64 {
-        self.rejected
+        self.rejected.count()
     }
 }
 

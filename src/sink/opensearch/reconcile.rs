@@ -5,14 +5,14 @@
 
 use super::super::SinkError;
 use super::bulk::Write;
-use super::client::{Client, Content};
+use super::client::{Client, Content, segment};
 use super::index::Index;
 use crate::value::{Column, Row, json};
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How long the server keeps a reading open between two pages.
 const KEEP: &str = "5m";
@@ -62,27 +62,54 @@ pub(super) async fn difference<'a>(
     anew: bool,
 ) -> Result<Difference<'a>, SinkError> {
     let bytes: usize = content.iter().filter_map(|write| write.row).map(Row::memory).sum();
-    let size = (PAGE_BYTES * content.len().max(1) / bytes.max(1)).clamp(10, PAGE);
+    let size = PAGE_BYTES * content.len().max(1) / bytes.max(1);
     let mut missing: HashMap<String, &Row> =
         content.into_iter().filter_map(|write| Some((write.id, write.row?))).collect();
     let (mut writes, mut version) = (Vec::new(), 0);
     let mut shown = String::new();
-    let begin = json!({"size": size, "sort": ["_doc"], "version": true, "track_total_hits": false});
-    let mut page = read(client, &format!("{}/_search?scroll={KEEP}", index.path()), begin.to_string()).await?;
-    while !page.hits.hits.is_empty() {
-        for hit in page.hits.hits {
-            version = version.max(hit._version);
-            let Some(row) = missing.get(&hit._id) else {
-                writes.push(Write { id: hit._id, row: None });
-                continue;
-            };
-            shown.clear();
-            json::write_row(columns, row, &mut shown);
-            if !anew && hit._source.is_some_and(|source| is_same(source.get(), &shown)) {
-                missing.remove(&hit._id);
-            }
+    each(client, &index.path(), size, |hit| {
+        version = version.max(hit._version);
+        let Some(row) = missing.get(&hit._id) else {
+            writes.push(Write { id: hit._id, row: None });
+            return;
+        };
+        shown.clear();
+        json::write_row(columns, row, &mut shown);
+        if !anew && hit._source.is_some_and(|source| is_same(source.get(), &shown)) {
+            missing.remove(&hit._id);
         }
-        let Some(scroll) = page.scroll else { break };
+    })
+    .await?;
+    writes.extend(missing.into_iter().map(|(id, row)| Write { id, row: Some(row) }));
+    Ok(Difference { writes, version })
+}
+
+/// What a search finds, by id. A document that is equal to a wanted one reads as that does.
+pub(super) async fn found(
+    client: &Client,
+    index: &str,
+    wanted: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, SinkError> {
+    let bytes: usize = wanted.values().map(String::len).sum();
+    let size = PAGE_BYTES * wanted.len().max(1) / bytes.max(1);
+    let mut found = BTreeMap::new();
+    each(client, &format!("/{}", segment(index)), size, |hit| {
+        let source = hit._source.as_deref().map_or("", RawValue::get);
+        let same = wanted.get(&hit._id).filter(|wanted| is_same(source, wanted));
+        found.insert(hit._id, same.map_or(source, String::as_str).to_owned());
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Reads every document that a search finds, about so many at once.
+async fn each(client: &Client, path: &str, size: usize, mut take: impl FnMut(Hit)) -> Result<(), SinkError> {
+    let size = size.clamp(10, PAGE);
+    let begin = json!({"size": size, "sort": ["_doc"], "version": true, "track_total_hits": false});
+    let mut page = read(client, &format!("{path}/_search?scroll={KEEP}"), begin.to_string()).await?;
+    while !page.hits.hits.is_empty() {
+        page.hits.hits.into_iter().for_each(&mut take);
+        let Some(scroll) = page.scroll else { return Ok(()) };
         let next = json!({"scroll": KEEP, "scroll_id": scroll}).to_string();
         page = read(client, "/_search/scroll", next).await?;
     }
@@ -91,8 +118,7 @@ pub(super) async fn difference<'a>(
         // What is not closed is closed by the server after a while.
         let _ = client.send(Method::DELETE, "/_search/scroll", Content::Json(body)).await;
     }
-    writes.extend(missing.into_iter().map(|(id, row)| Write { id, row: Some(row) }));
-    Ok(Difference { writes, version })
+    Ok(())
 }
 
 async fn read(client: &Client, path: &str, body: String) -> Result<Page, SinkError> {

@@ -7,7 +7,6 @@
 //!
 //! The sink's own keys begin with `tidegate:<sink>:`; readers of the data need none of them.
 
-mod connection;
 mod read;
 mod reconcile;
 mod write;
@@ -16,9 +15,9 @@ pub use read::content;
 
 use super::{Delivery, Difference, KeyTemplate, KeyedChange, Looked, Sink, SinkError, SinkKey, SinkView};
 use crate::failpoint::reach;
+use crate::resp::Connection;
 use crate::secret::Secret;
 use crate::value::{Column, Diff, Row, json, text};
-use connection::Connection;
 use redis::{Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -147,7 +146,7 @@ impl Redis {
             let connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
             connection.set_read_timeout(Some(REPLY_TIMEOUT))?;
             connection.set_write_timeout(Some(REPLY_TIMEOUT))?;
-            Ok(Connection(connection))
+            Ok(Connection::new(connection, || reach("redis.sent")))
         };
         connect().map_err(|error| self.error("connect", &error))
     }

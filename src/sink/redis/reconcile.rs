@@ -1,7 +1,7 @@
 //! The difference between what the target holds and the view's whole content.
 
-use super::connection::Connection;
 use super::{Form, OwnKeys, Rows, Write};
+use crate::resp::Connection;
 use crate::value::Row;
 use redis::{RedisResult, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};

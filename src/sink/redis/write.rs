@@ -1,7 +1,7 @@
 //! Making a delivery visible at once.
 
-use super::connection::Connection;
 use super::{Form, OwnKeys, Rows, Write};
+use crate::resp::Connection;
 use redis::{ConnectionLike, Pipeline, RedisResult, Value};
 
 /// Up to this many keys go into one MULTI/EXEC.

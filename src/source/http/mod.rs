@@ -2,7 +2,7 @@
 //!
 //! A request is answered when its records were taken: judged, and durable if there is a store. Without one they wait for the watermark
 //! in memory, and are lost with the process. What must hold: a request with an idempotency key is taken once while the key is
-//! remembered; what waits is bounded, and clients are told to come again instead.
+//! remembered, which with a store is durable in one tick with its records; what waits is bounded, and clients are told to come again instead.
 //!
 //! Reading down: `server` is the HTTP side on a thread of its own, `records` splits bodies, `replays` remembers keys.
 
@@ -88,18 +88,18 @@ impl Source for Http {
         Ok(vec![self.stream.clone()])
     }
 
-    fn run(&mut self, start: Start) -> Result<(), SourceError> {
+    fn run(&mut self, mut start: Start) -> Result<(), SourceError> {
         let (once, stop) = (start.once, start.stop.clone());
-        let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
+        let resume = start.stored.as_mut().and_then(|stored| stored.resume.as_mut());
+        let replays = resume.map(|resume| Replays::resume(&mut resume.positions)).transpose()?.unwrap_or_default();
+        let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start)? else { return Ok(()) };
         if once {
             // What has not arrived yet at the start is not waited for.
             return intake.finish().or_else(Halt::result);
         }
         let listening = self.listen()?;
         let partition = intake.partition("what is posted");
-        Reading { intake, partition, replays: Replays::default(), requests: 0 }
-            .run(&listening.arrivals, &stop)
-            .or_else(Halt::result)
+        Reading { intake, partition, replays, requests: 0 }.run(&listening.arrivals, &stop).or_else(Halt::result)
     }
 }
 
@@ -158,15 +158,17 @@ impl Reading {
         let mut taken = Taken::default();
         for (index, record) in records.iter().enumerate() {
             let place = format_args!("request {}, record {}", self.requests, index + 1);
-            match self.intake.take(self.partition, record, &place)? {
+            match self.intake.take_one_of(self.partition, record, &place)? {
                 Outcome::Accepted => taken.accepted += 1,
                 Outcome::Late => taken.late += 1,
                 Outcome::Rejected => taken.rejected += 1,
             }
         }
         if let Some(key) = &arrival.key {
-            self.replays.remember(key.clone(), taken);
+            let (name, note) = self.replays.remember(key.clone(), taken);
+            self.intake.note(name, note);
         }
+        self.intake.seal_if_due()?;
         Ok(Answer::Taken { taken, again: false })
     }
 }

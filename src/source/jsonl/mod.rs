@@ -39,7 +39,7 @@ impl Source for Jsonl {
 
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let (once, stop) = (start.once, start.stop.clone());
-        let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
+        let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start)? else { return Ok(()) };
         let (is_csv, has_header) = match self.config.stream.format() {
             Format::Json | Format::Debezium => (false, false),
             Format::Csv { header, .. } => (true, header.unwrap_or(true)),

@@ -46,7 +46,7 @@ impl Source for Kafka {
 
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let (once, stop) = (start.once, start.stop.clone());
-        let Some(intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
+        let Some(intake) = Intake::open(&self.stream.name, &self.config.stream, start)? else { return Ok(()) };
         let patience = Patience::new(format!("source {}: Kafka at {}", self.name, self.config.brokers.join(",")));
         let reading = Reading { config: &self.config, intake, partitions: Vec::new(), once };
         reading.run(patience, &stop).or_else(Halt::result)

@@ -44,7 +44,7 @@ impl Source for Nats {
 
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let (once, stop) = (start.once, start.stop.clone());
-        let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
+        let Some(mut intake) = Intake::open(&self.stream.name, &self.config.stream, start)? else { return Ok(()) };
         let server = Server::new(&self.config)?;
         let patience = Patience::new(format!("source {}: {}", self.name, server.label()));
         let partition = intake.partition(&self.config.jetstream);

@@ -49,7 +49,8 @@ impl Source for Nexmark {
         if events.is_none() && start.once {
             return Err(SourceError::Config("its events have no end; `run --once` needs `events`".into()));
         }
-        let resumed = start.stored.as_ref().and_then(|stored| resumed(stored.resume.as_ref()?));
+        let resume = start.stored.as_ref().and_then(|stored| stored.resume.as_ref());
+        let resumed = resume.map(resumed).transpose()?.flatten();
         let (base, from) = resumed.unwrap_or_else(|| (base_time.unwrap_or_else(this_millisecond), 0));
         let clock = Clock { base, rate };
         let wanted = |kind: Kind| start.wanted.iter().find(|wanted| wanted.relation.name.name == kind.name());
@@ -78,9 +79,13 @@ fn relation(kind: Kind, ends: bool) -> SourceRelation {
 /// The position that ticks carry: the time of the first event, and the millisecond from which on none was made.
 const MADE: &str = "made";
 
-fn resumed(resume: &Resume) -> Option<(Time, u64)> {
-    let (base, from) = resume.positions.get(MADE)?.split_once(' ')?;
-    Some((base.parse().ok()?, from.parse().ok()?))
+fn resumed(resume: &Resume) -> Result<Option<(Time, u64)>, SourceError> {
+    let Some(made) = resume.positions.get(MADE) else { return Ok(None) };
+    let parse = || {
+        let (base, from) = made.split_once(' ')?;
+        Some((base.parse().ok()?, from.parse().ok()?))
+    };
+    parse().map(Some).ok_or_else(|| SourceError::strange_position(MADE, made))
 }
 
 fn this_millisecond() -> Time {

@@ -44,7 +44,7 @@ impl Source for Redis {
 
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let (once, stop) = (start.once, start.stop.clone());
-        let Some(intake) = Intake::open(&self.stream.name, &self.config.stream, start) else { return Ok(()) };
+        let Some(intake) = Intake::open(&self.stream.name, &self.config.stream, start)? else { return Ok(()) };
         let server = Server::new(&self.config)?;
         let reading = Reading { config: &self.config, intake, streams: Vec::new(), once };
         let patience = Patience::new(format!("source {}: {}", self.name, server.label()));

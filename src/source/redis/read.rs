@@ -2,11 +2,12 @@
 
 use super::config::Config;
 use super::position::{EntryId, Extent};
+use crate::resp::Connection;
 use crate::source::SourceError;
 use crate::source::stream::Failure;
 use redis::{
-    Client, Connection, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
-    ServerErrorKind, Value,
+    Client, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, ServerErrorKind,
+    Value,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -67,7 +68,7 @@ impl Server {
             let connection = Client::open(self.info.clone())?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
             connection.set_read_timeout(Some(REPLY_TIMEOUT))?;
             connection.set_write_timeout(Some(REPLY_TIMEOUT))?;
-            Ok(connection)
+            Ok(Connection::new(connection, || ()))
         };
         self.connection = Some(connect().map_err(|error| failure(&error))?);
         Ok(())

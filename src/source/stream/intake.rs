@@ -91,14 +91,16 @@ struct Taken {
     writes: Vec<Upsert>,
     late: Vec<(Row, Time, Diff)>,
     errors: Vec<(RelationId, DataError, Time)>,
+    /// What the source keeps besides, by names of its own.
+    notes: Vec<(String, String)>,
     /// Whether a position was told.
     moved: bool,
 }
 
 impl Taken {
     fn is_empty(&self) -> bool {
-        let Taken { rows, writes, late, errors, moved } = self;
-        rows.is_empty() && writes.is_empty() && late.is_empty() && errors.is_empty() && !moved
+        let Taken { rows, writes, late, errors, notes, moved } = self;
+        rows.is_empty() && writes.is_empty() && late.is_empty() && errors.is_empty() && notes.is_empty() && !moved
     }
 }
 
@@ -146,8 +148,9 @@ pub(in crate::source) struct Intake {
     greatest: Time,
     /// Writes so far: their order.
     writes: u64,
-    /// Records taken, and bytes of them since the last tick.
+    /// Records taken, at how many the clock is looked at again, and bytes of them since the last tick.
     records: u64,
+    looks: u64,
     bytes: usize,
     sealed: Instant,
     arrived: Instant,
@@ -159,17 +162,25 @@ pub(in crate::source) struct Intake {
 
 impl Intake {
     /// The stream of that name, if anybody wants it.
-    pub(in crate::source) fn open(name: &RelationName, config: &Stream, start: Start) -> Option<Intake> {
-        let stream = start.wanted.iter().find(|wanted| wanted.relation.name == *name)?.id;
+    pub(in crate::source) fn open(
+        name: &RelationName,
+        config: &Stream,
+        start: Start,
+    ) -> Result<Option<Intake>, SourceError> {
+        let Some(wanted) = start.wanted.iter().find(|wanted| wanted.relation.name == *name) else { return Ok(None) };
+        let stream = wanted.id;
         let beside = |pairs: &[(RelationId, RelationId)]| pairs.iter().find(|(of, _)| *of == stream).map(|(_, id)| *id);
         let (stored, resume) = (start.stored.is_some(), start.stored.and_then(|stored| stored.resume));
         let (told, positions) = resume.map(|resume| (resume.frontier, resume.positions)).unwrap_or_default();
-        let parsed = positions.into_iter().filter_map(|(name, position)| Some((name, position.parse().ok()?)));
-        let resumed: BTreeMap<String, Position> = parsed.collect();
+        let parse = |(name, position): (String, String)| match position.parse() {
+            Ok(parsed) => Ok((name, parsed)),
+            Err(()) => Err(SourceError::strange_position(&name, &position)),
+        };
+        let resumed = positions.into_iter().map(parse).collect::<Result<BTreeMap<String, Position>, _>>()?;
         let greatest = resumed.values().map(|position| position.greatest + 1).max().unwrap_or(0);
         let mut partitions = Partitions::new(config.disorder);
         partitions.raise(told);
-        Some(Intake {
+        Ok(Some(Intake {
             decoder: Decoder::new(config),
             partitions,
             has_event_time: config.event_time.is_some(),
@@ -194,12 +205,13 @@ impl Intake {
             greatest,
             writes: 0,
             records: 0,
+            looks: CLOCK_EVERY,
             bytes: 0,
             sealed: Instant::now(),
             arrived: Instant::now(),
             advanced: Instant::now(),
             awaited: start.awaited,
-        })
+        }))
     }
 
     #[cfg(test)]
@@ -234,6 +246,14 @@ impl Intake {
         }
     }
 
+    /// What the source is to be given back at the next start, beside the positions and by a name that no partition has. It is durable
+    /// with what was taken before it since the last tick.
+    pub(in crate::source) fn note(&mut self, name: String, text: String) {
+        if self.stored {
+            self.taken.notes.push((name, text));
+        }
+    }
+
     /// What positions in a partition count in from here on.
     pub(in crate::source) fn within(&mut self, partition: PartitionId, name: &str) {
         if self.stored {
@@ -248,6 +268,18 @@ impl Intake {
 
     /// Takes a record in the stream's format. `place` says where it was read.
     pub(in crate::source) fn take(
+        &mut self,
+        partition: PartitionId,
+        record: &[u8],
+        place: &dyn Display,
+    ) -> Result<Outcome, Halt> {
+        let outcome = self.take_one_of(partition, record, place)?;
+        self.seal_if_due()?;
+        Ok(outcome)
+    }
+
+    /// Takes one of several records that leave in one tick: `seal_if_due` follows the last.
+    pub(in crate::source) fn take_one_of(
         &mut self,
         partition: PartitionId,
         record: &[u8],
@@ -269,7 +301,9 @@ impl Intake {
     ) -> Result<Outcome, Halt> {
         let decoded = self.decoder.decode_fields(fields).map(Entry::from);
         let length = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.enter(partition, decoded, length, place, || shown_fields(fields))
+        let outcome = self.enter(partition, decoded, length, place, || shown_fields(fields))?;
+        self.seal_if_due()?;
+        Ok(outcome)
     }
 
     /// A record that is none: `error` says why, `record` is as much of it as there is.
@@ -280,7 +314,10 @@ impl Intake {
         record: &[u8],
         place: &dyn Display,
     ) -> Result<Outcome, Halt> {
-        self.enter(partition, Err(error), record.len(), place, || String::from_utf8_lossy(cut(record)).into_owned())
+        let shown = || String::from_utf8_lossy(cut(record)).into_owned();
+        let outcome = self.enter(partition, Err(error), record.len(), place, shown)?;
+        self.seal_if_due()?;
+        Ok(outcome)
     }
 
     fn enter(
@@ -298,12 +335,21 @@ impl Intake {
         };
         self.records += 1;
         self.bytes += length;
-        let is_due = self.records.is_multiple_of(CLOCK_EVERY) && self.sealed.elapsed() > TICK;
+        Ok(outcome)
+    }
+
+    /// Sends what was taken if it is much, or has waited for long.
+    pub(in crate::source) fn seal_if_due(&mut self) -> Result<(), Halt> {
+        let looks = self.records >= self.looks;
+        if looks {
+            self.looks = self.records + CLOCK_EVERY;
+        }
+        let is_due = looks && self.sealed.elapsed() > TICK;
         if self.bytes > TICK_BYTES || is_due || self.held.bytes() > self.buffer {
             self.arrived = Instant::now();
             self.seal()?;
         }
-        Ok(outcome)
+        Ok(())
     }
 
     fn place(&mut self, partition: PartitionId, row: Row, event_time: Option<Time>) -> Outcome {
@@ -465,12 +511,12 @@ impl Intake {
     }
 
     fn send(&mut self, frontier: Option<Time>) -> Result<(), Halt> {
-        let Taken { rows, writes, late, errors, moved: _ } = std::mem::take(&mut self.taken);
+        let Taken { rows, writes, late, errors, notes, moved: _ } = std::mem::take(&mut self.taken);
         let mut batches = Vec::new();
         batches.extend((!rows.is_empty()).then_some((self.stream, Batch::Rows(rows))));
         batches.extend(self.late.filter(|_| !late.is_empty()).map(|id| (id, Batch::Rows(late))));
         batches.extend((!writes.is_empty()).then_some((self.stream, Batch::Upserts(writes))));
-        let mut positions = Vec::new();
+        let mut positions = notes;
         for place in self.places.iter_mut().filter(|place| !place.told) {
             place.position.watermark = self.partitions.watermark_in(place.partition);
             place.position.greatest = self.greatest;

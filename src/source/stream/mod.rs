@@ -1,5 +1,5 @@
 //! What all sources of event streams share: schema, format, event time, lateness, and what becomes of records that are late or
-//! cannot be understood. A source only reads: it gives each record to an [`Intake`], and says when nothing is left to read.
+//! cannot be understood. A source only reads: it gives each record to an `Intake`, and says when nothing is left to read.
 //!
 //! Reading down: `config` and `types` are what is written in the view set; `decode`, `json`, `csv`, `debezium`, `epoch` make a row of a record;
 //! `intake` has it judged and seals ticks, `held` counts what waits for the watermark then, and `position` says where to go on; `patience` waits for servers, `unacknowledged` knows

@@ -6,7 +6,7 @@
 
 use super::config::tests::stream;
 use super::intake::{Halt, Intake};
-use crate::source::{Closed, Progress, Start, Stop, Stored, TickSender, Wanted};
+use crate::source::{Closed, Progress, SourceError, Start, Stop, Stored, TickSender, Wanted};
 use crate::timeline::{Arrivals, Batch, PartitionId, RelationId, Resume, SourceId, Tick};
 use crate::value::{Datum, Row, Time};
 use std::cell::Cell;
@@ -53,6 +53,10 @@ impl TickSender for Collect {
 }
 
 fn open(settings: &str, kept: &Arc<Mutex<Kept>>, is_stored: bool) -> (Intake, Receiver<Tick>) {
+    try_open(settings, kept, is_stored).expect("positions it gave")
+}
+
+fn try_open(settings: &str, kept: &Arc<Mutex<Kept>>, is_stored: bool) -> Result<(Intake, Receiver<Tick>), SourceError> {
     let config = stream(&format!(
         "schema = {{ at = 'timestamptz', name = 'text not null' }}\nevent_time = 'at'\nevent_time_unit = 's'\n{settings}"
     ));
@@ -73,8 +77,8 @@ fn open(settings: &str, kept: &Arc<Mutex<Kept>>, is_stored: bool) -> (Intake, Re
         progress: Arc::new(Progress::default()),
     };
     CLOCK.set(1000);
-    let intake = Intake::open(&name, &config, start).expect("it is wanted");
-    (intake.with_clock(|| CLOCK.get() * SECOND), ticks)
+    let intake = Intake::open(&name, &config, start)?.expect("it is wanted");
+    Ok((intake.with_clock(|| CLOCK.get() * SECOND), ticks))
 }
 
 fn name(row: &Row) -> String {
@@ -300,4 +304,16 @@ fn the_first_record_that_is_none_may_stop_the_source() {
     let partition = intake.partition("p");
     let Err(Halt::Failed(error)) = intake.take(partition, b"{\"at\": true}", &"clicks:3") else { panic!("it went on") };
     assert!(error.to_string().contains("clicks:3: {\"at\": true}"), "{error}");
+}
+
+/// A position that makes no sense is not taken for none: everything would be taken again.
+#[test]
+fn a_strange_position_is_no_beginning() {
+    let positions = BTreeMap::from([("p".to_string(), "7 8 watermark soon".to_string())]);
+    let kept = Kept { resume: Some(Resume { frontier: 7, positions }), ..Kept::default() };
+    let Err(error) = try_open("", &Arc::new(Mutex::new(kept)), true) else { panic!("it began anew") };
+    assert!(
+        matches!(&error, SourceError::Operator(text) if text.contains("position of p") && text.contains("soon")),
+        "{error}"
+    );
 }

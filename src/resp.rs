@@ -1,19 +1,26 @@
-//! A connection that gives up with the first reply that does not come.
+//! A connection to Redis that gives up with the first reply that does not come.
 //!
 //! The client reads on behind a reply that is late, up to the last one of a pipeline, and waits the whole time for each: a
 //! server that says nothing any more would not be missed for hours. After an error the connection is of no use.
 
-use crate::failpoint::reach;
 use redis::{ConnectionLike, RedisResult, Value};
 
 /// The client's connection.
-pub(super) struct Connection(pub(super) redis::Connection);
+pub struct Connection {
+    client: redis::Connection,
+    sent: fn(),
+}
 
 impl Connection {
+    /// A connection that was made. `sent` is called when a transaction is sent, before its replies come.
+    pub fn new(client: redis::Connection, sent: fn()) -> Connection {
+        Connection { client, sent }
+    }
+
     /// The next reply; what the server says unasked is none.
     fn reply(&mut self) -> RedisResult<Value> {
         loop {
-            match self.0.recv_response()? {
+            match self.client.recv_response()? {
                 Value::Push { .. } => {}
                 reply => return Ok(reply),
             }
@@ -23,14 +30,14 @@ impl Connection {
 
 impl ConnectionLike for Connection {
     fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.0.req_packed_command(command)
+        self.client.req_packed_command(command)
     }
 
     fn req_packed_commands(&mut self, commands: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
-        self.0.send_packed_command(commands)?;
+        self.client.send_packed_command(commands)?;
         // Only the replies within a transaction are passed over.
         if offset > 0 {
-            reach("redis.sent");
+            (self.sent)();
         }
         for _ in 0..offset {
             self.reply()?.extract_error()?;
@@ -39,15 +46,15 @@ impl ConnectionLike for Connection {
     }
 
     fn get_db(&self) -> i64 {
-        self.0.get_db()
+        self.client.get_db()
     }
 
     fn check_connection(&mut self) -> bool {
-        self.0.check_connection()
+        self.client.check_connection()
     }
 
     fn is_open(&self) -> bool {
-        self.0.is_open()
+        self.client.is_open()
     }
 }
 
@@ -81,7 +88,7 @@ mod tests {
             for _ in 0..100_000 {
                 pipeline.cmd("PING");
             }
-            let error = pipeline.exec(&mut Connection(connection)).expect_err("nobody answers");
+            let error = pipeline.exec(&mut Connection::new(connection, || ())).expect_err("nobody answers");
             assert!(error.is_timeout(), "{error}");
         });
     }
