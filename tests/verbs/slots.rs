@@ -21,6 +21,17 @@ fn wait(set: &ViewSet, url: &str, mut program: Option<&mut Program>, is_so: impl
     }
 }
 
+/// Waits until the change feed is followed: a slot whose tables are still being read goes with its run.
+fn wait_until_followed(set: &ViewSet, url: &str, program: &mut Program) -> Vec<Value> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while ask_json(set, url, &["status"]).is_none_or(|status| status["sources"][0]["phase"] != "following") {
+        program.must_run();
+        assert!(Instant::now() < deadline, "{}", program.errors());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    wait(set, url, Some(program), |slots| slots.iter().any(|slot| slot["active"] == true))
+}
+
 #[test]
 fn only_what_nobody_needs_is_dropped() {
     let database = Postgres::shared().create_database();
@@ -36,7 +47,7 @@ fn only_what_nobody_needs_is_dropped() {
     database.execute(&format!("SELECT pg_create_logical_replication_slot('{other}', 'pgoutput')"));
 
     let mut program = set.start(&["run"], &database.url);
-    let slots = wait(&set, &database.url, Some(&mut program), |slots| slots.iter().any(|slot| slot["active"] == true));
+    let slots = wait_until_followed(&set, &database.url, &mut program);
     let name = slots[0]["name"].as_str().expect("a name").to_owned();
     assert!(slots.len() == 1 && slots[0]["owner"] == "store" && slots[0]["source"] == "shop", "{slots:#?}");
     assert!(slots[0]["wal_status"] == "reserved" && slots[0]["held_back_bytes"].is_u64(), "{slots:#?}");
@@ -60,7 +71,7 @@ fn only_what_nobody_needs_is_dropped() {
 
     // A store's own slot goes only by its name, and what that means is said.
     let mut program = set.start(&["run"], &database.url);
-    let slots = wait(&set, &database.url, Some(&mut program), |slots| slots.iter().any(|slot| slot["active"] == true));
+    let slots = wait_until_followed(&set, &database.url, &mut program);
     program.terminate();
     wait(&set, &database.url, None, is_idle);
     let name = slots[0]["name"].as_str().expect("a name");
@@ -72,7 +83,7 @@ fn only_what_nobody_needs_is_dropped() {
     // The slot of a run without a store is that run's.
     set.write("tidegate.toml", &CONFIG.replace("\"state\"", "\"none\""));
     let mut program = set.start(&["run"], &database.url);
-    let slots = wait(&set, &database.url, Some(&mut program), |slots| slots.iter().any(|slot| slot["active"] == true));
+    let slots = wait_until_followed(&set, &database.url, &mut program);
     assert!(slots.len() == 1 && slots[0]["owner"] == "run", "{slots:#?}");
     assert_eq!(drop_slot(&["--orphans"]).0, 0);
     program.must_run();
