@@ -40,7 +40,7 @@ fn a_run_whose_disk_is_full_stops_and_goes_on_when_there_is_room() {
         assert!(Instant::now() < deadline, "the disk does not become full: {}\n{}", ended(), program.errors());
         n += 1;
         bank.database.execute(&format!(
-            "UPDATE account SET note = (SELECT string_agg(md5(n::text || random()), '') FROM generate_series(1, 200) n) WHERE id % 4 = {};
+            "UPDATE account SET note = (SELECT string_agg(md5(n::text || id || random()), '') FROM generate_series(1, 200) n) WHERE id % 4 = {};
              INSERT INTO move (a, b, amount) VALUES ({}, 7, 3)",
             n % 4,
             n % 100
