@@ -29,8 +29,14 @@ pub fn run(scale: Scale, report: &mut Report) {
 
 fn source() -> Vec<Source> {
     let name = RelationName::public("orders");
-    let relation = Relation { id: RelationId(0), name, key: Some(vec![0]), definition: "orders".into() };
-    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations: vec![relation] }]
+    let relation = Relation { id: RelationId(0), name, key: Some(vec![0]), columns: vec!["id".into()] };
+    vec![Source {
+        id: SourceId(0),
+        name: "shop".into(),
+        keeps_times: false,
+        takes_newcomers: true,
+        relations: vec![relation],
+    }]
 }
 
 fn open(directory: &Path) -> Opened {

@@ -7,7 +7,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// All moments: those of the log, of merging, of acknowledgement, and of what each sink does with a delivery.
+/// All moments: those of the log, of merging, of side snapshots, of acknowledgement, and of what each sink does with a delivery.
 pub const ALL: &[&str] = &[
     "segment.created",
     "segment.headed",
@@ -20,6 +20,9 @@ pub const ALL: &[&str] = &[
     "merge.named",
     "merge.runs_removed",
     "tick.durable",
+    "side.begun",
+    "side.part",
+    "side.told",
     "status.unsent",
     "status.sent",
     "jsonl.begun",

@@ -5,7 +5,8 @@ use super::error::StoreError;
 use super::log::{self, Frames};
 use super::manifest::Manifest;
 use super::run::RunReader;
-use super::{scan, segment};
+use super::scan::{self, Scanned};
+use super::segment;
 use crate::timeline::Resume;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -53,7 +54,7 @@ fn look(directory: &Path, runs: bool) -> Result<Summary, StoreError> {
     let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
     let manifest = Manifest::read(&disk)?;
     let manifest = manifest.ok_or_else(|| StoreError::damaged("manifest", 0, "there is none: this is no store"))?;
-    let (next, reached) = scan::scan(&disk, &manifest, false)?;
+    let Scanned { next, reached, .. } = scan::scan(&disk, &manifest, false)?;
     log::read(&disk, manifest.incarnation, Frames::From { first: manifest.base, mend: false }, &mut |_, records| {
         scan::check(records).map(|()| true)
     })?;

@@ -56,8 +56,10 @@ pub(super) struct Relation {
     pub(super) name: RelationName,
     /// The positions of the columns of its key; none: its changes are complete rows.
     pub(super) key: Option<Vec<usize>>,
-    /// What its rows are made of; of another definition are other rows.
-    pub(super) definition: String,
+    /// The columns of its rows; nothing in the place of one that is not kept any more.
+    pub(super) columns: Vec<Option<String>>,
+    /// The frontier from which on it has its content; nothing of a newcomer that is not complete.
+    pub(super) since: Option<Time>,
     /// What is merged of it; none: no row.
     pub(super) run: Option<Run>,
 }
@@ -80,6 +82,13 @@ impl Manifest {
     /// Whether views need the times of changes: nothing is merged then.
     pub(super) fn keeps_times(&self) -> bool {
         self.sources.values().any(|source| source.keeps_times)
+    }
+
+    /// Newcomers have their content from these frontiers on.
+    pub(super) fn complete(&mut self, complete: &BTreeMap<u64, Time>) {
+        for (number, since) in complete {
+            self.relations.entry(*number).and_modify(|relation| relation.since = Some(*since));
+        }
     }
 
     /// The incarnation as it is written elsewhere.

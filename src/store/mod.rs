@@ -29,20 +29,22 @@ mod scan;
 mod segment;
 mod tend;
 
+pub use adopt::Lack;
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
 pub use place::{Place, place};
-pub use reading::{Anew, Reading};
+pub use reading::Reading;
 pub use tend::{Compacted, compact};
 
 use crate::failpoint::reach;
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
-use adopt::adopt;
+use adopt::{Adopted, adopt, kept};
 use lock::Lock;
 use log::Log;
 use manifest::{Manifest, Reached};
+use scan::Scanned;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
@@ -57,6 +59,8 @@ pub struct Source {
     pub name: String,
     /// Whether views need the times of its changes: they are told again with these, and nothing of the store is merged.
     pub keeps_times: bool,
+    /// Whether relations may come to it later: otherwise it begins anew for them.
+    pub takes_newcomers: bool,
     /// Its relations.
     pub relations: Vec<Relation>,
 }
@@ -68,10 +72,19 @@ pub struct Relation {
     pub id: RelationId,
     /// Its name.
     pub name: RelationName,
-    /// The columns of its key if its changes come by key.
+    /// The positions of the columns of its key if its changes come by key.
     pub key: Option<Vec<usize>>,
-    /// What its rows are made of: rows of another definition are not read.
-    pub definition: String,
+    /// Its columns as texts: whatever is not the same text is another column.
+    pub columns: Vec<String>,
+}
+
+/// What the store has of a relation.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The columns of its rows; nothing in the place of one that is not kept any more.
+    pub columns: Vec<Option<String>>,
+    /// The frontier from which on it has its content; nothing of a newcomer, which has none yet.
+    pub since: Option<Time>,
 }
 
 /// A store that is open.
@@ -90,6 +103,10 @@ pub struct Opened {
     pub store: Store,
     /// How far each source had come; those that must begin anew are missing.
     pub resumes: BTreeMap<SourceId, Resume>,
+    /// What it lacks of sources.
+    pub lacks: BTreeMap<SourceId, Lack>,
+    /// What it has of each relation.
+    pub relations: BTreeMap<RelationId, Kept>,
 }
 
 /// The store's numbers of the running view set's sources and relations.
@@ -97,6 +114,7 @@ pub struct Opened {
 struct Ids {
     sources: HashMap<SourceId, u64>,
     relations: HashMap<RelationId, u64>,
+    newcomers: HashMap<SourceId, Vec<u64>>,
 }
 
 impl record::Numbers for Ids {
@@ -106,6 +124,10 @@ impl record::Numbers for Ids {
 
     fn relation(&self, relation: RelationId) -> u64 {
         self.relations.get(&relation).copied().unwrap_or(UNKNOWN)
+    }
+
+    fn newcomers(&self, source: SourceId) -> &[u64] {
+        self.newcomers.get(&source).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -133,15 +155,17 @@ impl Store {
             Some(manifest) => manifest,
             None => Manifest::new(RandomState::new().build_hasher().finish()),
         };
-        let (next, mut reached) = scan::scan(disk.as_ref(), &manifest, true)?;
-        let ids = adopt(&mut manifest, sources, &mut reached);
+        let Scanned { next, mut reached, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
+        manifest.complete(&complete);
+        let Adopted { ids, lacks } = adopt(&mut manifest, sources, &mut reached);
+        let relations = kept(&manifest, &ids);
         let resume = |source: &Source| {
             let Reached { frontier, positions } = reached.remove(ids.sources.get(&source.id)?)?;
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
         let store = Store::begin(disk, manifest, ids, next)?;
-        Ok(Opened { store, resumes })
+        Ok(Opened { store, resumes, lacks, relations })
     }
 
     /// Goes on behind the last frame.
@@ -221,6 +245,7 @@ impl Store {
         for (id, reached) in found.reached {
             manifest.sources.entry(id).and_modify(|source| source.reached = reached);
         }
+        manifest.complete(&found.complete);
         (manifest.base, manifest.reaches) = (found.end, self.log.next());
         manifest.write(self.disk.as_ref())?;
         reach("merge.named");

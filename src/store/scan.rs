@@ -15,18 +15,26 @@ pub(super) fn makes_no_sense(Malformed: Malformed) -> StoreError {
     StoreError::damaged("", 0, "a record makes no sense")
 }
 
-/// How far each source of the store came, and the frame that follows the last one. Cuts off what a crash left behind if `mend` says so.
-pub(super) fn scan(
-    disk: &dyn Disk,
-    manifest: &Manifest,
-    mend: bool,
-) -> Result<(u64, BTreeMap<u64, Reached>), StoreError> {
+/// What the log adds up to.
+pub(super) struct Scanned {
+    /// The frame that follows the last one.
+    pub(super) next: u64,
+    /// How far each source of the store came.
+    pub(super) reached: BTreeMap<u64, Reached>,
+    /// The newcomers that are complete, with the frontiers from which on.
+    pub(super) complete: BTreeMap<u64, Time>,
+}
+
+/// Reads the log. Cuts off what a crash left behind if `mend` says so.
+pub(super) fn scan(disk: &dyn Disk, manifest: &Manifest, mend: bool) -> Result<Scanned, StoreError> {
+    let mut complete = BTreeMap::new();
     let mut reached: BTreeMap<u64, Reached> =
         manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
     let next =
         log::read(disk, manifest.incarnation, Frames::From { first: manifest.base, mend }, &mut |_, mut records| {
             while !records.is_empty() {
                 let head = record::read_head(&mut records).map_err(makes_no_sense)?;
+                note_complete(&mut complete, &head);
                 if let Some(reached) = reached.get_mut(&(head.source.0 as u64)) {
                     note(reached, head);
                 }
@@ -37,7 +45,7 @@ pub(super) fn scan(
         let what = format!("it ends at frame {next}, and frames up to {} were there", manifest.reaches - 1);
         return Err(StoreError::damaged("the log", 0, what));
     }
-    Ok((next, reached))
+    Ok(Scanned { next, reached, complete })
 }
 
 /// Whether records make sense.
@@ -46,6 +54,11 @@ pub(super) fn check(mut records: Bytes<'_>) -> Result<(), StoreError> {
         record::read(&mut records).map_err(makes_no_sense)?;
     }
     Ok(())
+}
+
+fn note_complete(complete: &mut BTreeMap<u64, Time>, head: &Head) {
+    let numbers = head.complete.iter().flatten();
+    complete.extend(numbers.map(|number| (*number, head.frontier.unwrap_or(0))));
 }
 
 fn note(reached: &mut Reached, Head { frontier, snapshot, positions, .. }: Head) {
@@ -64,6 +77,8 @@ pub(super) struct Collected {
     pub(super) deltas: BTreeMap<u64, Delta>,
     /// How far the sources had come before that frame.
     pub(super) reached: BTreeMap<u64, Reached>,
+    /// The newcomers that are complete then, with the frontiers from which on.
+    pub(super) complete: BTreeMap<u64, Time>,
 }
 
 /// Reads the log's frames below `end`, up to the first that goes beyond `below`, or beyond so many bytes.
@@ -75,7 +90,7 @@ pub(super) fn collect(
     bytes: u64,
 ) -> Result<Collected, StoreError> {
     let reached = manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
-    let mut collected = Collected { end: manifest.base, deltas: BTreeMap::new(), reached };
+    let mut collected = Collected { end: manifest.base, deltas: BTreeMap::new(), reached, complete: BTreeMap::new() };
     let mut left = bytes;
     log::read(disk, manifest.incarnation, Frames::Between(manifest.base, end), &mut |sequence, records| {
         if left == 0 || goes_beyond(records, below)? {
@@ -106,6 +121,7 @@ impl Collected {
             let mut rest = records;
             let head = record::read_head(&mut rest).map_err(makes_no_sense)?;
             let is_end = head.frontier.is_none();
+            note_complete(&mut self.complete, &head);
             if let Some(reached) = self.reached.get_mut(&(head.source.0 as u64)).filter(|_| !is_end) {
                 note(reached, head);
                 for (relation, batch) in record::read(&mut records).map_err(makes_no_sense)?.batches {

@@ -3,7 +3,8 @@
 use super::disk::Directory;
 use super::lock::Lock;
 use super::manifest::Manifest;
-use super::{Ids, MERGE_BYTES, Store, StoreError, scan};
+use super::scan::{self, Scanned};
+use super::{Ids, MERGE_BYTES, Store, StoreError};
 use crate::value::Time;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub fn compact(directory: &Path, behind: Time) -> Result<Option<Compacted>, Stor
     let lock = Lock::take(directory)?;
     let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
     let Some(manifest) = Manifest::read(&disk)? else { return Ok(None) };
-    let (next, reached) = scan::scan(&disk, &manifest, true)?;
+    let Scanned { next, reached, .. } = scan::scan(&disk, &manifest, true)?;
     let mut store = Store::begin(Arc::new(disk), manifest, Ids::default(), next)?;
     store._lock = Some(lock);
     let before = store.bytes()?;

@@ -25,6 +25,8 @@ pub struct Tick {
     pub frontier: Option<Time>,
     /// Whether this tick belongs to the snapshot that precedes the first real frontier.
     pub snapshot: bool,
+    /// Whether the source's newcomers have their content from its frontier on: relations that came to it after its snapshot.
+    pub completes: bool,
     /// Where the source goes on after this tick, by names of its own; only what is new since the tick before. A store gives them
     /// back at the next start.
     pub positions: Vec<(String, String)>,
@@ -33,7 +35,8 @@ pub struct Tick {
 impl Tick {
     /// A tick of real time without errors, and without a position.
     pub fn new(source: SourceId, batches: Vec<(RelationId, Batch)>, frontier: Option<Time>) -> Tick {
-        Tick { source, batches, errors: Vec::new(), frontier, snapshot: false, positions: Vec::new() }
+        let (errors, positions) = Default::default();
+        Tick { source, batches, errors, frontier, snapshot: false, completes: false, positions }
     }
 }
 

@@ -30,6 +30,7 @@
 //! | 20 | clocks that step back | `source::postgres::garbage::a_clock_that_steps_back…`: without a server, whose clock is this machine's |
 
 mod meanwhile;
+mod newcomers;
 mod server;
 mod stream;
 mod under_way;

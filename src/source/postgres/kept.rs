@@ -12,6 +12,7 @@ use super::overlap::{Commit, Overlap};
 use super::slot::{self, Condition};
 use super::slots;
 use crate::source::{SourceError, Stored};
+use crate::value::RelationName;
 use tokio_postgres::Client;
 
 /// The names of the positions that ticks carry.
@@ -49,6 +50,11 @@ impl Kept {
             Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, ground, untold: false })
         };
         Kept { name: slots::kept_name(prefix, &stored.incarnation), lost, read: read() }
+    }
+
+    /// A table is read for the first time: whatever has happened to it before does not count.
+    pub(super) fn disregard(&mut self, name: &RelationName) {
+        self.read.iter_mut().for_each(|read| read.ground.disregard(name));
     }
 
     /// Where the server is to read on; nothing if the tables are to be read again.

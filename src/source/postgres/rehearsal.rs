@@ -63,7 +63,7 @@ impl Rehearsal {
     /// first of a new connection. The error says why.
     pub fn take(&mut self, message: &[u8]) -> Result<Option<Tick>, String> {
         match self.feed.apply(message, &mut self.pending) {
-            Ok(Event::Within | Event::Again(_)) => Ok(None),
+            Ok(Event::Within | Event::Again(_) | Event::Beyond) => Ok(None),
             Ok(Event::Commit(_)) => Ok(Some(self.pending.seal(self.pending.clock.floor() + 1, false))),
             Err(failure) => {
                 self.pending.discard();

@@ -67,7 +67,12 @@ fn open(settings: &str, kept: &Arc<Mutex<Kept>>, is_stored: bool) -> (Intake, Re
         errors: vec![(STREAM, ERRORS)],
         once: false,
         awaited: false,
-        stored: is_stored.then(|| Stored { incarnation: "s".into(), resume, held: BTreeMap::new() }),
+        stored: is_stored.then(|| Stored {
+            incarnation: "s".into(),
+            resume,
+            held: BTreeMap::new(),
+            newcomers: Default::default(),
+        }),
         ticks: Box::new(Collect { ticks: sender, kept: kept.clone() }),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
