@@ -127,7 +127,7 @@ fn load(scale: Scale, report: &mut Report) {
 
 fn replayed(path: &Path, rows: u64, label: &str, report: &mut Report) {
     let clock = Stopwatch::start();
-    let Opened { store, resumes } = open(path);
+    let Opened { store, resumes, .. } = open(path);
     let mut read = 0;
     let below = resumes.into_iter().map(|(source, resume)| (source, resume.frontier)).collect();
     let replayed = store.replay(&below, &mut |tick| {

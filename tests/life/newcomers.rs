@@ -5,7 +5,7 @@
 //! would be read of another moment than it is told at would show in its file.
 
 use super::Life;
-use crate::support::postgres::{Database, Postgres};
+use crate::support::postgres::{Database, Options, Postgres};
 use crate::support::random::{Random, seed};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -159,7 +159,10 @@ impl Life {
 }
 
 fn begin() -> (Life, Database) {
-    let database = Postgres::shared().create_database();
+    begin_on(Postgres::shared().create_database())
+}
+
+fn begin_on(database: Database) -> (Life, Database) {
     database.execute(TABLES);
     let writer = database.another();
     (Life::new(database, &["old", "bag", "fresh", "loose"], &[ROWS, SUMS]), writer)
@@ -229,6 +232,66 @@ fn killed_while_something_new_is_read_it_reads_it_again() {
         }
     });
     assert_eq!(life.run(), super::Begins::On);
+    life.check_total();
+    assert_eq!(life.run(), super::Begins::On);
+}
+
+/// Whatever connection is lost meanwhile, and when: what is told of the new tables is one moment's.
+#[test]
+fn connections_lost_while_something_new_is_read_change_nothing() {
+    let mut random = Random::new(seed(53));
+    let (mut life, writer) = begin();
+    life.run();
+    life.show(&[ROWS, SUMS, FRESH, JOINED, TOTAL, LOOSE]);
+    let mut program = life.start();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
+        let mut chance = random.clone();
+        let (writer, stop) = (&writer, &stop);
+        scope.spawn(move || write(writer, &mut chance, stop));
+        for _ in 0..6 {
+            wait(
+                "it goes on",
+                || program.errors(),
+                || program.errors().lines().last().is_some_and(|line| !line.contains("trying again")),
+            );
+            std::thread::sleep(Duration::from_millis(random.below(150)));
+            life.database.query_text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                 AND application_name = 'tidegate' AND (backend_type = 'walsender' OR query LIKE 'COPY%')",
+            );
+        }
+    });
+    life.settle(&mut program);
+    program.terminate();
+    life.check_total();
+    assert_eq!(life.run(), super::Begins::On);
+}
+
+/// A run that ends by itself has what is new; so has one that must read everything again; and one that is given no slot says so.
+#[test]
+fn what_is_new_comes_with_whatever_else_happens() {
+    let settings = vec!["max_replication_slots = 1".to_owned()];
+    let server = Postgres::start_with(Options { settings, ..Options::default() });
+    let (mut life, _) = begin_on(server.create_database());
+    life.run();
+    life.show(&[ROWS, SUMS, FRESH]);
+    life.refused(80, &["fresh can be read beside", "no free replication slot; raise max_replication_slots"]);
+    life.show(&[ROWS, SUMS]);
+    assert_eq!(life.run(), super::Begins::On);
+    // All tables are read again, and the new ones with them.
+    life.database.execute("ALTER TABLE old ALTER x TYPE bigint USING x + 1");
+    life.show(&[ROWS, SUMS, FRESH, LOOSE]);
+    assert_eq!(life.run(), super::Begins::Anew);
+    assert_eq!(life.run(), super::Begins::On);
+
+    let (mut life, _) = begin();
+    life.run();
+    life.show(&[ROWS, SUMS, TOTAL, LOOSE]);
+    life.database.execute("UPDATE fresh SET amount = amount + 1 WHERE id = 5; INSERT INTO loose VALUES (1, 'once')");
+    let (code, _, errors) = life.set.run(&["run", "--once"], &life.url);
+    assert_eq!(code, 0, "{errors}");
     life.check_total();
     assert_eq!(life.run(), super::Begins::On);
 }

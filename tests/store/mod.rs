@@ -4,3 +4,4 @@
 mod crash;
 mod disk;
 mod model;
+mod newcomers;

@@ -49,6 +49,7 @@ impl Session<'_> {
         self.progress.holds(format!("new tables are read as they are at {point}"));
         self.tell_newcomers(pending, side, newcomers, position).await?;
         self.newcomers.clear();
+        within(PATIENCE, slot::released(&ready.control, &ready.slot)).await?;
         Ok(position)
     }
 
