@@ -47,7 +47,7 @@ pub(super) fn differs(relation: &Relation, stored: Option<&[String]>) -> String 
     let lacking = relation.columns.iter().filter(|column| !stored.contains(column));
     let lacking: Vec<&str> = lacking.map(|column| column.split(' ').next().unwrap_or_default()).collect();
     match lacking.as_slice() {
-        [] => format!("{name} has another key, or its columns have another order"),
+        [] => format!("{name} has another key, or fewer columns, or in another order"),
         lacking => format!("{name} is not stored with these columns as they are now: {}", lacking.join(", ")),
     }
 }
