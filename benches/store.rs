@@ -29,7 +29,15 @@ pub fn run(scale: Scale, report: &mut Report) {
 
 fn source() -> Vec<Source> {
     let name = RelationName::public("orders");
-    let relation = Relation { id: RelationId(0), name, key: Some(vec![0]), columns: vec!["id".into()] };
+    let relation = Relation {
+        id: RelationId(0),
+        name,
+        key: Some(vec![0]),
+        columns: vec!["id".into()],
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
+    };
     vec![Source {
         id: SourceId(0),
         name: "shop".into(),

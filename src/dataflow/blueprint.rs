@@ -1,7 +1,7 @@
 //! A program that was checked: its relations in an order in which each one's inputs come before it.
 
 use super::native::NativeView;
-use super::program::{DataflowError, InputRelation, Program, Unique, error_schema, errors_of};
+use super::program::{DataflowError, InputRelation, Kept, Program, Unique, error_schema, errors_of};
 use super::shape::{Relations, columns};
 use crate::plan::{View, append_only};
 use crate::timeline::SourceId;
@@ -19,6 +19,8 @@ pub struct Blueprint {
     pub places: HashMap<RelationName, usize>,
     /// Whether changes of the relation at that place keep their times on a refresh grid: lookups compare them with those of rows.
     pub exact: Vec<bool>,
+    /// Views that go on, by name.
+    pub kept: HashMap<RelationName, Kept>,
     /// Relations with enforced keys; each stands right behind the one whose rows it has.
     uniques: Vec<Unique>,
 }
@@ -67,6 +69,7 @@ impl Blueprint {
             relations: Vec::new(),
             places: HashMap::new(),
             exact: Vec::new(),
+            kept: program.kept.iter().map(|kept| (kept.view.clone(), kept.clone())).collect(),
             uniques: program.uniques.clone(),
         };
         for input in &program.inputs {
@@ -93,6 +96,7 @@ impl Blueprint {
                 return Err(DataflowError::Circular(waiting.iter().filter_map(name_of).collect()));
             }
         }
+        blueprint.check_kept()?;
         blueprint.check_readers(program)?;
         blueprint.exact = blueprint.looked_up();
         Ok(blueprint)
@@ -164,7 +168,10 @@ impl Blueprint {
             return Err(DataflowError::Plan { view: view.name.clone(), message });
         }
         let named = |(made, declared): (&Column, &Column)| Column { nullable: made.nullable, ..declared.clone() };
-        let columns = made.iter().zip(declared).map(named).collect();
+        let columns = match self.kept.contains_key(&view.name) {
+            true => made,
+            false => made.iter().zip(declared).map(named).collect(),
+        };
         Ok(Arc::new(Schema { columns, ..view.schema.as_ref().clone() }))
     }
 
@@ -224,6 +231,15 @@ impl Blueprint {
         let watched =
             |relation: &Relation| program.on_error.is_some() && matches!(relation.definition, Definition::ErrorsOf(_));
         self.relations.iter().map(|relation| named.contains(&relation.name) || watched(relation)).collect()
+    }
+
+    fn check_kept(&self) -> Result<(), DataflowError> {
+        for Kept { view, of, rows, .. } in self.kept.values() {
+            if let Some(relation) = [of, rows].into_iter().find(|relation| !self.places.contains_key(*relation)) {
+                return Err(DataflowError::Undefined { user: format!("view {view}"), relation: relation.clone() });
+            }
+        }
+        Ok(())
     }
 
     fn check_readers(&self, program: &Program) -> Result<(), DataflowError> {

@@ -44,12 +44,6 @@ pub fn split<'s>(outcomes: Collection<'s, Outcome>) -> (Rows<'s>, Errors<'s>) {
     (rows.as_collection(), errors.as_collection())
 }
 
-/// An error as a row of an error relation.
-pub fn error_row(error: &DataError) -> Row {
-    let columns = [&error.code, &error.message, &error.input].map(|text| Datum::text(text.as_str()));
-    Row::pack(&columns)
-}
-
 /// The error a row of an error relation stands for.
 pub fn row_error(row: &Row) -> DataError {
     let mut columns = row.unpack().into_iter().map(|value| match value {

@@ -6,7 +6,6 @@
 //! relations that are looked up by time or look up others.
 
 use super::blueprint::Definition;
-use super::fault::error_row;
 use super::operators::upsert::worker_of;
 use super::state::{ENDED, Shared};
 use crate::timeline::{
@@ -159,7 +158,7 @@ impl Sender {
         }
         for (id, error, time) in tick.errors {
             let place = self.place(id)?;
-            let row = (error_row(&error), effect(time, grid)?, 1);
+            let row = (error.row(), effect(time, grid)?, 1);
             self.wait_rows(place, vec![row])?;
         }
         Ok(())

@@ -39,6 +39,8 @@ pub use evaluate::evaluate;
 pub use held::held;
 pub use ingest::{Closed, Sender};
 pub use native::{Build, NativeInputs, NativeView, rehearse};
-pub use program::{DataflowError, Export, InputRelation, OnError, Program, Settings, Unique, error_schema, errors_of};
+pub use program::{
+    DataflowError, Export, InputRelation, Kept, OnError, Program, Settings, Unique, error_schema, errors_of,
+};
 pub use types::empty;
 pub use worker::{Dataflow, OperatorStats, Peeked, RelationStats};

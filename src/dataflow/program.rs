@@ -63,6 +63,19 @@ pub struct Unique {
     pub errors: RelationName,
 }
 
+/// A view of which it is known what it had made up to some time: that comes as the rows of an input, and only what follows is computed.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The view. Its columns have the names that its plan gives them.
+    pub view: RelationName,
+    /// The view that it is a part of, which reports its errors.
+    pub of: RelationName,
+    /// The input with its rows.
+    pub rows: RelationName,
+    /// The time; a multiple of the refresh grid.
+    pub from: Time,
+}
+
 /// Somebody who is told a relation's steps.
 pub struct Export {
     /// An input, a SQL view, a Rust view, the `<view>_errors` of either, or a `Unique`.
@@ -86,6 +99,8 @@ pub struct Program {
     pub since: BTreeMap<RelationId, Option<Time>>,
     /// SQL views, in any order.
     pub views: Vec<plan::View>,
+    /// Those of them that go on.
+    pub kept: Vec<Kept>,
     /// Rust views, in any order; they and SQL views may use each other.
     pub native: Vec<NativeView>,
     /// Relations with enforced keys.

@@ -30,7 +30,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::operators::{Input, core::input::Handle, probe};
+use timely::dataflow::operators::{Input, core::input::Handle, probe, vec::Filter};
 use timely::execute::execute;
 use timely::worker::Worker;
 
@@ -167,7 +167,7 @@ impl Dataflow {
         let mut sums: BTreeMap<(usize, &'static str), (i64, i64)> = BTreeMap::new();
         for holding in self.shared.holdings.all() {
             let (updates, bytes) = holding.count();
-            let sum = sums.entry((holding.relation, holding.operator)).or_default();
+            let sum = sums.entry((self.owner(holding.relation), holding.operator)).or_default();
             *sum = (sum.0 + updates, sum.1 + bytes);
         }
         let name = |place: usize| self.shared.blueprint.relations[place].name.clone();
@@ -178,6 +178,12 @@ impl Dataflow {
             bytes,
         });
         stats.collect()
+    }
+
+    /// The place of the view that the relation at a place is a part of; its own otherwise.
+    fn owner(&self, place: usize) -> usize {
+        let kept = self.shared.blueprint.kept.get(&self.shared.blueprint.relations[place].name);
+        kept.and_then(|kept| self.place(&kept.of)).unwrap_or(place)
     }
 
     /// Why the dataflow failed, if it did: all workers have then left.
@@ -363,6 +369,7 @@ fn render(
     let mut probes = Vec::new();
     let mut renderer = Renderer::new(scope, shared);
     let mut errors = empty(scope);
+    let mut of_parts: Vec<(&RelationName, Errors<'_>)> = Vec::new();
     let mut conflicts: Vec<(&RelationName, Rows<'_>)> = Vec::new();
     for (place, relation) in blueprint.relations.iter().enumerate() {
         arrangements.begin(place, scope.worker().peek_identifier());
@@ -376,8 +383,18 @@ fn render(
             }
             Definition::View(view) => {
                 let (rows, found) = renderer.view(&view.rel)?;
-                errors = found;
-                rows
+                match blueprint.kept.get(&view.name) {
+                    Some(kept) => {
+                        of_parts.push((&kept.of, found));
+                        errors = empty(scope);
+                        going_on(rows, kept.from).concat(renderer.relation(blueprint.places[&kept.rows]))
+                    }
+                    None => {
+                        let of_parts = of_parts.extract_if(.., |(of, _)| **of == view.name);
+                        errors = found.concatenate(of_parts.map(|(_, errors)| errors));
+                        rows
+                    }
+                }
             }
             Definition::Native(view) => {
                 let given = view.inputs.iter().filter_map(|input| {
@@ -408,8 +425,13 @@ fn render(
     Ok((inputs, probes))
 }
 
+/// The changes from a time on.
+fn going_on(rows: Rows<'_>, from: Time) -> Rows<'_> {
+    if from == 0 { rows } else { rows.inner.filter(move |(_, time, _)| *time >= from).as_collection() }
+}
+
 fn error_rows(errors: Errors<'_>) -> Rows<'_> {
-    errors.map(|error| super::fault::error_row(&error))
+    errors.map(|error| error.row())
 }
 
 fn render_input<'s>(scope: Scope<'s>, shared: &Arc<Shared>, place: usize, upserts: bool) -> (InputHandle, Rows<'s>) {

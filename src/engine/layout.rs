@@ -32,6 +32,9 @@ pub(super) fn relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -
         name: input.name.clone(),
         key: Some(key).filter(|_| input.upserts).map(|key| key.iter().filter_map(place).collect()),
         columns: kept.iter().map(|position| shown(&schema.columns[*position])).collect(),
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
     }
 }
 

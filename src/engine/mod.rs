@@ -11,6 +11,8 @@ mod doctor;
 mod failure;
 mod faults;
 mod gate;
+mod keeper;
+mod keeping;
 mod layout;
 mod meaning;
 mod preview;
@@ -44,18 +46,20 @@ pub use why::{Link, Why};
 pub use crate::timeline::now;
 
 use crate::config::{OnError, Settings};
-use crate::dataflow::{Dataflow, Export, InputRelation, Program, errors_of};
-use crate::plan::Held;
+use crate::dataflow::{Dataflow, Export, InputRelation, NativeView, Program, errors_of};
+use crate::plan::{Held, View};
 use crate::sink::Owner;
 pub use crate::sink::Shown;
 pub use crate::sink::{Difference, Part, Sample};
 pub use crate::source::postgres::SlotOwner;
 use crate::source::{Progress, SourceRelation, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
-use crate::value::RelationName;
+use crate::value::{RelationName, Schema};
 use assemble::{Input, Role};
 use faults::Faults;
 use gate::Gate;
+use keeper::Told;
+use keeping::Keeping;
 use meaning::meaning;
 use sources::{Door, Prepared, RunningSource, Sent, SourceThread};
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,7 +131,12 @@ impl Planned {
             peekable: peekable.clone(),
             ..Program::default()
         };
-        let storing = open_store(&settings, &sources, &program.inputs, &reads, faults.stops())?;
+        let shown = sinks.iter().map(|sink| &sink.relation).chain(&peekable).cloned().collect();
+        let keeping = match settings.store {
+            Some(_) => keeping(&settings, (&program.views, &program.native), &inputs, sources.len(), &shown, &schemas),
+            None => Keeping::default(),
+        };
+        let storing = open_store(&settings, &sources, &program.inputs, &reads, &keeping, faults.stops())?;
         program.since = storing.as_ref().map(Storing::since).unwrap_or_default();
         let is_held = |input: &&Input| match input.role {
             Role::Offered(_) => !input.relation.upserts && !input.relation.schema.is_append_only(),
@@ -165,6 +174,12 @@ impl Planned {
         };
         let planned_views: Vec<running::PlannedView> = names.map(planned).collect();
 
+        let told = Told::new(keeping.parts.len());
+        if let Some(storing) = &storing {
+            keeping.put_into(&mut program, &storing.merged());
+            let exports = keeping.parts.iter().zip(told.tells());
+            program.exports.extend(exports.map(|(part, tell)| Export { relation: part.view.clone(), tell }));
+        }
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
         let storing = storing.map(Arc::new);
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
@@ -195,8 +210,14 @@ impl Planned {
             Some(storing) => {
                 let stop = Stop::default();
                 let progress = running_sinks.iter().map(|sink| sink.progress.clone()).collect();
+                let part = |part: &keeping::Part| {
+                    let source = part.rows.source;
+                    (source, Door { sender: dataflow.sender(source), sent: Arc::default() })
+                };
+                let parts = keeping.parts.iter().map(part).collect();
                 let threads = [
-                    storing.load(prepared, held, beginnings, stop.clone())?,
+                    storing.load(prepared, parts, held, beginnings, stop.clone())?,
+                    storing.keep(told)?,
                     storing.merge(progress, settings.store_max_bytes, stop.clone())?,
                 ];
                 Some(running::Kept { storing, threads, stop })
@@ -225,17 +246,34 @@ fn dataflow_settings(settings: &Settings) -> crate::dataflow::Settings {
     }
 }
 
+/// What a store is to keep of the maintained views.
+fn keeping(
+    settings: &Settings,
+    (views, native): (&[View], &[NativeView]),
+    inputs: &[Input],
+    sources: usize,
+    shown: &BTreeSet<RelationName>,
+    schemas: &BTreeMap<RelationName, Arc<Schema>>,
+) -> Keeping {
+    let meaning = |relations: &BTreeSet<RelationName>, views: &[View]| {
+        meaning(relations, views, native, schemas, settings.refresh)
+    };
+    let grid = dataflow_settings(settings).refresh_us;
+    Keeping::new(views, (inputs, native), sources, shown, &meaning, grid)
+}
+
 /// The store of the settings, if there is one.
 fn open_store(
     settings: &Settings,
     sources: &[SourceThread],
     inputs: &[InputRelation],
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+    keeping: &Keeping,
     stops: bool,
 ) -> Result<Option<Storing>, Failure> {
     let Some(directory) = &settings.store else { return Ok(None) };
     let grid = dataflow_settings(settings).refresh_us.max(1);
-    Storing::open(directory, sources, inputs, reads, grid, stops).map(Some)
+    Storing::open(directory, sources, inputs, reads, keeping, grid, stops).map(Some)
 }
 
 /// The inputs somebody needs, with the relations of late and unintelligible events beside them.

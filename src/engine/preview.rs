@@ -4,11 +4,12 @@
 //! be reconciled is compared with that. No source is started, and nothing is written.
 
 use super::assemble::{Reach, SinkPlan};
+use super::keeping::Keeping;
 use super::layout::Layouts;
 use super::meaning::meaning;
 use super::storing::{kept_sources, lacking, told_from};
 use super::why::moment;
-use super::{Assembly, Failure, Planned, dataflow_settings, with_relations_beside};
+use super::{Assembly, Failure, Planned, dataflow_settings, keeping, with_relations_beside};
 use crate::dataflow::{
     Dataflow, DataflowError, Export, InputRelation, NativeView, Peeked, Program, Sender, Settings, Unique,
 };
@@ -138,6 +139,7 @@ struct Parts {
     views: Vec<View>,
     native: Vec<NativeView>,
     uniques: Vec<Unique>,
+    keeping: Keeping,
 }
 
 impl Previewer {
@@ -145,10 +147,13 @@ impl Previewer {
         let Planned { assembly, sources, settings, .. } = planned;
         let Assembly { inputs, views, native, sinks, needed, reads, schemas } = assembly;
         let reach = Reach::new(&inputs, &views, &native);
-        let inputs: Vec<_> = with_relations_beside(inputs, &needed).into_iter().map(|input| input.relation).collect();
+        let inputs = with_relations_beside(inputs, &needed);
         let views: Vec<_> = views.into_iter().filter(|view| needed.contains(&view.name)).collect();
         let native: Vec<_> = native.into_iter().filter(|view| needed.contains(&view.name)).collect();
-        let stored = kept_sources(&sources, &inputs, &reads);
+        let shown = sinks.iter().map(|sink| sink.relation.clone()).collect();
+        let keeping = keeping(&settings, (&views, &native), &inputs, sources.len(), &shown, &schemas);
+        let inputs: Vec<_> = inputs.into_iter().map(|input| input.relation).collect();
+        let stored = kept_sources(&sources, &inputs, &reads, &keeping);
         let (mut looking, mut uniques) = (Vec::new(), Vec::new());
         for SinkPlan { name, relation, sink, enforced } in sinks {
             let depends = reach.closure(vec![relation.clone()]);
@@ -159,7 +164,7 @@ impl Previewer {
             looking.push(Looking { name, view: relation, sink, shown, meaning, sources, inputs });
         }
         let sources = (0..sources.len()).map(SourceId).collect();
-        let program = Parts { sources, inputs, views, native, uniques };
+        let program = Parts { sources, inputs, views, native, uniques, keeping };
         let (directory, settings) = (directory.to_path_buf(), dataflow_settings(&settings));
         Ok((looking, Previewer { directory, holder, settings, program, stored }))
     }
@@ -172,7 +177,8 @@ impl Previewer {
             self.preview(sink, reading.as_ref(), content)
         });
         let sinks = sinks.collect();
-        let sources = self.stored.iter().map(|source| self.source(source, reading.as_ref())).collect();
+        let sources = self.stored.iter().take(self.program.sources.len());
+        let sources = sources.map(|source| self.source(source, reading.as_ref())).collect();
         let store = reading.map(|reading| reading.incarnation());
         Ok(Preview { store, holder: self.holder, sources, sinks })
     }
@@ -199,7 +205,7 @@ impl Previewer {
 
     /// What each sink would show; nothing of those for which something is read first.
     fn contents(&self, reading: &Reading, sinks: &[Looking]) -> Result<Vec<Option<Peeked>>, Failure> {
-        let Parts { sources, inputs, views, native, uniques } = &self.program;
+        let Parts { sources, inputs, views, native, uniques, keeping } = &self.program;
         let mut program = Program {
             sources: sources.clone(),
             inputs: inputs.clone(),
@@ -209,6 +215,8 @@ impl Previewer {
             peekable: sinks.iter().map(|sink| sink.shown.clone()).collect(),
             ..Program::default()
         };
+        keeping.put_into(&mut program, &reading.merged());
+        let sources = program.sources.clone();
         let mut told = Vec::new();
         for sink in sinks {
             let (sender, receiver) = unbounded();

@@ -42,7 +42,7 @@ pub struct Running {
 /// The store and the threads that work on it.
 pub(super) struct Kept {
     pub(super) storing: Arc<Storing>,
-    pub(super) threads: [JoinHandle<()>; 2],
+    pub(super) threads: [JoinHandle<()>; 3],
     pub(super) stop: Stop,
 }
 

@@ -2,6 +2,8 @@
 //! go on.
 
 use super::failure::{Exit, Failure};
+use super::keeper::{self, Keeper, Told};
+use super::keeping::{Keeping, Part};
 use super::layout::{self, Layouts};
 use super::sources::{Door, Prepared, SourceThread};
 use super::status::StoreStatus;
@@ -13,7 +15,7 @@ use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_
 use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -41,10 +43,22 @@ pub(super) struct Storing {
     grid: Time,
     /// The sources of which some relation is a stream.
     has_streams: BTreeSet<SourceId>,
+    /// Whether one of them has ended.
+    ended: Arc<AtomicBool>,
+    /// The parts of views whose rows it keeps.
+    parts: Vec<KeptPart>,
     /// Whether a data error ends the run.
     stops: bool,
     /// What went wrong in it.
     failure: Arc<Mutex<Option<Failure>>>,
+}
+
+/// A part of a view.
+struct KeptPart {
+    source: SourceId,
+    relation: RelationId,
+    /// The sources it is computed from.
+    sources: BTreeSet<SourceId>,
 }
 
 /// Where a view begins that is computed from these sources.
@@ -60,20 +74,29 @@ impl Storing {
         threads: &[SourceThread],
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+        keeping: &Keeping,
         grid: Time,
         stops: bool,
     ) -> Result<Storing, Failure> {
-        let sources = kept_sources(threads, inputs, reads);
-        let has_streams = sources.iter().filter(|source| source.keeps_times).map(|source| source.id).collect();
+        let sources = kept_sources(threads, inputs, reads, keeping);
+        let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
+        let has_streams = inputs.iter().filter(is_stream).map(|input| input.source).collect();
+        let part = |Part { rows, sources, .. }: &Part| KeptPart {
+            source: rows.source,
+            relation: rows.id,
+            sources: sources.clone(),
+        };
+        let parts = keeping.parts.iter().map(part).collect();
         let opened = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
         let Opened { store, resumes, lacks, relations } = opened;
-        for source in &sources {
+        for source in sources.iter().take(threads.len()) {
             tell_lack(source, lacks.get(&source.id), resumes.contains_key(&source.id));
         }
         let layouts = Arc::new(Layouts::new(inputs.iter(), &relations));
         let since = relations.into_iter().map(|(id, kept)| (id, kept.since)).collect();
         let (directory, store) = (directory.into(), Arc::new(store));
-        Ok(Storing { directory, store, layouts, resumes, since, grid, has_streams, stops, failure: Arc::default() })
+        let (ended, failure) = Default::default();
+        Ok(Storing { directory, store, layouts, resumes, since, grid, has_streams, ended, parts, stops, failure })
     }
 
     /// The frontiers from which on relations have their content.
@@ -112,6 +135,16 @@ impl Storing {
         }
     }
 
+    /// Up to where what each part of a view has made is merged.
+    pub(super) fn merged(&self) -> BTreeMap<SourceId, Time> {
+        self.store.merged()
+    }
+
+    /// The frontier below which the store has what a part of a view has made.
+    fn stored(&self, part: &KeptPart) -> Time {
+        self.resumes.get(&part.source).map_or(0, |resume| resume.frontier)
+    }
+
     /// The times below which what sources said may be told as content: no view needs it step by step. Waits for the sinks' targets.
     fn content_below(&self, beginnings: &[Begins], stop: &Stop) -> BTreeMap<SourceId, Time> {
         let resumes = self.resumes.iter();
@@ -131,6 +164,12 @@ impl Storing {
                 *below = needed.map_or(*below, |needed| needed.min(*below));
             }
         }
+        for part in &self.parts {
+            let stored = Some(self.stored(part)).filter(|stored| *stored > 0);
+            for (_, below) in below.iter_mut().filter(|(source, _)| part.sources.contains(source)) {
+                *below = stored.map_or(*below, |stored| stored.min(*below));
+            }
+        }
         below
     }
 
@@ -141,7 +180,8 @@ impl Storing {
             false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
         };
         let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
-        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, stops: self.stops, failure })
+        let ended = self.ended.clone();
+        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, ended, stops: self.stops, failure })
     }
 
     /// What went wrong.
@@ -209,17 +249,19 @@ impl Storing {
         Ok(stored)
     }
 
-    /// Reads the store, then lets the sources go on. On a thread of its own.
+    /// Reads the store, then lets the sources go on. `parts` are the doors of the parts of views. On a thread of its own.
     pub(super) fn load(
         self: &Arc<Storing>,
         prepared: Vec<Prepared>,
+        parts: Vec<(SourceId, Door)>,
         held: BTreeSet<RelationId>,
         beginnings: Vec<Begins>,
         stop: Stop,
     ) -> Result<JoinHandle<()>, Failure> {
         let storing = self.clone();
         spawn("store load", move || {
-            let (mut doors, mut waiting) = (BTreeMap::new(), Vec::new());
+            let part = |(source, door)| (source, (door, Arc::default()));
+            let (mut doors, mut waiting): (BTreeMap<_, _>, _) = (parts.into_iter().map(part).collect(), Vec::new());
             for Prepared { source, door, progress, start } in prepared {
                 doors.insert(source, (door, progress));
                 waiting.push((source, start));
@@ -236,6 +278,19 @@ impl Storing {
                 Err(failure) => {
                     storing.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
                 }
+            }
+        })
+    }
+
+    /// Keeps what the parts of views make.
+    pub(super) fn keep(&self, told: Told) -> Result<JoinHandle<()>, Failure> {
+        let part = |part: &KeptPart| keeper::Part::new(part.source, part.relation, self.stored(part));
+        let parts = self.parts.iter().map(part).collect();
+        let (keeper, failure) =
+            (Keeper { store: self.store.clone(), parts, ended: self.ended.clone() }, self.failure.clone());
+        spawn("store keep", move || {
+            if let Err(failed) = keeper.run(told) {
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
             }
         })
     }
@@ -274,21 +329,22 @@ impl Storing {
     }
 }
 
-/// The sources as the store is to know them.
+/// The sources as the store is to know them. The parts of views follow them.
 pub(super) fn kept_sources(
     threads: &[SourceThread],
     inputs: &[InputRelation],
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
+    keeping: &Keeping,
 ) -> Vec<Source> {
     let source = |(index, thread): (usize, &SourceThread)| {
         let id = SourceId(index);
-        let own = || inputs.iter().filter(|input| input.source == id);
-        let keeps_times = own().any(|input| matches!(input.schema.kind, RelationKind::Stream { .. }));
-        let relations = own().map(|input| layout::relation(input, reads.get(&input.name))).collect();
+        let own = inputs.iter().filter(|input| input.source == id);
+        let relation = |input: &InputRelation| layout::relation(input, reads.get(&input.name));
+        let relations = own.map(|input| keeping.of_input(input, relation(input))).collect();
         let (name, takes_newcomers) = (thread.name().to_owned(), thread.takes_newcomers());
-        Source { id, name, keeps_times, takes_newcomers, relations }
+        Source { id, name, keeps_times: keeping.keeps_times(id), takes_newcomers, relations }
     };
-    threads.iter().enumerate().map(source).collect()
+    threads.iter().enumerate().map(source).chain(keeping.sources()).collect()
 }
 
 /// What the store lacks of a source, a sentence for each relation. What stands beside a relation goes without saying.
@@ -379,6 +435,8 @@ struct StoredDoor {
     grid: Time,
     /// The frontier, of a source of tables only.
     end: Option<Time>,
+    /// Whether a stream has ended.
+    ended: Arc<AtomicBool>,
     /// Whether a data error ends the run.
     stops: bool,
     failure: Arc<Mutex<Option<Failure>>>,
@@ -390,6 +448,9 @@ impl TickSender for StoredDoor {
             // The run ends, but tables do not: at the next start they go on. What was told shows when its cell has ended.
             let frontier = *tick.frontier.get_or_insert(cell_end(*end, self.grid));
             *end = frontier;
+        }
+        if tick.frontier.is_none() {
+            self.ended.store(true, Ordering::Release);
         }
         // What ends the run is not taken: the next one reads it again, mended.
         if self.stops && !tick.errors.is_empty() {

@@ -33,7 +33,7 @@ pub(super) fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut B
         let known = manifest.sources.iter().find(|(_, known)| known.name == source.name).map(|(id, _)| *id);
         let is_live = |id: &u64| reached.get(id).is_some_and(|reached| reached.frontier.is_some());
         let lack = match known.filter(is_live) {
-            Some(id) => lacking(manifest, id, source),
+            Some(id) => lacking(manifest, id, source, &ids),
             None => Some(Lack::Whole),
         };
         match (known, &lack) {
@@ -63,8 +63,8 @@ pub(super) fn kept(manifest: &Manifest, ids: &Ids) -> BTreeMap<RelationId, Kept>
 }
 
 /// Which of the source's relations the store does not have as they are now.
-fn lacking(manifest: &Manifest, id: u64, source: &Source) -> Option<Lack> {
-    let lacking = source.relations.iter().filter(|relation| number(manifest, id, source, relation).is_none());
+fn lacking(manifest: &Manifest, id: u64, source: &Source, ids: &Ids) -> Option<Lack> {
+    let lacking = source.relations.iter().filter(|relation| number(manifest, id, (source, relation), ids).is_none());
     let stored = |relation: &Relation| {
         let mut known = manifest.relations.values().filter(|known| known.source == id && known.since.is_some());
         let columns = known.find(|known| known.name == relation.name)?.columns.iter().flatten();
@@ -75,7 +75,7 @@ fn lacking(manifest: &Manifest, id: u64, source: &Source) -> Option<Lack> {
 }
 
 /// The number of a relation of the source, if the store has it as it is now.
-fn number(manifest: &Manifest, id: u64, source: &Source, relation: &Relation) -> Option<u64> {
+fn number(manifest: &Manifest, id: u64, (source, relation): (&Source, &Relation), ids: &Ids) -> Option<u64> {
     let has_it = |known: &manifest::Relation| match source.takes_newcomers {
         true => relation.columns.iter().all(|column| known.columns.iter().flatten().any(|other| other == column)),
         false => known.columns.iter().map(Option::as_ref).eq(relation.columns.iter().map(Some)),
@@ -86,7 +86,12 @@ fn number(manifest: &Manifest, id: u64, source: &Source, relation: &Relation) ->
         known.key.as_ref().map(columns) == relation.key.as_ref().map(wanted)
     };
     let is_it = |known: &manifest::Relation| {
-        known.source == id && known.name == relation.name && known.since.is_some() && has_it(known) && has_key(known)
+        known.source == id
+            && known.name == relation.name
+            && known.since.is_some()
+            && has_it(known)
+            && has_key(known)
+            && known.made_of == made_of(relation, ids)
     };
     manifest.relations.iter().find(|(_, known)| is_it(known)).map(|(number, _)| *number)
 }
@@ -96,7 +101,7 @@ fn keep(manifest: &mut Manifest, id: u64, source: &Source, ids: &mut Ids) {
     manifest.sources.entry(id).and_modify(|known| known.keeps_times = source.keeps_times);
     ids.sources.insert(source.id, id);
     let numbers: Vec<Option<u64>> =
-        source.relations.iter().map(|relation| number(manifest, id, source, relation)).collect();
+        source.relations.iter().map(|relation| number(manifest, id, (source, relation), ids)).collect();
     if source.takes_newcomers {
         manifest.relations.retain(|number, known| known.source != id || numbers.contains(&Some(*number)));
     }
@@ -104,6 +109,7 @@ fn keep(manifest: &mut Manifest, id: u64, source: &Source, ids: &mut Ids) {
         match number.and_then(|number| Some((number, manifest.relations.get_mut(&number)?))) {
             Some((number, known)) => {
                 let is_read = |column: &mut String| relation.columns.contains(column);
+                (known.history, known.expiry) = (relation.history, relation.expiry);
                 known.columns.iter_mut().for_each(|column| drop(column.take_if(|column| !is_read(column))));
                 ids.relations.insert(relation.id, number);
             }
@@ -124,7 +130,12 @@ fn add(manifest: &mut Manifest, source: &Source, ids: &mut Ids) {
     let id = manifest.number();
     manifest.sources.insert(
         id,
-        manifest::Source { name: source.name.clone(), keeps_times: source.keeps_times, reached: Reached::default() },
+        manifest::Source {
+            name: source.name.clone(),
+            keeps_times: source.keeps_times,
+            cut: 0,
+            reached: Reached::default(),
+        },
     );
     ids.sources.insert(source.id, id);
     for relation in &source.relations {
@@ -133,10 +144,16 @@ fn add(manifest: &mut Manifest, source: &Source, ids: &mut Ids) {
 }
 
 fn add_relation(manifest: &mut Manifest, source: u64, relation: &Relation, since: Option<Time>, ids: &mut Ids) -> u64 {
-    let Relation { id, name, key, columns } = relation;
-    let number = manifest.number();
-    let (name, key, columns) = (name.clone(), key.clone(), columns.iter().cloned().map(Some).collect());
-    manifest.relations.insert(number, manifest::Relation { source, name, key, columns, since, run: None });
-    ids.relations.insert(*id, number);
+    let Relation { id, name, key, columns, history, expiry, .. } = relation.clone();
+    let (number, made_of) = (manifest.number(), made_of(relation, ids));
+    let columns = columns.into_iter().map(Some).collect();
+    let relation = manifest::Relation { source, name, key, columns, since, made_of, history, expiry, run: None };
+    manifest.relations.insert(number, relation);
+    ids.relations.insert(id, number);
     number
+}
+
+/// The numbers of the relations that one is computed from. Their sources come before its own.
+fn made_of(relation: &Relation, ids: &Ids) -> Vec<u64> {
+    relation.made_of.iter().filter_map(|of| ids.relations.get(of)).copied().collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Its first line is JSON, its second the checksum of the first.
 
+use super::Expiry;
 use super::disk::Disk;
 use super::error::StoreError;
 use super::segment::FORMAT;
@@ -20,8 +21,10 @@ pub(super) struct Manifest {
     pub(super) format: u32,
     /// Drawn when the store was made: marks of another are not comparable.
     pub(super) incarnation: u64,
-    /// The frames below this are merged into the runs.
+    /// The first frame that is read.
     pub(super) base: u64,
+    /// The frames below this are merged into the runs, but for changes that do not lie below their relation's cut.
+    pub(super) merged: u64,
     /// The frames below this were durable when this was written: the log must reach so far.
     pub(super) reaches: u64,
     /// No number was given to a source, a relation or a run yet from here on.
@@ -36,6 +39,8 @@ pub(super) struct Source {
     pub(super) name: String,
     /// Whether views need the times of its changes.
     pub(super) keeps_times: bool,
+    /// What lies below this time is merged, but for what a relation keeps of its history.
+    pub(super) cut: Time,
     #[serde(flatten)]
     pub(super) reached: Reached,
 }
@@ -60,6 +65,12 @@ pub(super) struct Relation {
     pub(super) columns: Vec<Option<String>>,
     /// The frontier from which on it has its content; nothing of a newcomer that is not complete.
     pub(super) since: Option<Time>,
+    /// The relations it was computed from, if a view made it.
+    pub(super) made_of: Vec<u64>,
+    /// What lies so close below the cut is not merged yet.
+    pub(super) history: Time,
+    /// When its rows are of no use any more.
+    pub(super) expiry: Option<Expiry>,
     /// What is merged of it; none: no row.
     pub(super) run: Option<Run>,
 }
@@ -76,12 +87,25 @@ impl Manifest {
     /// Of an empty store.
     pub(super) fn new(incarnation: u64) -> Manifest {
         let (sources, relations) = Default::default();
-        Manifest { format: FORMAT, incarnation, base: 1, reaches: 1, unused: 1, sources, relations }
+        Manifest { format: FORMAT, incarnation, base: 1, merged: 1, reaches: 1, unused: 1, sources, relations }
     }
 
-    /// Whether views need the times of changes: nothing is merged then.
-    pub(super) fn keeps_times(&self) -> bool {
-        self.sources.values().any(|source| source.keeps_times)
+    /// The time below which what is said of a relation is merged; nothing of a relation that the store does not know.
+    pub(super) fn cut(&self, relation: u64) -> Option<Time> {
+        let relation = self.relations.get(&relation)?;
+        Some(self.sources.get(&relation.source)?.cut.saturating_sub(relation.history))
+    }
+
+    /// The time below which everything of a source is merged.
+    pub(super) fn cut_of(&self, source: u64) -> Time {
+        let of_source = self.relations.values().filter(|relation| relation.source == source);
+        let history = of_source.map(|relation| relation.history).max().unwrap_or(0);
+        self.sources.get(&source).map_or(0, |source| source.cut.saturating_sub(history))
+    }
+
+    /// Whether a source's relations were computed by views.
+    pub(super) fn is_made(&self, source: u64) -> bool {
+        self.relations.values().any(|relation| relation.source == source && !relation.made_of.is_empty())
     }
 
     /// Newcomers have their content from these frontiers on.

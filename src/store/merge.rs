@@ -2,15 +2,33 @@
 //!
 //! The writes of a table are reduced to the last one per key, in memory; then the old run is read and the new one written side by
 //! side in the order of keys. A row of which only some columns are known needs the old row of its key, or of the key it had
-//! before: those rows are looked for in the old run first.
+//! before: those rows are looked for in the old run first. Rows that no view has any use of any more are left out.
 
 use super::disk::Disk;
 use super::error::StoreError;
 use super::manifest::{Relation, Run};
 use super::run::{RunReader, RunWriter};
 use crate::timeline::{Batch, Partial, Upsert, UpsertKind};
-use crate::value::{Diff, Row, RowBuilder, encoding};
+use crate::value::{Diff, Row, RowBuilder, Time, encoding};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
+
+/// When the rows of a relation are of no use any more: so many microseconds after the moment in one of their columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// Which column, of those that are stored.
+    pub column: usize,
+    /// So many microseconds.
+    pub after: i64,
+}
+
+impl Expiry {
+    /// Whether a row is of no use from this time on.
+    fn has_passed(&self, row: &Row, time: Time) -> bool {
+        let moment = row.with_bytes(|bytes| encoding::moment(encoding::column(bytes, self.column)));
+        moment.is_some_and(|moment| i128::from(moment) + i128::from(self.after) <= i128::from(time))
+    }
+}
 
 /// What the log says of one table.
 #[derive(Default)]
@@ -76,13 +94,14 @@ impl Delta {
         }
     }
 
-    /// Writes the run that takes the place of the relation's.
+    /// Writes the run that takes the place of the relation's, as of this time.
     pub(super) fn merge(
         mut self,
         disk: &dyn Disk,
         incarnation: u64,
         relation: &Relation,
         number: u64,
+        time: Time,
     ) -> Result<Run, StoreError> {
         let old = relation.run.filter(|_| !self.emptied);
         let open = || old.map(|run| RunReader::open(disk, incarnation, run.number)).transpose();
@@ -92,7 +111,11 @@ impl Delta {
                 self.resolve(open()?, key)?;
                 self.merge_keyed(open()?, key, &mut out)?;
             }
-            None => self.merge_rows(open()?, &mut out)?,
+            None => {
+                let expiry = relation.expiry;
+                let is_used = |row: &Row| expiry.is_none_or(|expiry| !expiry.has_passed(row, time));
+                self.merge_rows(open()?, &is_used, &mut out)?;
+            }
         }
         let RunWriter { rows, bytes, .. } = out.finish()?;
         Ok(Run { number, rows, bytes })
@@ -141,10 +164,15 @@ impl Delta {
         changes.try_for_each(|(_, change)| put(change))
     }
 
-    fn merge_rows(self, mut old: Option<RunReader>, out: &mut RunWriter) -> Result<(), StoreError> {
+    fn merge_rows(
+        self,
+        mut old: Option<RunReader>,
+        is_used: &dyn Fn(&Row) -> bool,
+        out: &mut RunWriter,
+    ) -> Result<(), StoreError> {
         let changes: BTreeMap<Row, Diff> = self.rows.into_iter().collect();
         let mut changes = changes.into_iter().peekable();
-        let mut put = |row: &Row, count: Diff| if count == 0 { Ok(()) } else { out.push(row, count) };
+        let mut put = |row: &Row, count: Diff| if count == 0 || !is_used(row) { Ok(()) } else { out.push(row, count) };
         while let Some((row, count)) = old.as_mut().map_or(Ok(None), RunReader::next)? {
             while let Some((changed, diff)) = changes.next_if(|(changed, _)| *changed < row) {
                 put(&changed, diff)?;

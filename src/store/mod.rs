@@ -33,6 +33,7 @@ pub use adopt::Lack;
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
+pub use merge::Expiry;
 pub use place::{Place, place};
 pub use reading::Reading;
 pub use tend::{Compacted, compact};
@@ -48,6 +49,7 @@ use scan::Scanned;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A source as the running view set knows it.
@@ -57,7 +59,7 @@ pub struct Source {
     pub id: SourceId,
     /// Its name in the view set.
     pub name: String,
-    /// Whether views need the times of its changes: they are told again with these, and nothing of the store is merged.
+    /// Whether views need the times of its changes: what is not merged is told again with these.
     pub keeps_times: bool,
     /// Whether relations may come to it later: otherwise it begins anew for them.
     pub takes_newcomers: bool,
@@ -65,7 +67,7 @@ pub struct Source {
     pub relations: Vec<Relation>,
 }
 
-/// A relation as the running view set knows it.
+/// A relation as the running view set knows it: a source's, or one that a view made of others.
 #[derive(Clone, Debug)]
 pub struct Relation {
     /// Its id in ticks.
@@ -76,6 +78,12 @@ pub struct Relation {
     pub key: Option<Vec<usize>>,
     /// Its columns as texts: whatever is not the same text is another column.
     pub columns: Vec<String>,
+    /// The relations it is computed from, if a view makes it: it is begun anew when one of them is.
+    pub made_of: Vec<RelationId>,
+    /// How long a change is told again with its time although everything else is merged, microseconds.
+    pub history: Time,
+    /// When its rows are of no use any more, if that comes.
+    pub expiry: Option<Expiry>,
 }
 
 /// What the store has of a relation.
@@ -93,6 +101,8 @@ pub struct Store {
     manifest: Mutex<Manifest>,
     ids: Ids,
     log: Log,
+    /// How many bytes of records are not merged.
+    unmerged: AtomicU64,
     /// Taken back when the store is dropped.
     _lock: Option<Lock>,
 }
@@ -155,7 +165,7 @@ impl Store {
             Some(manifest) => manifest,
             None => Manifest::new(RandomState::new().build_hasher().finish()),
         };
-        let Scanned { next, mut reached, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
+        let Scanned { next, mut reached, unmerged, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
         manifest.complete(&complete);
         let Adopted { ids, lacks } = adopt(&mut manifest, sources, &mut reached);
         let relations = kept(&manifest, &ids);
@@ -164,17 +174,24 @@ impl Store {
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
-        let store = Store::begin(disk, manifest, ids, next)?;
+        let store = Store::begin(disk, manifest, ids, next, unmerged)?;
         Ok(Opened { store, resumes, lacks, relations })
     }
 
     /// Goes on behind the last frame.
-    fn begin(disk: Arc<dyn Disk>, mut manifest: Manifest, ids: Ids, next: u64) -> Result<Store, StoreError> {
+    fn begin(
+        disk: Arc<dyn Disk>,
+        mut manifest: Manifest,
+        ids: Ids,
+        next: u64,
+        unmerged: u64,
+    ) -> Result<Store, StoreError> {
         manifest.reaches = next;
         manifest.write(disk.as_ref())?;
         remove_strays(disk.as_ref(), &manifest)?;
         let log = Log::begin(disk.clone(), manifest.incarnation, next)?;
-        Ok(Store { disk, manifest: Mutex::new(manifest), ids, log, _lock: None })
+        let (manifest, unmerged) = (Mutex::new(manifest), AtomicU64::new(unmerged));
+        Ok(Store { disk, manifest, ids, log, unmerged, _lock: None })
     }
 
     /// Drawn when the store was made.
@@ -191,7 +208,9 @@ impl Store {
     pub fn append(&self, tick: &Tick) -> Result<(), StoreError> {
         let mut record = Vec::new();
         record::write(tick, &self.ids, &mut record);
-        self.log.append(&record)
+        self.log.append(&record)?;
+        self.unmerged.fetch_add(record.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Gives everything the store holds of these sources: of each what lies below its time, and at least what is merged, as ticks of a
@@ -217,9 +236,8 @@ impl Store {
 
     /// Merges what lies below this time if it is much, and removes what is not needed any more. Returns whether there may be more.
     pub fn merge(&self, below: Time) -> Result<bool, StoreError> {
-        let (log, merged) = self.bytes()?;
-        let bytes = MERGE_BYTES.max(merged / 2);
-        if log < bytes {
+        let bytes = MERGE_BYTES.max(self.manifest().merged_bytes() / 2);
+        if self.unmerged.load(Ordering::Relaxed) < bytes {
             return Ok(false);
         }
         self.compact(below, bytes)
@@ -228,28 +246,28 @@ impl Store {
     /// Merges what lies below this time, about so many bytes at once. Returns whether there may be more.
     pub fn compact(&self, below: Time, bytes: u64) -> Result<bool, StoreError> {
         let mut manifest = self.manifest().clone();
-        if manifest.keeps_times() {
-            return Ok(false);
-        }
         let end = self.log.next();
         let found = scan::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
-        if found.end == manifest.base {
+        if found.end == manifest.merged {
             return Ok(false);
         }
         for (id, delta) in found.deltas {
             let number = manifest.number();
             let Some(relation) = manifest.relations.get_mut(&id) else { continue };
-            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number)?);
+            let cut = found.cuts.get(&relation.source).copied().unwrap_or(0);
+            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?);
             reach("merge.run_written");
         }
         for (id, reached) in found.reached {
-            manifest.sources.entry(id).and_modify(|source| source.reached = reached);
+            let cut = found.cuts.get(&id).copied().unwrap_or(0);
+            manifest.sources.entry(id).and_modify(|source| (source.reached, source.cut) = (reached, cut));
         }
         manifest.complete(&found.complete);
-        (manifest.base, manifest.reaches) = (found.end, self.log.next());
+        (manifest.base, manifest.merged, manifest.reaches) = (found.base, found.end, self.log.next());
         manifest.write(self.disk.as_ref())?;
         reach("merge.named");
         *self.manifest() = manifest.clone();
+        self.unmerged.fetch_sub(found.bytes.min(self.unmerged.load(Ordering::Relaxed)), Ordering::Relaxed);
         remove_strays(self.disk.as_ref(), &manifest)?;
         reach("merge.runs_removed");
         self.log.forget_below(manifest.base)?;
@@ -269,8 +287,8 @@ impl Store {
 }
 
 fn merged(manifest: &Manifest, ids: &Ids) -> BTreeMap<SourceId, Time> {
-    let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.reached.frontier?));
-    ids.sources.iter().filter_map(merged).collect()
+    let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.cut));
+    ids.sources.iter().filter_map(merged).filter(|(_, cut)| *cut > 0).collect()
 }
 
 /// Removes the runs that the manifest does not name: a crash came between writing and naming them, or naming and removing.

@@ -1,8 +1,9 @@
 //! Reading the store back: what it holds, as ticks.
 //!
-//! What lies below a time that is given is told as content, in large ticks at times before all real ones: what comes of it is the
-//! same, and every advance of a frontier costs something in every operator. Where views need the times it keeps them, and only the
-//! frontier advances in large steps. The rest is told as it was appended.
+//! What is merged, and what lies below a time that is given, is told as content, in large ticks at times before all real ones: what
+//! comes of it is the same, and every advance of a frontier costs something in every operator. Where views need its times, what is
+//! not merged keeps them, and only the frontier advances in large steps. The rest is told as it was appended. What views made is told
+//! as far as it is merged, and ends: they make the rest again.
 
 use super::Ids;
 use super::disk::Disk;
@@ -42,18 +43,38 @@ pub(super) fn replay(
         }
     }
     let frames = Frames::From { first: manifest.base, mend: false };
-    log::read(disk, manifest.incarnation, frames, &mut |_, mut records| {
+    telling.end_made()?;
+    log::read(disk, manifest.incarnation, frames, &mut |sequence, mut records| {
         while !records.is_empty() {
             let mut rest = records;
             let head = record::read_head(&mut rest).map_err(makes_no_sense)?;
             if telling.wants(head.source.0 as u64) {
-                telling.tick(record::read(&mut records).map_err(makes_no_sense)?)?;
+                let tick = record::read(&mut records).map_err(makes_no_sense)?;
+                let left = if sequence < manifest.merged { left(tick, manifest) } else { Some(tick) };
+                left.map_or(Ok(()), |tick| telling.tick(tick))?;
             }
             records = rest;
         }
         Ok(true)
     })?;
     telling.end()
+}
+
+/// What is not merged of a tick in a frame that was merged; nothing if all is.
+fn left(mut tick: Tick, manifest: &Manifest) -> Option<Tick> {
+    if tick.snapshot {
+        return None;
+    }
+    let is_left = |relation: RelationId, time: Time| manifest.cut(relation.0 as u64).is_some_and(|cut| time >= cut);
+    for (relation, batch) in &mut tick.batches {
+        match batch {
+            Batch::Rows(rows) => rows.retain(|(_, time, _)| is_left(*relation, *time)),
+            Batch::Upserts(writes) => writes.retain(|write| is_left(*relation, write.time)),
+        }
+    }
+    tick.batches.retain(|(_, batch)| batch.len() > 0);
+    tick.errors.retain(|(relation, _, time)| is_left(*relation, *time));
+    (!tick.batches.is_empty() || !tick.errors.is_empty()).then_some(tick)
 }
 
 /// The next rows of a run, at no time yet.
@@ -83,8 +104,6 @@ struct Telling<'a, 't> {
     sources: BTreeMap<u64, Source>,
     /// The ids that relations have now.
     relations: BTreeMap<u64, RelationId>,
-    /// Whether changes keep their times.
-    keeps_times: bool,
     take: &'a mut Take<'t>,
 }
 
@@ -94,8 +113,14 @@ struct Source {
     id: SourceId,
     /// What lies below is content.
     below: Time,
+    /// Whether it was made by views.
+    is_made: bool,
+    /// Whether what is not merged keeps its times.
+    keeps_times: bool,
     /// Content that waits.
     content: Content,
+    /// What came early: it lies above the content.
+    early: Content,
     /// Ticks of content so far: each has a time of its own, and only their order counts.
     told: Time,
     /// Whether content has ended.
@@ -114,20 +139,29 @@ impl<'a, 't> Telling<'a, 't> {
         take: &'a mut Take<'t>,
     ) -> Telling<'a, 't> {
         let source = |(id, stored): (&SourceId, &u64)| {
-            let frontier = manifest.sources.get(stored)?.reached.frontier.unwrap_or(0);
-            let (below, content) = (*below.get(id)?, Content::default());
-            Some((*stored, Source { id: *id, below, content, told: 0, begun: false, frontier, announced: 0 }))
+            let (is_made, keeps_times) = (manifest.is_made(*stored), manifest.sources.get(stored)?.keeps_times);
+            let below = if is_made { 0 } else { *below.get(id)? };
+            let source = Source { id: *id, below, is_made, keeps_times, ..Source::at(manifest.cut_of(*stored)) };
+            Some((*stored, source))
         };
         Telling {
             sources: ids.sources.iter().filter_map(source).collect(),
             relations: ids.relations.iter().map(|(running, stored)| (*stored, *running)).collect(),
-            keeps_times: manifest.keeps_times(),
             take,
         }
     }
 
     fn wants(&self, source: u64) -> bool {
-        self.sources.contains_key(&source)
+        self.sources.get(&source).is_some_and(|source| !source.is_made)
+    }
+
+    /// Ends what views made.
+    fn end_made(&mut self) -> Result<(), StoreError> {
+        for source in self.sources.values_mut().filter(|source| source.is_made) {
+            source.tell_content(self.take)?;
+            (self.take)(Tick::new(source.id, Vec::new(), None))?;
+        }
+        Ok(())
     }
 
     /// Tells content of a source. False if nobody needs it.
@@ -149,18 +183,17 @@ impl<'a, 't> Telling<'a, 't> {
         let running = |stored: RelationId| self.relations.get(&(stored.0 as u64)).copied();
         let batches = tick.batches.into_iter().filter_map(|(stored, batch)| Some((running(stored)?, batch)));
         let errors = tick.errors.into_iter().filter_map(|(stored, error, time)| Some((running(stored)?, error, time)));
-        // An end was the run's, not the input's.
-        let frontier = tick.frontier.unwrap_or(source.frontier);
+        // An end was the run's, not the input's; and what was merged lies below where it is told from.
+        let frontier = tick.frontier.unwrap_or(0).max(source.frontier);
         let is_below = frontier <= source.below;
         if tick.snapshot || is_below {
             if !tick.snapshot {
-                if self.keeps_times {
+                if source.keeps_times {
                     source.begin(self.take)?;
                 }
                 source.frontier = frontier;
             }
-            batches.for_each(|(relation, batch)| source.content.take(relation, batch));
-            source.content.errors.extend(errors);
+            source.take(batches, errors, tick.snapshot);
             return if source.content.count >= ROWS_PER_TICK { source.tell_content(self.take) } else { Ok(()) };
         }
         let (batches, errors) = (batches.collect(), errors.collect());
@@ -171,7 +204,7 @@ impl<'a, 't> Telling<'a, 't> {
     }
 
     fn end(mut self) -> Result<(), StoreError> {
-        for source in self.sources.values_mut() {
+        for source in self.sources.values_mut().filter(|source| !source.is_made) {
             source.begin(self.take)?;
             source.tell_content(self.take)?;
         }
@@ -179,7 +212,35 @@ impl<'a, 't> Telling<'a, 't> {
     }
 }
 
+type Errors = (RelationId, DataError, Time);
+
 impl Source {
+    /// Takes in what lies below as content, and puts the rest aside.
+    fn take(
+        &mut self,
+        batches: impl Iterator<Item = (RelationId, Batch)>,
+        errors: impl Iterator<Item = Errors>,
+        snapshot: bool,
+    ) {
+        let end = if snapshot || self.begun { Time::MAX } else { self.below };
+        for (relation, batch) in batches {
+            let (below, above) = batch.split(end);
+            self.content.take(relation, below);
+            self.early.take(relation, above);
+        }
+        let (below, above): (Vec<Errors>, Vec<Errors>) = errors.partition(|(_, _, time)| *time < end);
+        self.content.errors.extend(below);
+        self.early.errors.extend(above);
+    }
+
+    /// One of which all that lies below a time is content.
+    fn at(frontier: Time) -> Source {
+        let (is_made, keeps_times, begun) = (false, false, false);
+        let (below, told, announced) = (0, 0, 0);
+        let (content, early) = Default::default();
+        Source { id: SourceId(0), below, is_made, keeps_times, content, early, told, begun, frontier, announced }
+    }
+
     /// Tells what waits: as a snapshot, or with its times if content has ended.
     fn tell_content(&mut self, take: &mut Take<'_>) -> Result<(), StoreError> {
         if self.content.is_empty() && (!self.begun || self.announced == self.frontier) {
@@ -200,8 +261,8 @@ impl Source {
         if !self.begun {
             self.tell_content(take)?;
             (self.begun, self.announced) = (true, self.frontier);
-            if self.frontier > 0 {
-                take(Tick::new(self.id, Vec::new(), Some(self.frontier)))?;
+            if self.frontier > 0 || !self.early.is_empty() {
+                take(std::mem::take(&mut self.early).tick(self.id, self.frontier))?;
             }
         }
         Ok(())

@@ -26,8 +26,8 @@ pub fn compact(directory: &Path, behind: Time) -> Result<Option<Compacted>, Stor
     let lock = Lock::take(directory)?;
     let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
     let Some(manifest) = Manifest::read(&disk)? else { return Ok(None) };
-    let Scanned { next, reached, .. } = scan::scan(&disk, &manifest, true)?;
-    let mut store = Store::begin(Arc::new(disk), manifest, Ids::default(), next)?;
+    let Scanned { next, reached, unmerged, .. } = scan::scan(&disk, &manifest, true)?;
+    let mut store = Store::begin(Arc::new(disk), manifest, Ids::default(), next, unmerged)?;
     store._lock = Some(lock);
     let before = store.bytes()?;
     // A source without a frontier begins anew at the next start: nothing of it is read again.

@@ -1,6 +1,6 @@
 //! A tick: one advance of a source's frontier with the changes below it.
 
-use crate::value::{Diff, Row, RowBuilder, Time, encoding};
+use crate::value::{Datum, Diff, Row, RowBuilder, Time, encoding};
 use std::collections::BTreeMap;
 
 /// A source's index in the view set.
@@ -71,6 +71,23 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The changes before a time, and the others.
+    pub fn split(self, end: Time) -> (Batch, Batch) {
+        match self {
+            Batch::Rows(rows) if rows.iter().all(|(_, time, _)| *time < end) => {
+                (Batch::Rows(rows), Batch::Rows(Vec::new()))
+            }
+            Batch::Rows(rows) => {
+                let (before, others) = rows.into_iter().partition(|(_, time, _)| *time < end);
+                (Batch::Rows(before), Batch::Rows(others))
+            }
+            Batch::Upserts(writes) => {
+                let (before, others) = writes.into_iter().partition(|write| write.time < end);
+                (Batch::Upserts(before), Batch::Upserts(others))
+            }
+        }
+    }
 }
 
 /// One write to a keyed table.
@@ -120,6 +137,13 @@ pub struct DataError {
     pub message: String,
     /// The offending input: the row as JSON, or `file:line: text`.
     pub input: String,
+}
+
+impl DataError {
+    /// Itself as such a row.
+    pub fn row(&self) -> Row {
+        Row::pack(&[&self.code, &self.message, &self.input].map(|text| Datum::text(text.as_str())))
+    }
 }
 
 impl Partial {

@@ -9,6 +9,7 @@ mod parts;
 
 pub use parts::{Members, Name, Parts, Value, Values, elements, parts};
 
+use super::calendar::{self, DAY, EPOCH_MICROS};
 use super::json::Json;
 use super::numeric::Numeric;
 use super::{Array, Datum, EnumLabel, EnumType, Interval, Type};
@@ -119,6 +120,18 @@ pub fn column(mut row: &[u8], position: usize) -> &[u8] {
         row = &row[skip(row)..];
     }
     &row[..skip(row)]
+}
+
+/// An encoded timestamp or date as microseconds since 1970; `None` if it is null. Infinity is after all of them.
+pub fn moment(value: &[u8]) -> Option<i64> {
+    match decode(value).0 {
+        Datum::Timestamptz(at) | Datum::Timestamp(at) => Some(match at {
+            calendar::TIMESTAMP_INFINITY | calendar::TIMESTAMP_MINUS_INFINITY => at,
+            at => at.saturating_add(EPOCH_MICROS),
+        }),
+        Datum::Date(day) => Some(i64::from(day).saturating_mul(DAY).saturating_add(EPOCH_MICROS)),
+        _ => None,
+    }
 }
 
 fn skip_any(bytes: &[u8]) -> usize {

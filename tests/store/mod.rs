@@ -3,5 +3,6 @@
 
 mod crash;
 mod disk;
+mod early;
 mod model;
 mod newcomers;

@@ -19,6 +19,9 @@ pub(super) fn sources(definition: &str) -> Vec<Source> {
         name: RelationName::public(name),
         key,
         columns: vec![definition.to_string(), "id".to_string()],
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
     };
     let relations = vec![relation(KEYED, "keyed", Some(vec![1])), relation(PLAIN, "plain", None)];
     vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, takes_newcomers: false, relations }]

@@ -14,7 +14,15 @@ const NEW: (RelationId, &str) = (RelationId(1), "new");
 fn open(disk: &Memory, relations: &[((RelationId, &str), &[&str])]) -> Opened {
     let relation = |((id, name), columns): &((RelationId, &str), &[&str])| {
         let columns = columns.iter().map(|column| column.to_string()).collect();
-        Relation { id: *id, name: RelationName::public(*name), key: None, columns }
+        Relation {
+            id: *id,
+            name: RelationName::public(*name),
+            key: None,
+            columns,
+            made_of: Vec::new(),
+            history: 0,
+            expiry: None,
+        }
     };
     let relations = relations.iter().map(relation).collect();
     let source = Source { id: SHOP, name: "shop".into(), keeps_times: false, takes_newcomers: true, relations };

@@ -7,6 +7,7 @@ mod content;
 mod determinism;
 mod equal;
 mod freed;
+mod going_on;
 mod lookups;
 mod pairs;
 mod postgres;
@@ -59,6 +60,7 @@ fn check_worlds(views: Views<'_>, suits: impl Fn(&World) -> bool, expected: impl
                     let frontier = Some(BEGIN + random.below(last - BEGIN + 1));
                     compare_at(world, frontier, &content_before(steps, frontier))?;
                 }
+                going_on::goes_on(world, workers, &views, &mut random)?;
             }
             Ok(())
         });

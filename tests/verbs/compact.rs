@@ -20,6 +20,9 @@ fn sources() -> Vec<Source> {
         name: RelationName::public("t"),
         key: Some(vec![0]),
         columns: vec!["id".to_owned(), "minute".to_owned()],
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
     };
     let (id, relations) = (SourceId(0), vec![relation]);
     vec![Source { id, name: "shop".into(), keeps_times: false, takes_newcomers: true, relations }]

@@ -5,7 +5,6 @@
 
 use super::advance::{Advance, Changes, Entries, Keys, advancing, due_first};
 use super::linear::Read;
-use super::settle::moment;
 use super::waiting::Waiting;
 use crate::dataflow::fault::{self, Fault};
 use crate::dataflow::linear::{Evaluator, Linear};
@@ -73,7 +72,7 @@ fn keyed<'s>(
     let keys = Keys::new(&mapped(&keys, columns), null_safe.to_vec(), looks_up.into());
     let (changes, errors) = read.each(move |bytes, time, diff| {
         let (at, rest) = bytes.split_at(if looks_up { encoding::skip(bytes) } else { 0 });
-        let at = if looks_up { moment(at).and_then(|at| Time::try_from(at).ok()) } else { None };
+        let at = if looks_up { encoding::moment(at).and_then(|at| Time::try_from(at).ok()) } else { None };
         let (key, row) = keys.split(rest);
         Some(((key, at.unwrap_or(Time::MIN)), time, (looks_up, Row::from_bytes(row), diff)))
     });

@@ -14,7 +14,7 @@ use super::linear::Read;
 use super::min_max::{Bucketed, Extreme, ValueCode, extreme, reduce};
 use super::tally::tally;
 use crate::dataflow::arrange::arrange;
-use crate::dataflow::fault::{self, Fault, error_row, row_error};
+use crate::dataflow::fault::{self, Fault, row_error};
 use crate::dataflow::key::{Key, KeyPlan, with_key};
 use crate::dataflow::shape::{is_nullable, mapped};
 use crate::dataflow::slab::Bytes;
@@ -254,7 +254,7 @@ const ERROR: u8 = 1;
 fn part_row(part: u8, result: Result<Row, Box<DataError>>) -> Row {
     let (kind, row) = match result {
         Ok(row) => (VALUE, row),
-        Err(error) => (ERROR, error_row(&error)),
+        Err(error) => (ERROR, error.row()),
     };
     row.with_bytes(|bytes| Row::from_bytes(&[&[part, kind], bytes].concat()))
 }

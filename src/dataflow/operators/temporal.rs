@@ -7,7 +7,6 @@
 
 use super::hold::keep_least;
 use super::linear::linear;
-use super::settle::moment;
 use super::waiting::Waiting;
 use crate::dataflow::fault::Fault;
 use crate::dataflow::linear::Linear;
@@ -119,7 +118,7 @@ fn span(mut bytes: &[u8], tests: &[(ClockOrder, i64)]) -> Option<(Row, Time, Tim
     for (order, after) in tests {
         let (at, rest) = bytes.split_at(encoding::skip(bytes));
         bytes = rest;
-        let at = instant(moment(at)?, *after);
+        let at = instant(encoding::moment(at)?, *after);
         // No two instants are closer than a microsecond.
         let next = at.saturating_add(1);
         match order {

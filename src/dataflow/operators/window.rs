@@ -6,7 +6,7 @@ use super::frame::{Call, Entry, Partition};
 use super::linear::linear;
 use super::min_max::reduce_to_many;
 use crate::dataflow::arrange::arrange;
-use crate::dataflow::fault::{self, Fault, error_row, row_error};
+use crate::dataflow::fault::{self, Fault, row_error};
 use crate::dataflow::key::{Key, KeyPlan, with_key};
 use crate::dataflow::linear::Linear;
 use crate::dataflow::shape::mapped;
@@ -119,7 +119,7 @@ fn partitions<'s, K: Key>(
             computed.rows(rows.iter().map(|(row, count)| (row.0, *count)), |outcome| {
                 let (kind, row) = match outcome {
                     Ok(row) => (VALUE, row),
-                    Err(error) => (ERROR, error_row(&error)),
+                    Err(error) => (ERROR, error.row()),
                 };
                 builder.push_encoded(&[kind]);
                 row.with_bytes(|row| builder.push_encoded(row));

@@ -82,15 +82,34 @@ pub(super) fn growth(rel: &Rel, of: Known<'_>) -> Growth {
     }
 }
 
+/// As `growth`, of an operator that groups: with how much longer than its rows the groups last.
+pub(super) fn with_reach(rel: &Rel, of: Known<'_>) -> Growth {
+    let (Rel::Reduce { input, .. } | Rel::Distinct { input } | Rel::TopK { input, .. } | Rel::Window { input, .. }) =
+        rel
+    else {
+        return growth(rel, of);
+    };
+    let input = growth(input, of);
+    if input.grows.is_none() {
+        return Growth::default();
+    }
+    match rel {
+        Rel::Reduce { group, .. } => through(input, group),
+        Rel::TopK { group, .. } => kept(input, group),
+        Rel::Window { partition, .. } => kept(input, partition),
+        _ => input,
+    }
+}
+
 /// What expressions over the columns keep of the horizons.
-pub(super) fn through(input: Growth, expressions: &[Scalar]) -> Growth {
+fn through(input: Growth, expressions: &[Scalar]) -> Growth {
     let horizons = expressions.iter().enumerate();
     let horizons = horizons.filter_map(|(column, scalar)| Horizon::of(scalar, &input.horizons, column)).collect();
     Growth { horizons, ..input }
 }
 
 /// Of an operator that shows its input's rows by groups: the horizons among the group's columns.
-pub(super) fn kept(input: Growth, group: &[Scalar]) -> Growth {
+fn kept(input: Growth, group: &[Scalar]) -> Growth {
     let is_of_group = |horizon: &Horizon| {
         group.iter().any(|scalar| matches!(scalar, Scalar::Column(column, _) if *column == horizon.column))
     };

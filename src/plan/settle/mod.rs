@@ -8,12 +8,14 @@
 
 mod growth;
 mod horizon;
+mod needs;
 mod pair;
 mod place;
 mod refusal;
 
 pub use growth::{Growth, Stream};
 pub use horizon::Horizon;
+pub use needs::{Need, needs};
 pub use refusal::Refusal;
 
 use super::{ClockOrder, ClockTest, Rel, RelId, View, append_only};
@@ -74,6 +76,14 @@ pub struct Hold {
     pub column: usize,
     /// The last moment, counted from that time, at which a partner may come; microseconds.
     pub last: i64,
+}
+
+impl Hold {
+    /// How much longer a row waits than its own events last, if its side grows like that.
+    fn longer_than(&self, side: &Growth) -> i64 {
+        let horizon = side.horizons.iter().find(|horizon| horizon.column == self.column);
+        horizon.map_or(0, |horizon| self.last.saturating_sub(horizon.last()).saturating_add(horizon.reach))
+    }
 }
 
 /// By which of their columns the rows of a key are kept in order on either side of a join: times, counted in microseconds, or integers.

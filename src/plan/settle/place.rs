@@ -6,7 +6,7 @@
 use super::growth::{self, Known, growth};
 use super::pair::Pairing;
 use super::refusal::{AS_OF, GROUP, LOOKUP, PAIR, Refusal, SESSION, TIMED, UNTIMED, WINDOW};
-use super::{Emit, Growth, Hold, Horizon, Settling, Timing, until};
+use super::{Emit, Growth, Horizon, Settling, Timing, until};
 use crate::expr::{AggregateFunction, Scalar};
 use crate::plan::{Aggregate, JoinKind, Rel, RelId, append_only};
 
@@ -21,8 +21,8 @@ pub(super) struct Placing<'k> {
 }
 
 /// How long an operator above needs a row.
-#[derive(Clone, Copy, Debug)]
-enum Needed {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needed {
     Forever,
     /// So many microseconds longer than the row's own events last.
     For(i64),
@@ -91,7 +91,7 @@ impl Placing<'_> {
 
     /// An operator that holds its input by groups. `holder`: what would hold every row of a group that does not settle.
     fn grouped(&self, rel: Rel, holder: Option<&str>) -> Placed<Rel> {
-        let own = self.growth_with_reach(&rel);
+        let own = growth::with_reach(&rel, self.of);
         let Some(horizon) = own.earliest().copied() else {
             let growth = rel.inputs().first().map(|input| self.growth(input)).unwrap_or_default();
             if let Some(holder) = holder {
@@ -185,34 +185,11 @@ impl Placing<'_> {
     fn pair(&self, mut rel: Rel, pairing: &Pairing, left: &Growth, right: &Growth) -> Placed<Rel> {
         let (left_hold, right_hold) = pairing.holds();
         let (order, residual) = pairing.order(&rel);
-        let longer = |growth: &Growth, hold: &Hold| {
-            let horizon = growth.horizons.iter().find(|horizon| horizon.column == hold.column);
-            horizon.map_or(0, |horizon| hold.last.saturating_sub(horizon.last()).saturating_add(horizon.reach))
-        };
-        let spans = [longer(left, &left_hold), longer(right, &right_hold)];
+        let spans = [left_hold.longer_than(left), right_hold.longer_than(right)];
         for (input, span) in rel.inputs_mut().into_iter().zip(spans) {
             *input = self.place(take(input), Needed::For(span))?;
         }
         Ok(settled(rel, Settling::Pair { left: left_hold, right: right_hold, order, residual, emit: Emit::Changes }))
-    }
-
-    /// As `growth`, of an operator that groups: with how much longer than its rows the groups last.
-    fn growth_with_reach(&self, rel: &Rel) -> Growth {
-        let input = match rel {
-            Rel::Reduce { input, .. } | Rel::Distinct { input } => input,
-            Rel::TopK { input, .. } | Rel::Window { input, .. } => input,
-            _ => return self.growth(rel),
-        };
-        let input = self.growth(input);
-        if input.grows.is_none() {
-            return Growth::default();
-        }
-        match rel {
-            Rel::Reduce { group, .. } => growth::through(input, group),
-            Rel::TopK { group, .. } => growth::kept(input, group),
-            Rel::Window { partition, .. } => growth::kept(input, partition),
-            _ => input,
-        }
     }
 
     fn is_append_only(&self, rel: &Rel) -> bool {

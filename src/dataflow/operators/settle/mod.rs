@@ -13,7 +13,7 @@ pub mod window;
 mod side;
 mod terms;
 
-pub use terms::{Terms, moment};
+pub use terms::Terms;
 
 use super::advance::{Advance, Changes, Entries, advancing, due_first};
 use super::waiting::Waiting;

@@ -86,7 +86,7 @@ fn rank(column: &[u8]) -> i64 {
         Datum::Int2(number) => number.into(),
         Datum::Int4(number) => number.into(),
         Datum::Int8(number) => number,
-        _ => super::moment(column).unwrap_or(i64::MIN),
+        _ => encoding::moment(column).unwrap_or(i64::MIN),
     }
 }
 
@@ -110,7 +110,7 @@ fn side<'s>(side: PairSide<'s, '_>, is_left: bool, grid: Time) -> (Changes<'s, C
         Keys::new(&mapped(&keys, columns), key.iter().map(|(_, null_safe)| *null_safe).collect(), is_left.into());
     let (changes, errors) = read.each(move |bytes, time, diff| {
         let (key, row) = keys.split(bytes);
-        let at = super::moment(encoding::column(row, hold.column))?;
+        let at = encoding::moment(encoding::column(row, hold.column))?;
         let last = Time::try_from(at.saturating_add(hold.last)).unwrap_or(Time::MIN);
         let value = if order == hold.column { at } else { rank(encoding::column(row, order)) };
         let settles = takes_effect(last, grid).saturating_add(1);

@@ -59,7 +59,7 @@ impl At {
             At::Horizon(horizon, terms) => (terms.last(encoding::column(bytes, horizon)), bytes),
             At::First => {
                 let (at, rest) = bytes.split_at(encoding::skip(bytes));
-                let at = super::moment(at).and_then(|at| Time::try_from(at).ok());
+                let at = encoding::moment(at).and_then(|at| Time::try_from(at).ok());
                 (at.unwrap_or(Time::MIN), rest)
             }
         }

@@ -1,8 +1,7 @@
 //! When groups are shown and when they settle.
 
 use crate::plan::{Emit, Horizon};
-use crate::value::calendar::{self, DAY, EPOCH_MICROS};
-use crate::value::{Datum, Time, encoding};
+use crate::value::{Time, encoding};
 
 /// The terms of a horizon on the refresh grid. A change of time `t` takes effect at the last instant of its cell.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +22,8 @@ impl Terms {
 
     /// The last moment of events in a group, given the encoded value of the horizon's column.
     pub fn last(&self, value: &[u8]) -> Time {
-        moment(value).map_or(Time::MIN, |at| Time::try_from(at.saturating_add(self.length)).unwrap_or(Time::MIN))
+        encoding::moment(value)
+            .map_or(Time::MIN, |at| Time::try_from(at.saturating_add(self.length)).unwrap_or(Time::MIN))
     }
 
     /// When a group with events up to this moment is shown first.
@@ -50,21 +50,11 @@ pub fn takes_effect(time: Time, grid: Time) -> Time {
     (time / grid * grid).saturating_add(grid - 1)
 }
 
-/// An encoded timestamp or date as microseconds since 1970; `None` if it is null. Infinity is after all of them.
-pub fn moment(value: &[u8]) -> Option<i64> {
-    match encoding::decode(value).0 {
-        Datum::Timestamptz(at) | Datum::Timestamp(at) => Some(match at {
-            calendar::TIMESTAMP_INFINITY | calendar::TIMESTAMP_MINUS_INFINITY => at,
-            at => at.saturating_add(EPOCH_MICROS),
-        }),
-        Datum::Date(day) => Some(i64::from(day).saturating_mul(DAY).saturating_add(EPOCH_MICROS)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Datum;
+    use crate::value::calendar::EPOCH_MICROS;
 
     #[test]
     fn a_window_is_shown_when_it_ends_and_settles_when_nothing_late_is_taken_any_more() {
