@@ -228,6 +228,9 @@ fn killed_while_something_new_is_read_it_reads_it_again() {
     life.run();
     let new = &[ROWS, SUMS, FRESH, JOINED, TOTAL, LOOSE];
     life.show(new);
+    // In large cells the changes of several runs take effect at one instant.
+    let config = std::fs::read_to_string(life.set.path().join("tidegate.toml")).expect("our own file");
+    life.set.write("tidegate.toml", &config.replace("store = \"state\"", "store = \"state\"\nrefresh = \"1s\""));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _stop = StopOnDrop(&stop);

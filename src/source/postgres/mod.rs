@@ -214,7 +214,7 @@ impl Postgres {
         };
         let mut pending = Pending::new(source, Clock::new(self.config.max_ahead));
         if let Some(Stored { resume: Some(resume), held, .. }) = stored {
-            pending.resume(resume.frontier, held);
+            pending.resume(&resume, held);
         }
         let ended = tokio::select! {
             ended = self.keep_running(session, &mut pending) => ended,

@@ -5,10 +5,13 @@ use super::content::Content;
 use super::decode::Value;
 use super::failure::Failure;
 use super::shape::{Encoder, Shape};
-use crate::timeline::{Batch, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use crate::timeline::{Batch, Partial, RelationId, Resume, SourceId, Tick, Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The name of the position that ticks carry with the number of the last write.
+const SEQUENCE: &str = "sequence";
 
 /// What a change tells of the row before: a value for every field.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,8 @@ pub(super) struct Pending {
     /// Gives times.
     pub(super) clock: Clock,
     sequence: u64,
+    /// What ticks have told of it.
+    sequence_told: u64,
     encoder: Encoder,
     /// The frontier already sent.
     frontier: Time,
@@ -62,13 +67,17 @@ impl Pending {
     /// Nothing read yet, of no table.
     pub(super) fn new(source: SourceId, clock: Clock) -> Pending {
         let (tables, encoder, held) = (Vec::new(), Encoder::default(), BTreeMap::new());
-        Pending { source, tables, clock, sequence: 0, encoder, frontier: 0, changes: 0, live: false, held }
+        let (sequence, sequence_told, frontier, changes, live) = (0, 0, 0, 0, false);
+        Pending { source, tables, clock, sequence, sequence_told, encoder, frontier, changes, live, held }
     }
 
-    /// Goes on where an earlier run has ended, with what tables without a key held then.
-    pub(super) fn resume(&mut self, frontier: Time, held: BTreeMap<RelationId, Vec<(Row, Diff)>>) {
-        self.clock.announced(frontier);
-        (self.frontier, self.live, self.held) = (frontier, true, held);
+    /// Goes on where an earlier run has ended, with what tables without a key held then. Writes are numbered on: those that take effect
+    /// at one instant of the grid are put in order by nothing else.
+    pub(super) fn resume(&mut self, resume: &Resume, held: BTreeMap<RelationId, Vec<(Row, Diff)>>) {
+        self.clock.announced(resume.frontier);
+        (self.frontier, self.live, self.held) = (resume.frontier, true, held);
+        let sequence = resume.positions.get(SEQUENCE).and_then(|sequence| sequence.parse().ok()).unwrap_or(0);
+        (self.sequence, self.sequence_told) = (sequence, sequence);
     }
 
     /// Takes the tables' present definitions; the tables are the same every time.
@@ -253,6 +262,15 @@ impl Pending {
         Tick { snapshot, ..Tick::new(self.source, batches, Some(frontier)) }
     }
 
+    /// As `seal`, with where to go on from there, if a store keeps that.
+    pub(super) fn seal_with(&mut self, frontier: Time, mut positions: Vec<(String, String)>) -> Tick {
+        if !positions.is_empty() && self.sequence != self.sequence_told {
+            self.sequence_told = self.sequence;
+            positions.push((SEQUENCE.to_owned(), self.sequence.to_string()));
+        }
+        Tick { positions, ..self.seal(frontier, false) }
+    }
+
     /// The tick that ends the input.
     pub(super) fn end(&self) -> Tick {
         Tick::new(self.source, Vec::new(), None)
@@ -264,4 +282,25 @@ fn absent_columns(shape: &Shape, values: &[Value<'_>]) -> Box<[u16]> {
     let columns = shape.fields.iter().zip(values).enumerate();
     let absent = columns.filter(|(_, (field, value))| field.wanted && **value == Value::Unchanged);
     absent.filter_map(|(position, _)| u16::try_from(position).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn another_run_numbers_its_writes_on() {
+        let mut pending = Pending::new(SourceId(0), Clock::new(Duration::ZERO));
+        pending.sequence = 7;
+        assert_eq!(pending.seal_with(4, Vec::new()).positions, []);
+        let positions = pending.seal_with(5, vec![("wal".into(), "0/1".into())]).positions;
+        assert_eq!(positions[1], (SEQUENCE.to_owned(), "7".to_owned()));
+        let idle = pending.seal_with(6, vec![("wal".into(), "0/2".into())]).positions;
+        assert_eq!(idle.len(), 1);
+        let resume = Resume { frontier: 6, positions: positions.into_iter().collect() };
+        let mut next = Pending::new(SourceId(0), Clock::new(Duration::ZERO));
+        next.resume(&resume, BTreeMap::new());
+        assert_eq!((next.sequence, next.frontier()), (7, 6));
+    }
 }

@@ -10,7 +10,7 @@ use super::overlap::Overlap;
 use super::pending::Pending;
 use super::shape::Shape;
 use crate::source::{Closed, SourceRelation, Wanted};
-use crate::timeline::{RelationId, SourceId, Tick};
+use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,7 +53,8 @@ impl Rehearsal {
     /// The same tables in another run, which goes on at this frontier.
     pub fn resumed(tables: &[FeedTable], frontier: Time) -> Rehearsal {
         let mut rehearsal = Rehearsal::new(tables);
-        rehearsal.pending.resume(frontier, BTreeMap::new());
+        let resume = Resume { frontier, positions: BTreeMap::new() };
+        rehearsal.pending.resume(&resume, BTreeMap::new());
         rehearsal
     }
 

@@ -16,7 +16,6 @@ use super::pending::Pending;
 use super::pipe::Pipe;
 use super::slot::show_position;
 use crate::source::Progress;
-use crate::timeline::Tick;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -159,8 +158,8 @@ impl Streaming<'_> {
         match &mut self.kept {
             Some(kept) if nothing_gathered && kept.is_behind(self.position) => {
                 let positions = kept.advance(self.position, self.last);
-                let tick = self.pending.seal(self.pending.frontier(), false);
-                self.pipe.send(Tick { positions, ..tick }, 0, self.position).await
+                let tick = self.pending.seal_with(self.pending.frontier(), positions);
+                self.pipe.send(tick, 0, self.position).await
             }
             _ => Ok(()),
         }
@@ -251,7 +250,7 @@ impl Streaming<'_> {
             return Ok(false);
         }
         let positions = self.kept.as_mut().map(|kept| kept.advance(self.position, self.last)).unwrap_or_default();
-        let tick = Tick { positions, ..self.pending.seal(frontier, false) };
+        let tick = self.pending.seal_with(frontier, positions);
         self.progress.changes.fetch_add(changes, Ordering::Relaxed);
         let send = self.pipe.send(tick, bytes, self.position);
         let mut send = std::pin::pin!(send);

@@ -354,7 +354,7 @@ impl Session<'_> {
         };
         pending.go_live();
         let completes = !self.newcomers.is_empty();
-        let tick = Tick { positions, completes, ..pending.seal(frontier, false) };
+        let tick = Tick { completes, ..pending.seal_with(frontier, positions) };
         self.pipe.send(tick, waiting, 0).await
     }
 }

@@ -103,7 +103,7 @@ impl Session<'_> {
             }
         }
         let positions = self.kept.as_mut().map(|kept| kept.advance(position, None)).unwrap_or_default();
-        let tick = Tick { positions, completes: true, ..pending.seal(at + 1, false) };
+        let tick = Tick { completes: true, ..pending.seal_with(at + 1, positions) };
         self.pipe.send(tick, waiting, position).await?;
         reach("side.told");
         Ok(())
