@@ -29,8 +29,22 @@ pub fn run(scale: Scale, report: &mut Report) {
 
 fn source() -> Vec<Source> {
     let name = RelationName::public("orders");
-    let relation = Relation { id: RelationId(0), name, key: Some(vec![0]), definition: "orders".into() };
-    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations: vec![relation] }]
+    let relation = Relation {
+        id: RelationId(0),
+        name,
+        key: Some(vec![0]),
+        columns: vec!["id".into()],
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
+    };
+    vec![Source {
+        id: SourceId(0),
+        name: "shop".into(),
+        keeps_times: false,
+        takes_newcomers: true,
+        relations: vec![relation],
+    }]
 }
 
 fn open(directory: &Path) -> Opened {
@@ -121,7 +135,7 @@ fn load(scale: Scale, report: &mut Report) {
 
 fn replayed(path: &Path, rows: u64, label: &str, report: &mut Report) {
     let clock = Stopwatch::start();
-    let Opened { store, resumes } = open(path);
+    let Opened { store, resumes, .. } = open(path);
     let mut read = 0;
     let below = resumes.into_iter().map(|(source, resume)| (source, resume.frontier)).collect();
     let replayed = store.replay(&below, &mut |tick| {

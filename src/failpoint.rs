@@ -7,8 +7,8 @@ use rustix::process::{Signal, getpid, kill_process};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// All moments: those of the log, of merging, of ticks and pieces of transactions, of acknowledgement, and of what each sink does with a
-/// delivery.
+/// All moments: those of the log, of merging, of ticks and pieces of transactions, of side snapshots, of acknowledgement, and of what each
+/// sink does with a delivery.
 pub const ALL: &[&str] = &[
     "segment.created",
     "segment.headed",
@@ -22,6 +22,9 @@ pub const ALL: &[&str] = &[
     "merge.runs_removed",
     "tick.durable",
     "piece.durable",
+    "side.begun",
+    "side.part",
+    "side.told",
     "status.unsent",
     "status.sent",
     "jsonl.begun",

@@ -42,9 +42,9 @@ fn killed_at_every_named_moment_it_goes_on_where_it_was() {
     let search_config = format!("{SEARCH}settings = {{ index = {{ gc_deletes = \"1s\" }} }}\n");
     bank.set.write("tidegate.toml", &format!("{}{}", bank.config, search_config.replace("URL", &search.url())));
     let (stop, writer, mut chance) = (AtomicBool::new(false), bank.database.another(), random.clone());
-    // Those of merging come when much is long past, pieces are large, and rows are refused when there are bad ones: see
-    // `verbs::compact`, `life::large` and `sink::rejected`.
-    let elsewhere = |name: &&str| ["merge.", "piece.", "rejected."].iter().any(|of| name.starts_with(of));
+    // Those of merging come when much is long past, pieces are large, rows are refused when there are bad ones, and side snapshots are taken
+    // when views read more: see `verbs::compact`, `life::large`, `sink::rejected` and `life::newcomers`.
+    let elsewhere = |name: &&str| ["merge.", "piece.", "rejected.", "side."].iter().any(|of| name.starts_with(of));
     let moments: Vec<&str> = failpoint::ALL.iter().copied().filter(|name| !elsewhere(name)).collect();
     std::thread::scope(|scope| {
         let _stop = StopOnDrop(&stop);

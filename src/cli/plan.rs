@@ -36,10 +36,11 @@ fn show(preview: &Preview) -> String {
         ));
     }
     for source in &preview.sources {
-        let SourcePreview { name, anew, .. } = source;
+        let SourcePreview { name, lacks, .. } = source;
+        let lacks_some = if lacks.is_empty() { String::new() } else { format!("; that is read: {}", lacks.join("; ")) };
         text.push_str(&match source.moment() {
-            Some(moment) => format!("source `{name}`: goes on from {moment}\n"),
-            None => format!("source `{name}`: is read anew: {}\n", anew.join("; ")),
+            Some(moment) => format!("source `{name}`: goes on from {moment}{lacks_some}\n"),
+            None => format!("source `{name}`: is read anew: {}\n", lacks.join("; ")),
         });
     }
     preview.sinks.iter().for_each(|sink| text.push_str(&show_sink(sink)));
@@ -108,6 +109,9 @@ struct Gone<'a> {
 struct OfSource<'a> {
     name: &'a str,
     frontier: Option<u64>,
+    /// What is read although it goes on.
+    reads: &'a [String],
+    /// Why it is read anew.
     anew: &'a [String],
 }
 
@@ -153,8 +157,9 @@ fn for_machines(preview: &Preview) -> String {
     serde_json::to_string(&whole).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
-fn of_source(SourcePreview { name, frontier, anew }: &SourcePreview) -> OfSource<'_> {
-    OfSource { name, frontier: *frontier, anew }
+fn of_source(SourcePreview { name, frontier, lacks }: &SourcePreview) -> OfSource<'_> {
+    let (reads, anew): (&[String], &[String]) = if frontier.is_some() { (lacks, &[]) } else { (&[], lacks) };
+    OfSource { name, frontier: *frontier, reads, anew }
 }
 
 fn of_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> OfSink<'_> {

@@ -24,16 +24,32 @@ enum Verb {
     /// Merge all that lies ten minutes behind its end, while no process has it open. A run does so by itself.
     #[command(after_help = "Example:\n  tidegate store compact views/shop")]
     Compact(Directory),
+    /// Let go of what a view has made of events that are gone, while no process has the store open: the view begins anew.
+    #[command(after_help = "Example:\n  tidegate store forget views/dashboard sessions")]
+    Forget {
+        #[command(flatten)]
+        directory: Directory,
+        /// The view.
+        view: String,
+    },
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (Verb::Inspect(directory) | Verb::Verify(directory) | Verb::Compact(directory)) = &arguments.verb;
+    let (Verb::Inspect(directory)
+    | Verb::Verify(directory)
+    | Verb::Compact(directory)
+    | Verb::Forget { directory, .. }) = &arguments.verb;
     let Some(path) = config::load(&directory.directory)?.settings.store else {
         return Err(Failure::config("the view set has no store: `store = \"DIRECTORY\"` in [settings] gives it one"));
     };
     if let Verb::Compact(_) = &arguments.verb {
         let compacted = compact_store(&path)?;
         println!("{}", compacted.map_or("there is no store yet: nothing to do".to_owned(), show_compacted));
+        return Ok(());
+    }
+    if let Verb::Forget { view, .. } = &arguments.verb {
+        let rows = store::forget(&path, view).map_err(|error| Failure::of_store(&error))?;
+        println!("{}", show_forgotten(view, rows));
         return Ok(());
     }
     let is_whole = matches!(arguments.verb, Verb::Verify(_));
@@ -43,6 +59,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("whole: every frame and every row was read");
     }
     Ok(())
+}
+
+fn show_forgotten(view: &str, rows: Option<u64>) -> String {
+    match rows {
+        None => "there is no store yet: nothing to do".to_owned(),
+        Some(0) => format!("the store keeps nothing of view `{view}`: nothing to do"),
+        Some(rows) => format!("{rows} rows of view `{view}` are forgotten; the next start compares its targets"),
+    }
 }
 
 fn show_compacted(Compacted { before, after }: Compacted) -> String {

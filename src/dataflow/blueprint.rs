@@ -35,6 +35,8 @@ pub struct Relation {
     pub append_only: bool,
     /// The places of the sources whose changes reach it.
     pub sources: BTreeSet<usize>,
+    /// The places of the inputs among what it is computed from that have no content before a frontier of their source.
+    pub late: BTreeSet<usize>,
     /// Its definition.
     pub definition: Definition,
 }
@@ -71,7 +73,7 @@ impl Blueprint {
             uniques: program.uniques.clone(),
         };
         for input in &program.inputs {
-            blueprint.add_input(input)?;
+            blueprint.add_input(input, program.since.get(&input.id).is_some_and(|since| *since != Some(0)))?;
         }
         let sql = program.views.iter().map(|view| Definition::View(view.clone()));
         let native = program.native.iter().map(|view| Definition::Native(view.clone()));
@@ -100,7 +102,7 @@ impl Blueprint {
         Ok(blueprint)
     }
 
-    fn add_input(&mut self, input: &InputRelation) -> Result<(), DataflowError> {
+    fn add_input(&mut self, input: &InputRelation, is_late: bool) -> Result<(), DataflowError> {
         let source = self.sources.iter().position(|source| *source == input.source);
         let source = source.ok_or_else(|| DataflowError::Plan {
             view: input.name.clone(),
@@ -120,6 +122,7 @@ impl Blueprint {
             schema: input.schema.clone(),
             append_only: input.schema.is_append_only(),
             sources: BTreeSet::from([source]),
+            late: is_late.then_some(self.relations.len()).into_iter().collect(),
             definition: Definition::Input(input.clone()),
         })
     }
@@ -131,21 +134,29 @@ impl Blueprint {
             Definition::Input(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => return Ok(()),
         };
         let inputs = inputs_of(&definition);
-        let sources: BTreeSet<usize> =
-            inputs.iter().flat_map(|input| self.relations[self.places[input]].sources.iter().copied()).collect();
+        let of = || inputs.iter().map(|input| &self.relations[self.places[input]]);
+        let sources: BTreeSet<usize> = of().flat_map(|input| input.sources.iter().copied()).collect();
+        let late: BTreeSet<usize> = of().flat_map(|input| input.late.iter().copied()).collect();
         let place = self.relations.len();
         let append_only = match &definition {
             Definition::View(view) => append_only(&view.rel, &|input| self.is_append_only(input)),
             Definition::Input(_) | Definition::Native(_) | Definition::ErrorsOf(_) | Definition::Unique(..) => false,
         };
-        self.add(Relation { name: name.clone(), schema, append_only, sources: sources.clone(), definition })?;
+        self.add(Relation {
+            name: name.clone(),
+            schema,
+            append_only,
+            sources: sources.clone(),
+            late: late.clone(),
+            definition,
+        })?;
         let errors = errors_of(&name);
         if self.places.contains_key(&errors) {
             return Err(DataflowError::Duplicate(errors));
         }
         let schema = Arc::new(error_schema());
         let definition = Definition::ErrorsOf(place);
-        self.add(Relation { name: errors, schema, append_only: false, sources, definition })
+        self.add(Relation { name: errors, schema, append_only: false, sources, late, definition })
     }
 
     /// The view's schema; the plan must make as many columns, of the same types.
@@ -171,12 +182,13 @@ impl Blueprint {
         }
         let (uniques, others) = std::mem::take(&mut self.uniques).into_iter().partition(|u| u.of == relation.name);
         self.uniques = others;
-        let (schema, sources) = (relation.schema.clone(), relation.sources.clone());
+        let (schema, sources, late) = (relation.schema.clone(), relation.sources.clone(), relation.late.clone());
         self.relations.push(relation);
         let unique = |unique: Unique| {
-            let (name, schema, sources) = (unique.name.clone(), schema.clone(), sources.clone());
+            let (name, schema) = (unique.name.clone(), schema.clone());
+            let (sources, late) = (sources.clone(), late.clone());
             let definition = Definition::Unique(place, unique);
-            self.add(Relation { name, schema, append_only: false, sources, definition })
+            self.add(Relation { name, schema, append_only: false, sources, late, definition })
         };
         Vec::into_iter(uniques).try_for_each(unique)
     }

@@ -115,6 +115,9 @@ impl Sender {
         if !tick.snapshot && state.snapshot_end.load(Ordering::Acquire) == ENDED {
             state.snapshot_end.store(announced, Ordering::Release);
         }
+        if let Some(frontier) = tick.frontier.filter(|_| tick.completes) {
+            self.shared.complete(source, frontier);
+        }
         let grid = if tick.snapshot { 0 } else { self.shared.settings.refresh_us };
         let tick = self.arrivals.pass(tick);
         let (frontier, piece) = (tick.frontier, tick.piece);

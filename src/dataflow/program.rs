@@ -4,6 +4,7 @@ use super::native::NativeView;
 use crate::plan;
 use crate::timeline::{DataError, RelationId, SourceId, Step};
 use crate::value::{RelationName, Schema, Time};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How a dataflow runs.
@@ -93,6 +94,9 @@ pub struct Program {
     pub sources: Vec<SourceId>,
     /// Their relations.
     pub inputs: Vec<InputRelation>,
+    /// Inputs that have no content before a frontier of their source: which one, or nothing as long as no tick has told (`Tick::completes`).
+    /// What is computed from them is told from there on.
+    pub since: BTreeMap<RelationId, Option<Time>>,
     /// SQL views, in any order.
     pub views: Vec<plan::View>,
     /// Those of them that go on.

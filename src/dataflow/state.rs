@@ -1,12 +1,13 @@
 //! What worker threads, senders and readers of one dataflow share.
 
-use super::blueprint::{Blueprint, Definition};
+use super::blueprint::{Blueprint, Definition, Relation};
 use super::content::Content;
 use super::holding::Holdings;
 use super::operators::upsert::Shard;
 use super::program::Settings;
+use crate::timeline::{RelationId, cell_end};
 use crate::value::Time;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub sources: Vec<SourceState>,
     /// By the place of the relation.
     pub relations: Vec<RelationState>,
+    /// The frontiers from which on inputs have their content, by place; `ENDED` as long as that is not known.
+    since: Vec<AtomicU64>,
     /// The shares of keyed tables, by the place of the relation and the worker; empty for other relations.
     pub shards: Vec<Vec<Arc<Shard>>>,
     /// Whether anybody reads the relation at that place.
@@ -68,7 +71,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// For a dataflow that has not begun.
-    pub fn new(settings: Settings, blueprint: Blueprint, read: Vec<bool>) -> Shared {
+    pub fn new(
+        settings: Settings,
+        blueprint: Blueprint,
+        read: Vec<bool>,
+        since: &BTreeMap<RelationId, Option<Time>>,
+    ) -> Shared {
         let workers = settings.workers.max(1);
         let shards = |definition: &Definition| match definition {
             Definition::Input(input) if input.upserts => {
@@ -77,7 +85,14 @@ impl Shared {
             }
             _ => Vec::new(),
         };
+        let since = |definition: &Definition| match definition {
+            Definition::Input(input) => since
+                .get(&input.id)
+                .map_or(0, |since| since.map_or(ENDED, |since| cell_end(since, settings.refresh_us))),
+            _ => 0,
+        };
         Shared {
+            since: blueprint.relations.iter().map(|relation| since(&relation.definition).into()).collect(),
             sources: blueprint
                 .sources
                 .iter()
@@ -153,19 +168,39 @@ impl Shared {
         }
     }
 
-    /// Whether a frontier of a relation of these sources is a real one: all of them have left their snapshots, and it lies
-    /// above them all.
-    pub fn is_real(&self, sources: &BTreeSet<usize>, frontier: Option<Time>) -> bool {
-        sources.iter().all(|source| {
-            let end = self.sources[*source].snapshot_end.load(Ordering::Acquire);
-            end != ENDED && frontier.is_none_or(|frontier| frontier > end)
-        })
+    /// The newcomers of a source have their content from this frontier on.
+    pub fn complete(&self, source: usize, frontier: Time) {
+        let since = cell_end(frontier, self.settings.refresh_us);
+        for (relation, known) in self.blueprint.relations.iter().zip(&self.since) {
+            if matches!(relation.definition, Definition::Input(_)) && relation.sources.contains(&source) {
+                let _ = known.compare_exchange(ENDED, since, Ordering::AcqRel, Ordering::Acquire);
+            }
+        }
     }
 
-    /// The least of the first real frontiers of these sources, below which their snapshots lie; none if no such is known.
-    pub fn beginning(&self, sources: &BTreeSet<usize>) -> Option<Time> {
+    /// The frontier from which on everything that a relation is computed from has its content; `ENDED` as long as that is not known.
+    fn since(&self, relation: &Relation) -> Time {
+        relation.late.iter().map(|input| self.since[*input].load(Ordering::Acquire)).max().unwrap_or(0)
+    }
+
+    /// Whether a frontier of a relation is a real one: all its sources have left their snapshots, it lies above them all, and
+    /// everything has its content.
+    pub fn is_real(&self, relation: &Relation, frontier: Option<Time>) -> bool {
+        let since = self.since(relation);
+        since != ENDED
+            && frontier.is_none_or(|frontier| frontier >= since)
+            && relation.sources.iter().all(|source| {
+                let end = self.sources[*source].snapshot_end.load(Ordering::Acquire);
+                end != ENDED && frontier.is_none_or(|frontier| frontier > end)
+            })
+    }
+
+    /// The least of the first real frontiers of a relation's sources, below which their snapshots lie, or where everything has its
+    /// content if that is later; none if no such is known.
+    pub fn beginning(&self, relation: &Relation) -> Option<Time> {
         let begin = |source: &usize| self.sources[*source].begin.load(Ordering::Acquire);
-        sources.iter().map(begin).min().filter(|begin| *begin != ENDED)
+        let begin = relation.sources.iter().map(begin).min()?;
+        Some(begin.max(self.since(relation))).filter(|begin| *begin != ENDED)
     }
 
     /// The content of a relation that can be peeked at.

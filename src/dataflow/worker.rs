@@ -78,7 +78,7 @@ impl Dataflow {
     pub fn start(settings: Settings, program: Program) -> Result<Dataflow, DataflowError> {
         let blueprint = Blueprint::new(&program)?;
         let read = blueprint.read_by(&program);
-        let shared = Arc::new(Shared::new(settings, blueprint, read));
+        let shared = Arc::new(Shared::new(settings, blueprint, read, &program.since));
         let readers = Mutex::new(Some(readers(&shared, program)));
         let (queues, commands): (Vec<_>, Vec<_>) = (0..shared.workers()).map(|_| channel::unbounded()).unzip();
         let (told_built, built) = channel::unbounded();

@@ -257,7 +257,7 @@ fn enforce(
 /// Who reads whom.
 pub(super) struct Reach {
     reads: BTreeMap<RelationName, Vec<RelationName>>,
-    sources: BTreeMap<RelationName, SourceId>,
+    inputs: BTreeMap<RelationName, (RelationId, SourceId)>,
 }
 
 impl Reach {
@@ -268,8 +268,8 @@ impl Reach {
             reads.insert(errors_of(name), vec![name.clone()]);
             reads.insert(name.clone(), inputs);
         }
-        let sources = inputs.iter().map(|input| (input.relation.name.clone(), input.relation.source)).collect();
-        Reach { reads, sources }
+        let input = |Input { relation, .. }: &Input| (relation.name.clone(), (relation.id, relation.source));
+        Reach { reads, inputs: inputs.iter().map(input).collect() }
     }
 
     /// These relations and everything they are computed from.
@@ -290,6 +290,12 @@ impl Reach {
     /// The sources a relation is computed from.
     pub(super) fn sources(&self, relation: &RelationName) -> BTreeSet<SourceId> {
         let reached = self.closure(vec![relation.clone()]);
-        reached.iter().filter_map(|name| self.sources.get(name)).copied().collect()
+        reached.iter().filter_map(|name| self.inputs.get(name)).map(|(_, source)| *source).collect()
+    }
+
+    /// The inputs it is computed from.
+    pub(super) fn inputs(&self, relation: &RelationName) -> BTreeSet<RelationId> {
+        let reached = self.closure(vec![relation.clone()]);
+        reached.iter().filter_map(|name| self.inputs.get(name)).map(|(id, _)| *id).collect()
     }
 }

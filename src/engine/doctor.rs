@@ -70,7 +70,7 @@ pub fn examine_sources(
 /// What the store has of a source.
 fn stored(summary: &Summary, source: &str) -> Stored {
     let resume = summary.sources.iter().find(|(name, _)| name == source).and_then(|(_, resume)| resume.clone());
-    Stored { incarnation: summary.incarnation.clone(), resume, held: BTreeMap::new() }
+    Stored { incarnation: summary.incarnation.clone(), resume, held: BTreeMap::new(), newcomers: Default::default() }
 }
 
 /// Looks at the store, if there is one; what it holds can be told if it is whole.

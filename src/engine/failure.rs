@@ -78,7 +78,8 @@ impl Failure {
     pub(crate) fn of_store(error: &StoreError) -> Failure {
         let exit = match error {
             StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
-            StoreError::Damaged { .. } | StoreError::Format { .. } | StoreError::InUse(_) => Exit::Operator,
+            StoreError::Damaged { .. } | StoreError::Format { .. } => Exit::Operator,
+            StoreError::InUse(_) | StoreError::Loses { .. } => Exit::Operator,
         };
         Failure::new(exit, error.to_string())
     }

@@ -106,13 +106,13 @@ impl Keeping {
                 id: part.rows.id,
                 name: part.view.clone(),
                 key: None,
-                definition: part.meaning.clone(),
+                columns: vec![part.meaning.clone()],
                 made_of: part.made_of.clone(),
                 history: 0,
                 expiry: self.expiry(&part.view),
             };
             let (id, name) = (part.rows.source, part.view.to_string());
-            store::Source { id, name, keeps_times: false, relations: vec![relation] }
+            store::Source { id, name, keeps_times: false, takes_newcomers: false, relations: vec![relation] }
         })
     }
 

@@ -1,61 +1,79 @@
 //! What the store keeps of a table's rows: the columns that views read, and the key. So it does not matter to it what becomes of the
-//! others, nor where in the table a column stands.
+//! others, nor where in the table a column stands. Of columns that are not read any more it keeps the place: they are null from then on.
 
 use crate::dataflow::InputRelation;
-use crate::store::Relation;
+use crate::store::{Kept, Relation};
 use crate::timeline::{Batch, Partial, RelationId, Tick, Upsert, UpsertKind};
-use crate::value::{Datum, Row, RowBuilder, encoding};
+use crate::value::{Column, Datum, Row, RowBuilder, encoding};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The relations of which the store keeps less than there is.
+/// The relations whose rows the store keeps in another form.
 pub(super) struct Layouts(BTreeMap<RelationId, Layout>);
 
-/// Which columns of a relation the store keeps.
+/// How the store keeps a relation's rows.
 struct Layout {
-    /// For each column whether it is kept; the others are null in the running view set.
-    kept: Vec<bool>,
+    /// For each column of a row there where it is in the running view set; nothing if nobody reads it any more: then it is null.
+    kept: Vec<Option<usize>>,
+    /// The other way round: the columns that are not kept are null in the running view set.
+    running: Vec<Option<usize>>,
 }
 
-/// A relation as the store keeps it, and where its columns are. `reads` are the columns that views read; nothing if they read all.
-fn layout(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Layout {
+/// A relation as the store is to keep it: its key, and the columns that views read, or all if `reads` is nothing.
+pub(super) fn relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -> Relation {
     let schema = &input.schema;
-    let in_key = |position: &usize| schema.key.as_ref().is_some_and(|key| key.contains(position));
-    let is_kept =
-        |position| schema.is_append_only() || in_key(&position) || reads.is_none_or(|reads| reads.contains(&position));
-    Layout { kept: (0..schema.columns.len()).map(is_kept).collect() }
+    let key = schema.key.as_deref().unwrap_or_default();
+    let is_kept = |position: &usize| {
+        schema.is_append_only() || key.contains(position) || reads.is_none_or(|reads| reads.contains(position))
+    };
+    let kept: Vec<usize> = (0..schema.columns.len()).filter(is_kept).collect();
+    let place = |position: &usize| kept.iter().position(|kept| kept == position);
+    Relation {
+        id: input.id,
+        name: input.name.clone(),
+        key: Some(key).filter(|_| input.upserts).map(|key| key.iter().filter_map(place).collect()),
+        columns: kept.iter().map(|position| shown(&schema.columns[*position])).collect(),
+        made_of: Vec::new(),
+        history: 0,
+        expiry: None,
+    }
 }
 
-/// The columns of a definition that another one does not have as they are.
-pub(super) fn lacking(definition: &str, other: &str) -> Vec<String> {
-    let columns = |text: &str| text.split(", ").map(str::to_owned).collect::<Vec<_>>();
-    let others = columns(other);
-    let lacking = columns(definition).into_iter().filter(|column| !column.is_empty() && !others.contains(column));
-    lacking.map(|column| column.split(' ').next().unwrap_or_default().to_owned()).collect()
+/// A column as the store knows it.
+fn shown(Column { name, ty, modifier, nullable, .. }: &Column) -> String {
+    format!("{name} {ty} {modifier} {nullable}")
+}
+
+/// Why the store does not have a relation as it is now, in words; `stored` are the columns that it has.
+pub(super) fn differs(relation: &Relation, stored: Option<&[String]>) -> String {
+    let name = &relation.name;
+    let Some(stored) = stored else { return format!("the store does not have {name}") };
+    let lacking = relation.columns.iter().filter(|column| !stored.contains(column));
+    let lacking: Vec<&str> = lacking.map(|column| column.split(' ').next().unwrap_or_default()).collect();
+    match lacking.as_slice() {
+        [] => format!("{name} has another key, or fewer columns, or in another order"),
+        lacking => format!("{name} is not stored with these columns as they are now: {}", lacking.join(", ")),
+    }
 }
 
 impl Layouts {
-    /// How these relations are kept, and as what the store knows them. Rows are made of the columns in their order, so what is read
-    /// is part of the definition.
+    /// How the store keeps these relations.
     pub(super) fn new<'a>(
-        inputs: impl Iterator<Item = (&'a InputRelation, Option<&'a BTreeSet<usize>>)>,
-    ) -> (Layouts, Vec<Relation>) {
-        let (mut layouts, mut relations) = (BTreeMap::new(), Vec::new());
-        for (input, reads) in inputs {
-            let layout = layout(input, reads);
-            relations.push(layout.relation(input));
-            if layout.kept.contains(&false) {
-                layouts.insert(input.id, layout);
-            }
-        }
-        (Layouts(layouts), relations)
+        inputs: impl Iterator<Item = &'a InputRelation>,
+        kept: &BTreeMap<RelationId, Kept>,
+    ) -> Layouts {
+        let layout = |input: &InputRelation| {
+            let layout = Layout::new(&kept.get(&input.id)?.columns, &input.schema.columns);
+            Some((input.id, layout)).filter(|(_, layout)| !layout.is_as_it_is())
+        };
+        Layouts(inputs.filter_map(layout).collect())
     }
 
     /// Has a tick told as it is kept, and leaves it as it is.
     pub(super) fn as_kept<T>(&self, tick: &mut Tick, tell: impl FnOnce(&Tick) -> T) -> T {
         let mut whole = Vec::new();
         for (at, (relation, batch)) in tick.batches.iter_mut().enumerate() {
-            if let Some(layout) = self.0.get(relation) {
-                let kept = layout.rows(batch, &Layout::without, &Layout::place_without);
+            if let Some(Layout { kept, running }) = self.0.get(relation) {
+                let kept = Layout::rows(batch, kept, running);
                 whole.push((at, std::mem::replace(batch, kept)));
             }
         }
@@ -67,8 +85,8 @@ impl Layouts {
     /// A tick as it was before it was kept.
     pub(super) fn running(&self, mut tick: Tick) -> Tick {
         for (relation, batch) in &mut tick.batches {
-            if let Some(layout) = self.0.get(relation) {
-                *batch = layout.rows(batch, &Layout::with, &Layout::place_with);
+            if let Some(Layout { kept, running }) = self.0.get(relation) {
+                *batch = Layout::rows(batch, running, kept);
             }
         }
         tick
@@ -76,40 +94,35 @@ impl Layouts {
 }
 
 impl Layout {
-    fn relation(&self, input: &InputRelation) -> Relation {
-        let columns = input.schema.columns.iter().zip(&self.kept).filter(|(_, kept)| **kept);
-        let shown = columns.map(|(c, _)| format!("{} {} {} {}", c.name, c.ty, c.modifier, c.nullable));
-        let key = input.schema.key.as_ref().filter(|_| input.upserts);
-        Relation {
-            id: input.id,
-            name: input.name.clone(),
-            key: key.map(|key| key.iter().map(|position| self.place_without(*position)).collect()),
-            definition: shown.collect::<Vec<_>>().join(", "),
-            made_of: Vec::new(),
-            history: 0,
-            expiry: None,
-        }
+    fn new(stored: &[Option<String>], columns: &[Column]) -> Layout {
+        let columns: Vec<String> = columns.iter().map(shown).collect();
+        let running = |stored: &Option<String>| columns.iter().position(|column| Some(column) == stored.as_ref());
+        let kept = |column: &String| stored.iter().position(|stored| stored.as_ref() == Some(column));
+        Layout { kept: stored.iter().map(running).collect(), running: columns.iter().map(kept).collect() }
     }
 
-    /// A batch with every row and every column's place made anew.
-    fn rows(
-        &self,
-        batch: &Batch,
-        row: &dyn Fn(&Layout, &Row) -> Row,
-        place: &dyn Fn(&Layout, usize) -> usize,
-    ) -> Batch {
+    fn is_as_it_is(&self) -> bool {
+        let is_it = |places: &[Option<usize>]| places.iter().copied().eq((0..places.len()).map(Some));
+        is_it(&self.kept) && is_it(&self.running)
+    }
+
+    /// A batch with rows of these columns.
+    fn rows(batch: &Batch, columns: &[Option<usize>], place: &[Option<usize>]) -> Batch {
+        let row = |row: &Row| arranged(row, columns);
         let kind = |kind: &UpsertKind| match kind {
-            UpsertKind::Put(put) => UpsertKind::Put(row(self, put)),
+            UpsertKind::Put(put) => UpsertKind::Put(row(put)),
             UpsertKind::PutPartial(partial) => {
-                let absent = partial.absent.iter().filter_map(|at| u16::try_from(place(self, usize::from(*at))).ok());
-                let (row, old_key) = (row(self, &partial.row), partial.old_key.clone());
-                UpsertKind::PutPartial(Box::new(Partial { row, absent: absent.collect(), old_key }))
+                let place = |at: &u16| u16::try_from((*place.get(usize::from(*at))?)?).ok();
+                let mut absent: Vec<u16> = partial.absent.iter().filter_map(place).collect();
+                absent.sort_unstable();
+                let (row, old_key) = (row(&partial.row), partial.old_key.clone());
+                UpsertKind::PutPartial(Box::new(Partial { row, absent: absent.into(), old_key }))
             }
             UpsertKind::Delete => UpsertKind::Delete,
             UpsertKind::Truncate => UpsertKind::Truncate,
         };
         match batch {
-            Batch::Rows(rows) => Batch::Rows(rows.iter().map(|(r, time, diff)| (row(self, r), *time, *diff)).collect()),
+            Batch::Rows(rows) => Batch::Rows(rows.iter().map(|(r, time, diff)| (row(r), *time, *diff)).collect()),
             Batch::Upserts(upserts) => {
                 let upserts = upserts.iter().map(|upsert| Upsert {
                     key: upsert.key.clone(),
@@ -121,63 +134,58 @@ impl Layout {
             }
         }
     }
+}
 
-    /// The row without what is not kept.
-    fn without(&self, row: &Row) -> Row {
-        let mut builder = RowBuilder::default();
-        row.with_bytes(|mut bytes| {
-            for kept in &self.kept {
-                let (column, rest) = bytes.split_at(encoding::skip(bytes));
-                if *kept {
-                    builder.push_encoded(column);
-                }
-                bytes = rest;
+/// The row of these columns of another, null where there is none.
+fn arranged(row: &Row, columns: &[Option<usize>]) -> Row {
+    let mut builder = RowBuilder::default();
+    row.with_bytes(|bytes| {
+        let (mut next, mut rest) = (0, bytes);
+        for column in columns {
+            let Some(position) = *column else {
+                builder.push(&Datum::Null);
+                continue;
+            };
+            // Nearly always they are in order.
+            if position < next {
+                (next, rest) = (0, bytes);
             }
-        });
-        builder.finish()
-    }
-
-    /// The row with nulls for what is not kept.
-    fn with(&self, row: &Row) -> Row {
-        let mut builder = RowBuilder::default();
-        row.with_bytes(|mut bytes| {
-            for kept in &self.kept {
-                if *kept {
-                    let (column, rest) = bytes.split_at(encoding::skip(bytes));
-                    builder.push_encoded(column);
-                    bytes = rest;
-                } else {
-                    builder.push(&Datum::Null);
-                }
+            while next < position {
+                (next, rest) = (next + 1, &rest[encoding::skip(rest)..]);
             }
-        });
-        builder.finish()
-    }
-
-    /// Where a kept column is in the store.
-    fn place_without(&self, position: usize) -> usize {
-        self.kept.iter().take(position).filter(|kept| **kept).count()
-    }
-
-    /// Where a column of the store is.
-    fn place_with(&self, place: usize) -> usize {
-        let mut kept = self.kept.iter().enumerate().filter(|(_, kept)| **kept);
-        kept.nth(place).map_or(self.kept.len(), |(position, _)| position)
-    }
+            builder.push_encoded(&rest[..encoding::skip(rest)]);
+        }
+    });
+    builder.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Type;
 
     #[test]
     fn rows_come_back_with_nulls_for_what_nobody_reads() {
-        let layout = Layout { kept: vec![true, false, true, false] };
+        let column = |name: &str| Column::new(name, Type::Text, true);
+        let columns = ["a", "b", "c", "d"].map(column);
+        let stored = ["d", "gone", "a"].map(|name| Some(shown(&column(name))));
+        let layout = Layout::new(&stored, &columns);
+        assert_eq!(
+            (&*layout.kept, &*layout.running),
+            (&[Some(3), None, Some(0)][..], &[Some(2), None, None, Some(0)][..])
+        );
         let row = |values: &[Datum]| Row::pack(values);
-        let whole = row(&[Datum::Int8(1), Datum::Null, Datum::Text("x".into()), Datum::Null]);
-        let kept = layout.without(&whole);
-        assert_eq!(kept, row(&[Datum::Int8(1), Datum::Text("x".into())]));
-        assert_eq!(layout.with(&kept), whole);
-        assert_eq!((layout.place_without(2), layout.place_with(1)), (1, 2));
+        let running = row(&[Datum::text("a"), Datum::Null, Datum::Null, Datum::text("d")]);
+        let kept = arranged(&running, &layout.kept);
+        assert_eq!(kept, row(&[Datum::text("d"), Datum::Null, Datum::text("a")]));
+        assert_eq!(arranged(&kept, &layout.running), running);
+        let partial = Partial { row: running, absent: [0, 3].into(), old_key: None };
+        let upsert =
+            Upsert { key: Row::default(), time: 1, sequence: 1, kind: UpsertKind::PutPartial(Box::new(partial)) };
+        let Batch::Upserts(kept) = Layout::rows(&Batch::Upserts(vec![upsert]), &layout.kept, &layout.running) else {
+            panic!("writes stay writes");
+        };
+        assert!(matches!(&kept[0].kind, UpsertKind::PutPartial(partial) if *partial.absent == [0, 2]));
+        assert!(Layout::new(&columns.clone().map(|column| Some(shown(&column))), &columns).is_as_it_is());
     }
 }

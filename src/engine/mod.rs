@@ -139,6 +139,7 @@ impl Planned {
             None => Keeping::default(),
         };
         let storing = open_store(&settings, &sources, &program.inputs, &reads, &keeping, faults.stops())?;
+        program.since = storing.as_ref().map(Storing::since).unwrap_or_default();
         let is_held = |input: &&Input| match input.role {
             Role::Offered(_) => !input.relation.upserts && !input.relation.schema.is_append_only(),
             Role::LateOf(_) | Role::ErrorsOf(_) => false,
@@ -190,7 +191,8 @@ impl Planned {
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
         let begins = |relation: &RelationName| {
             let sources = reach.sources(relation);
-            let beginning = storing.as_ref().map(|storing| storing.beginning(&sources)).unwrap_or_default();
+            let inputs = reach.inputs(relation);
+            let beginning = storing.as_ref().map(|storing| storing.beginning(&sources, &inputs)).unwrap_or_default();
             Begins { sources, beginning: Arc::new(beginning) }
         };
         // Whoever peeks has kept nothing.
@@ -282,9 +284,8 @@ fn open_store(
     stops: bool,
 ) -> Result<Option<Storing>, Failure> {
     let Some(directory) = &settings.store else { return Ok(None) };
-    let names: Vec<String> = sources.iter().map(|source| source.name().to_string()).collect();
     let grid = dataflow_settings(settings).refresh_us.max(1);
-    Storing::open(directory, &names, inputs, reads, keeping, grid, stops).map(Some)
+    Storing::open(directory, sources, inputs, reads, keeping, grid, stops).map(Some)
 }
 
 /// The inputs somebody needs, with the relations of late and unintelligible events beside them.

@@ -5,17 +5,18 @@
 
 use super::assemble::{Reach, SinkPlan};
 use super::keeping::Keeping;
+use super::layout::Layouts;
 use super::meaning::meaning;
-use super::storing::{kept_sources, told_from};
+use super::storing::{kept_sources, lacking, told_from};
 use super::why::moment;
-use super::{Assembly, Failure, Planned, dataflow_settings, keeping, layout, with_relations_beside};
+use super::{Assembly, Failure, Planned, dataflow_settings, keeping, with_relations_beside};
 use crate::dataflow::{
     Dataflow, DataflowError, Export, InputRelation, NativeView, Peeked, Program, Sender, Settings, Unique,
 };
 use crate::plan::View;
 use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step};
-use crate::store::{self, Anew, Reading, Source, StoreError};
-use crate::timeline::{SourceId, Tick, cell_start};
+use crate::store::{self, Reading, Source, StoreError};
+use crate::timeline::{RelationId, SourceId, Tick, cell_start};
 use crate::value::{RelationName, Time};
 use crossbeam_channel::unbounded;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,8 +50,8 @@ pub struct SourcePreview {
     pub name: String,
     /// The frontier from which it would go on; nothing if it would be read anew.
     pub frontier: Option<Time>,
-    /// Why it would be read anew.
-    pub anew: Vec<String>,
+    /// What the store lacks of it: that would be read, or all of it anew.
+    pub lacks: Vec<String>,
 }
 
 /// What would become of a target.
@@ -99,6 +100,7 @@ struct Looking {
     shown: RelationName,
     meaning: String,
     sources: BTreeSet<SourceId>,
+    inputs: BTreeSet<RelationId>,
 }
 
 /// What a look at a target's mark has found.
@@ -129,7 +131,6 @@ struct Previewer {
     holder: Option<String>,
     settings: Settings,
     program: Parts,
-    layouts: layout::Layouts,
     stored: Vec<Source>,
 }
 
@@ -151,24 +152,23 @@ impl Previewer {
         let inputs = with_relations_beside(inputs, &needed);
         let views: Vec<_> = views.into_iter().filter(|view| needed.contains(&view.name)).collect();
         let native: Vec<_> = native.into_iter().filter(|view| needed.contains(&view.name)).collect();
-        let names: Vec<String> = sources.iter().map(|source| source.name().to_owned()).collect();
         let shown = sinks.iter().map(|sink| sink.relation.clone()).collect();
-        let keeping = keeping(&settings, (&views, &native), &inputs, names.len(), &shown, &schemas);
+        let keeping = keeping(&settings, (&views, &native), &inputs, sources.len(), &shown, &schemas);
         let inputs: Vec<_> = inputs.into_iter().map(|input| input.relation).collect();
-        let (layouts, stored) = kept_sources(&names, &inputs, &reads, &keeping);
+        let stored = kept_sources(&sources, &inputs, &reads, &keeping);
         let (mut looking, mut uniques) = (Vec::new(), Vec::new());
         for SinkPlan { name, relation, sink, enforced } in sinks {
             let depends = reach.closure(vec![relation.clone()]);
             let meaning = meaning(&depends, &views, &native, &schemas, settings.refresh);
             let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
             uniques.extend(enforced);
-            let sources = reach.sources(&relation);
-            looking.push(Looking { name, view: relation, sink, shown, meaning, sources });
+            let (sources, inputs) = (reach.sources(&relation), reach.inputs(&relation));
+            looking.push(Looking { name, view: relation, sink, shown, meaning, sources, inputs });
         }
-        let sources = (0..names.len()).map(SourceId).collect();
+        let sources = (0..sources.len()).map(SourceId).collect();
         let program = Parts { sources, inputs, views, native, uniques, keeping };
         let (directory, settings) = (directory.to_path_buf(), dataflow_settings(&settings));
-        Ok((looking, Previewer { directory, holder, settings, program, layouts, stored }))
+        Ok((looking, Previewer { directory, holder, settings, program, stored }))
     }
 
     fn run(self, sinks: &mut [Looking]) -> Result<Preview, Failure> {
@@ -208,7 +208,7 @@ impl Previewer {
         Ok((reading, contents))
     }
 
-    /// What each sink would show; nothing of those one of whose sources is read anew.
+    /// What each sink would show; nothing of those for which something is read first.
     fn contents(&self, reading: &Reading, sinks: &[Looking]) -> Result<Vec<Option<Peeked>>, Failure> {
         let Parts { sources, inputs, views, native, uniques, keeping } = &self.program;
         let mut program = Program {
@@ -234,8 +234,9 @@ impl Previewer {
             sources.iter().map(|source| (*source, dataflow.sender(*source))).collect();
         let below =
             reading.resumes.iter().map(|(source, resume)| (*source, self.cell_start(resume.frontier))).collect();
+        let layouts = Layouts::new(inputs.iter(), &reading.relations);
         let replayed = reading.replay(&below, &mut |tick| {
-            let tick = self.layouts.running(tick);
+            let tick = layouts.running(tick);
             match doors.get_mut(&tick.source).map_or(Ok(()), |door| door.send(tick)) {
                 Ok(()) => Ok(()),
                 Err(_) => Err(StoreError::Poisoned("the dataflow ended while the store was read".into())),
@@ -250,7 +251,8 @@ impl Previewer {
         let mut contents = Vec::new();
         for (sink, told) in sinks.iter().zip(told) {
             let open = sink.sources.difference(&reading.ended).copied().collect();
-            let is_anew = self.reached(reading, &sink.sources).is_none();
+            let is_anew =
+                self.reached(reading, &sink.sources).is_none() || self.read_first(sink, Some(reading)).is_some();
             let Some(reached) = self.reached(reading, &open).filter(|_| !is_anew) else {
                 contents.push(None);
                 continue;
@@ -280,19 +282,31 @@ impl Previewer {
 
     fn source(&self, source: &Source, reading: Option<&Reading>) -> SourcePreview {
         let frontier = reading.and_then(|reading| reading.resumes.get(&source.id)).map(|resume| resume.frontier);
-        let anew = match reading.map(|reading| reading.anew.get(&source.id)) {
+        let lacks = match reading {
             None => vec!["there is no store yet".to_owned()],
-            Some(None) => Vec::new(),
-            Some(Some(Anew::Unread)) => vec!["the store has nothing of it that is whole".to_owned()],
-            Some(Some(Anew::Others(others))) => {
-                let say = |relation: &store::Relation| {
-                    let (_, stored) = others.iter().find(|(id, _)| *id == relation.id)?;
-                    Some(differs(relation, stored.as_deref()))
-                };
-                source.relations.iter().filter_map(say).collect()
-            }
+            Some(reading) => reading.lacks.get(&source.id).map(|lack| lacking(source, lack)).unwrap_or_default(),
         };
-        SourcePreview { name: source.name.clone(), frontier, anew }
+        SourcePreview { name: source.name.clone(), frontier, lacks }
+    }
+
+    /// What is read first that a sink shows, if anything is, in words.
+    fn read_first(&self, looking: &Looking, reading: Option<&Reading>) -> Option<String> {
+        let goes_on = |source: &Source| reading.is_some_and(|reading| reading.resumes.contains_key(&source.id));
+        let anew = self.stored.iter().find(|source| looking.sources.contains(&source.id) && !goes_on(source));
+        if let Some(source) = anew {
+            return Some(format!("source `{}` is read anew", source.name));
+        }
+        let is_newcomer = |id: &RelationId| {
+            reading.and_then(|reading| reading.relations.get(id)).is_some_and(|kept| kept.since.is_none())
+        };
+        let of =
+            self.program.inputs.iter().filter(|input| looking.inputs.contains(&input.id) && is_newcomer(&input.id));
+        let names: Vec<String> = of.map(|input| input.name.to_string()).collect();
+        match names.as_slice() {
+            [] => None,
+            [name] => Some(format!("{name} is read")),
+            names => Some(format!("{} are read", names.join(", "))),
+        }
     }
 
     fn preview(&self, looking: &mut Looking, reading: Option<&Reading>, content: Option<Peeked>) -> SinkPreview {
@@ -319,17 +333,20 @@ impl Previewer {
         let found = match reading.filter(|_| is_ours) {
             None => Found::Differs("its target keeps the mark of another run or store"),
             Some(_) if !is_same => Found::Differs("its target was filled from another definition or form of the view"),
-            Some(reading) => self.follows(mark.frontier, reading, &looking.sources),
+            Some(reading) => self.follows(mark.frontier, reading, looking),
         };
         Ok((Some(view_is), found))
     }
 
     /// Whether the store can tell what comes after this frontier.
-    fn follows(&self, frontier: Option<Time>, reading: &Reading, sources: &BTreeSet<SourceId>) -> Found {
-        let at_least = told_from(&reading.merged(), sources, self.settings.refresh_us.max(1));
-        let at_most = self.reached(reading, sources);
+    fn follows(&self, frontier: Option<Time>, reading: &Reading, looking: &Looking) -> Found {
+        let since = looking.inputs.iter().filter_map(|input| reading.relations.get(input)).map(|kept| kept.since);
+        let since = since.collect::<Option<Vec<Time>>>().map(|since| since.into_iter().max().unwrap_or(0));
+        let at_least = told_from(&reading.merged(), &looking.sources, self.settings.refresh_us.max(1));
+        let at_least = at_least.max(since.unwrap_or(Time::MAX));
+        let at_most = self.reached(reading, &looking.sources).filter(|_| since.is_some());
         match (frontier, at_most) {
-            (_, None) => Found::Differs("a source of its view is read anew"),
+            (_, None) => Found::Differs("what its view reads is read first"),
             (None, _) => Found::Differs("its target shows the end of all inputs"),
             (Some(frontier), _) if frontier < at_least => {
                 Found::Differs("its target shows a state from before what the store tells step by step")
@@ -343,13 +360,8 @@ impl Previewer {
     }
 
     fn compare(&self, looking: &mut Looking, reading: Option<&Reading>, content: Option<Peeked>, why: &str) -> Outcome {
-        let is_anew = |source: &&Source| {
-            looking.sources.contains(&source.id)
-                && reading.is_none_or(|reading| !reading.resumes.contains_key(&source.id))
-        };
-        if let Some(source) = self.stored.iter().find(is_anew) {
-            let name = &source.name;
-            return Outcome::Unknown(format!("source `{name}` is read anew, and its target is compared after that"));
+        if let Some(what) = self.read_first(looking, reading) {
+            return Outcome::Unknown(format!("{what}, and its target is compared after that"));
         }
         let Some((_, rows)) = content else {
             return Outcome::Unknown("its content cannot be computed from the store".to_owned());
@@ -359,20 +371,6 @@ impl Previewer {
             Ok(None) => Outcome::Unknown(format!("{why}, and cannot be compared beforehand")),
             Err(error) => Outcome::Failed(Failure::of_sink(&looking.name, &error)),
         }
-    }
-}
-
-/// Why the store's rows of a relation cannot be read, in words.
-fn differs(relation: &store::Relation, stored: Option<&str>) -> String {
-    let name = &relation.name;
-    let Some(stored) = stored else { return format!("the store does not have {name}") };
-    let missing = layout::lacking(&relation.definition, stored);
-    let gone = layout::lacking(stored, &relation.definition);
-    let gone: Vec<String> = gone.into_iter().filter(|column| !missing.contains(column)).collect();
-    match (missing.as_slice(), gone.as_slice()) {
-        ([], []) => format!("{name} has another key, or its columns have another order"),
-        ([], gone) => format!("{name} is stored with columns that are not read any more: {}", gone.join(", ")),
-        (missing, _) => format!("{name} is not stored with these columns as they are now: {}", missing.join(", ")),
     }
 }
 

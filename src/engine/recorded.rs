@@ -107,6 +107,11 @@ impl Source for Recorded {
         Ok(self.relations.clone())
     }
 
+    /// Databases only are written down.
+    fn takes_newcomers(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, _: Start) -> Result<(), SourceError> {
         Err(SourceError::Config("its database is not asked; only what was written down of it is known".into()))
     }

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 /// A source's thread, waiting to be started.
 pub(super) struct SourceThread {
     name: String,
+    takes_newcomers: bool,
     start: Sender<Start>,
     thread: JoinHandle<Result<(), SourceError>>,
 }
@@ -75,6 +76,7 @@ pub(super) fn describe(sources: Vec<(String, Box<dyn Source>)>) -> Result<Vec<De
 type Answer = Receiver<Result<Vec<SourceRelation>, SourceError>>;
 
 fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Answer), Failure> {
+    let takes_newcomers = source.takes_newcomers();
     let (tell, answer) = bounded(1);
     let (start, started) = bounded::<Start>(1);
     let body = move || {
@@ -93,12 +95,16 @@ fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Ans
         .name(format!("source {name}"))
         .spawn(body)
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;
-    Ok((SourceThread { name, start, thread }, answer))
+    Ok((SourceThread { name, takes_newcomers, start, thread }, answer))
 }
 
 impl SourceThread {
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn takes_newcomers(&self) -> bool {
+        self.takes_newcomers
     }
 
     /// A source that runs as soon as it is told what with.

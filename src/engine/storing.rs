@@ -4,13 +4,13 @@
 use super::failure::{Exit, Failure};
 use super::keeper::{self, Keeper, Told};
 use super::keeping::{Keeping, Part};
-use super::layout::Layouts;
-use super::sources::{Door, Prepared};
+use super::layout::{self, Layouts};
+use super::sources::{Door, Prepared, SourceThread};
 use super::status::StoreStatus;
-use crate::dataflow::InputRelation;
+use crate::dataflow::{InputRelation, errors_of};
 use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Progress, Stop, Stored, TickSender};
-use crate::store::{Opened, Source, Store, StoreError};
+use crate::store::{Lack, Opened, Relation, Source, Store, StoreError};
 use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start, now};
 use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -37,6 +37,8 @@ pub(super) struct Storing {
     store: Arc<Store>,
     layouts: Arc<Layouts>,
     resumes: BTreeMap<SourceId, Resume>,
+    /// The frontiers from which on relations have their content; nothing of a newcomer, as long as that is to come.
+    since: BTreeMap<RelationId, Option<Time>>,
     /// The refresh grid: a change takes effect at the last instant of its cell.
     grid: Time,
     /// The sources of which some relation is a stream.
@@ -69,14 +71,14 @@ impl Storing {
     /// Opens the store in a directory for these sources.
     pub(super) fn open(
         directory: &Path,
-        names: &[String],
+        threads: &[SourceThread],
         inputs: &[InputRelation],
         reads: &BTreeMap<RelationName, BTreeSet<usize>>,
         keeping: &Keeping,
         grid: Time,
         stops: bool,
     ) -> Result<Storing, Failure> {
-        let (layouts, sources) = kept_sources(names, inputs, reads, keeping);
+        let sources = kept_sources(threads, inputs, reads, keeping);
         let is_stream = |input: &&InputRelation| matches!(input.schema.kind, RelationKind::Stream { .. });
         let has_streams = inputs.iter().filter(is_stream).map(|input| input.source).collect();
         let part = |Part { rows, sources, .. }: &Part| KeptPart {
@@ -85,10 +87,21 @@ impl Storing {
             sources: sources.clone(),
         };
         let parts = keeping.parts.iter().map(part).collect();
-        let Opened { store, resumes } = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
-        let (directory, store, layouts) = (directory.into(), Arc::new(store), Arc::new(layouts));
+        let opened = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
+        let Opened { store, resumes, lacks, relations } = opened;
+        for source in sources.iter().take(threads.len()) {
+            tell_lack(source, lacks.get(&source.id), resumes.contains_key(&source.id));
+        }
+        let layouts = Arc::new(Layouts::new(inputs.iter(), &relations));
+        let since = relations.into_iter().map(|(id, kept)| (id, kept.since)).collect();
+        let (directory, store) = (directory.into(), Arc::new(store));
         let (ended, failure) = Default::default();
-        Ok(Storing { directory, store, layouts, resumes, grid, has_streams, ended, parts, stops, failure })
+        Ok(Storing { directory, store, layouts, resumes, since, grid, has_streams, ended, parts, stops, failure })
+    }
+
+    /// The frontiers from which on relations have their content.
+    pub(super) fn since(&self) -> BTreeMap<RelationId, Option<Time>> {
+        self.since.clone()
     }
 
     /// The moment's figures; nothing if the directory cannot be read.
@@ -113,9 +126,18 @@ impl Storing {
         sources.iter().map(recovered).min().unwrap_or(0)
     }
 
-    /// Where a view of these sources may begin: behind what is merged, and up to where all of them have come.
-    pub(super) fn beginning(&self, sources: &BTreeSet<SourceId>) -> Beginning {
-        Beginning::between(told_from(&self.store.merged(), sources, self.grid), self.told_again(sources))
+    /// Where a view of these sources and inputs may begin: behind what is merged, not before one of them has its content, and up to
+    /// where all of them have come.
+    pub(super) fn beginning(&self, sources: &BTreeSet<SourceId>, inputs: &BTreeSet<RelationId>) -> Beginning {
+        let since = inputs.iter().filter_map(|input| self.since.get(input)).copied();
+        match since.collect::<Option<Vec<Time>>>() {
+            None => Beginning::default(),
+            Some(since) => {
+                let at_least = told_from(&self.store.merged(), sources, self.grid);
+                let since = since.into_iter().max().unwrap_or(0);
+                Beginning::between(at_least.max(since), self.told_again(sources))
+            }
+        }
     }
 
     /// Up to where what each part of a view has made is merged.
@@ -172,6 +194,10 @@ impl Storing {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn newcomers(&self) -> BTreeSet<RelationId> {
+        self.since.iter().filter(|(_, since)| since.is_none()).map(|(id, _)| *id).collect()
+    }
+
     /// Gives what the store holds to the dataflow, through the doors of the sources, and says where each goes on. `held` are the
     /// relations whose rows a source must know. Ends early, with nothing, when a stop is asked for.
     fn replay(
@@ -185,6 +211,7 @@ impl Storing {
             incarnation: self.incarnation(),
             resume: self.resumes.get(source).cloned(),
             held: BTreeMap::new(),
+            newcomers: self.newcomers(),
         };
         let mut stored: BTreeMap<SourceId, Stored> = doors.keys().map(|source| (*source, new(source))).collect();
         let mut rows: HashMap<(SourceId, RelationId), HashMap<Row, Diff>> = HashMap::new();
@@ -307,22 +334,49 @@ impl Storing {
     }
 }
 
-/// The sources as the store knows them, and how their relations are kept. The parts of views follow them.
+/// The sources as the store is to know them. The parts of views follow them.
 pub(super) fn kept_sources(
-    names: &[String],
+    threads: &[SourceThread],
     inputs: &[InputRelation],
     reads: &BTreeMap<RelationName, BTreeSet<usize>>,
     keeping: &Keeping,
-) -> (Layouts, Vec<Source>) {
-    let (layouts, relations) = Layouts::new(inputs.iter().map(|input| (input, reads.get(&input.name))));
-    let source = |(index, name): (usize, &String)| {
+) -> Vec<Source> {
+    let source = |(index, thread): (usize, &SourceThread)| {
         let id = SourceId(index);
-        let own = || inputs.iter().zip(&relations).filter(|(input, _)| input.source == id);
-        let relations = own().map(|(input, relation)| keeping.of_input(input, relation.clone())).collect();
-        Source { id, name: name.clone(), keeps_times: keeping.keeps_times(id), relations }
+        let own = inputs.iter().filter(|input| input.source == id);
+        let relation = |input: &InputRelation| layout::relation(input, reads.get(&input.name));
+        let relations = own.map(|input| keeping.of_input(input, relation(input))).collect();
+        let (name, takes_newcomers) = (thread.name().to_owned(), thread.takes_newcomers());
+        Source { id, name, keeps_times: keeping.keeps_times(id), takes_newcomers, relations }
     };
-    let sources = names.iter().enumerate().map(source).chain(keeping.sources()).collect();
-    (layouts, sources)
+    threads.iter().enumerate().map(source).chain(keeping.sources()).collect()
+}
+
+/// What the store lacks of a source, a sentence for each relation. What stands beside a relation goes without saying.
+pub(super) fn lacking(source: &Source, lack: &Lack) -> Vec<String> {
+    let Lack::Relations(lacking) = lack else { return vec!["the store has nothing of it that is whole".to_owned()] };
+    let stored = |relation: &Relation| lacking.iter().find(|(id, _)| *id == relation.id).map(|(_, stored)| stored);
+    let lacking = source.relations.iter().filter_map(|relation| Some((relation, stored(relation)?)));
+    let is_beside = |name: &RelationName| source.relations.iter().any(|relation| errors_of(&relation.name) == *name);
+    let lacking = lacking.filter(|(relation, _)| !is_beside(&relation.name));
+    lacking.map(|(relation, stored)| layout::differs(relation, stored.as_deref())).collect()
+}
+
+/// Says what is read because the store lacks it. That a store is new goes without saying.
+fn tell_lack(source: &Source, lack: Option<&Lack>, goes_on: bool) {
+    let name = &source.name;
+    match lack {
+        Some(lack @ Lack::Relations(_)) if goes_on => {
+            tracing::info!(
+                "source `{name}`: {}: only that is read, and the rest goes on",
+                lacking(source, lack).join("; ")
+            );
+        }
+        Some(lack @ Lack::Relations(_)) => {
+            tracing::info!("source `{name}`: {}: all of it is read anew", lacking(source, lack).join("; "));
+        }
+        Some(Lack::Whole) | None => {}
+    }
 }
 
 /// The frontier from which on a store can tell step by step what these sources said: what is merged may take effect until its cell ends.

@@ -15,7 +15,7 @@ pub mod stream;
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{Diff, RelationName, Row, Schema};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -145,6 +145,8 @@ pub struct Stored {
     pub resume: Option<Resume>,
     /// What its relations of complete rows that are not append-only held then.
     pub held: BTreeMap<RelationId, Vec<(Row, Diff)>>,
+    /// Relations of which the store has nothing. The tick from whose frontier on they have their content says so (`Tick::completes`).
+    pub newcomers: BTreeSet<RelationId>,
 }
 
 /// What a source is started with.
@@ -202,6 +204,11 @@ impl SourceError {
 pub trait Source: Send {
     /// Connects as far as needed and tells the relations with their schemas. Nothing is created yet.
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError>;
+
+    /// Whether it goes on from a store that lacks some of its relations (`Stored::newcomers`). Otherwise it begins anew for them.
+    fn takes_newcomers(&self) -> bool {
+        false
+    }
 
     /// Runs until the input ends, a stop is asked for, or it cannot go on.
     fn run(&mut self, start: Start) -> Result<(), SourceError>;

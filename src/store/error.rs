@@ -40,6 +40,17 @@ pub enum StoreError {
     /// Another process has it.
     #[error("the store in {0} is in use by another process")]
     InUse(PathBuf),
+    /// What a view had made of events that are gone would go.
+    #[error(
+        "view `{view}` is another than before, or reads something else: {rows} rows that it made of events that are gone cannot be made \
+         again. `tidegate plan` shows what its targets would lose; `tidegate store forget DIR {view}` lets them go, and the next start goes on"
+    )]
+    Loses {
+        /// Which view.
+        view: String,
+        /// How many rows.
+        rows: u64,
+    },
     /// A write failed before: what is in the file is not known.
     #[error(
         "the store takes no more since a write failed: {0}; start again when it is mended, nothing acknowledged is lost"

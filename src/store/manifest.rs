@@ -67,8 +67,10 @@ pub(super) struct Relation {
     pub(super) name: RelationName,
     /// The positions of the columns of its key; none: its changes are complete rows.
     pub(super) key: Option<Vec<usize>>,
-    /// What its rows are made of; of another definition are other rows.
-    pub(super) definition: String,
+    /// The columns of its rows; nothing in the place of one that is not kept any more.
+    pub(super) columns: Vec<Option<String>>,
+    /// The frontier from which on it has its content; nothing of a newcomer that is not complete.
+    pub(super) since: Option<Time>,
     /// The relations it was computed from, if a view made it.
     pub(super) made_of: Vec<u64>,
     /// What lies so close below the cut is not merged yet.
@@ -85,6 +87,13 @@ pub(super) struct Run {
     pub(super) number: u64,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+}
+
+impl Relation {
+    /// The view that made it, if one did: its relations are called after it.
+    pub(super) fn view(&self) -> &str {
+        self.name.schema.strip_prefix("view ").unwrap_or(&self.name.schema)
+    }
 }
 
 impl Manifest {
@@ -111,6 +120,13 @@ impl Manifest {
     /// Whether a source's relations were computed by views.
     pub(super) fn is_made(&self, source: u64) -> bool {
         self.relations.values().any(|relation| relation.source == source && !relation.made_of.is_empty())
+    }
+
+    /// Newcomers have their content from these frontiers on.
+    pub(super) fn complete(&mut self, complete: &BTreeMap<u64, Time>) {
+        for (number, since) in complete {
+            self.relations.entry(*number).and_modify(|relation| relation.since = Some(*since));
+        }
     }
 
     /// The incarnation as it is written elsewhere.

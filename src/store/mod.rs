@@ -29,18 +29,19 @@ mod scan;
 mod segment;
 mod tend;
 
+pub use adopt::Lack;
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
 pub use merge::Expiry;
 pub use place::{Place, place};
-pub use reading::{Anew, Reading};
-pub use tend::{Compacted, compact};
+pub use reading::Reading;
+pub use tend::{Compacted, compact, forget};
 
 use crate::failpoint::reach;
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
-use adopt::adopt;
+use adopt::{Adopted, adopt, kept};
 use lock::Lock;
 use log::Log;
 use manifest::{Manifest, Reached};
@@ -60,6 +61,8 @@ pub struct Source {
     pub name: String,
     /// Whether views need the times of its changes: what is not merged is told again with these.
     pub keeps_times: bool,
+    /// Whether relations may come to it later: otherwise it begins anew for them.
+    pub takes_newcomers: bool,
     /// Its relations.
     pub relations: Vec<Relation>,
 }
@@ -71,16 +74,25 @@ pub struct Relation {
     pub id: RelationId,
     /// Its name.
     pub name: RelationName,
-    /// The columns of its key if its changes come by key.
+    /// The positions of the columns of its key if its changes come by key.
     pub key: Option<Vec<usize>>,
-    /// What its rows are made of: rows of another definition are not read.
-    pub definition: String,
+    /// Its columns as texts: whatever is not the same text is another column.
+    pub columns: Vec<String>,
     /// The relations it is computed from, if a view makes it: it is begun anew when one of them is.
     pub made_of: Vec<RelationId>,
     /// How long a change is told again with its time although everything else is merged, microseconds.
     pub history: Time,
     /// When its rows are of no use any more, if that comes.
     pub expiry: Option<Expiry>,
+}
+
+/// What the store has of a relation.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The columns of its rows; nothing in the place of one that is not kept any more.
+    pub columns: Vec<Option<String>>,
+    /// The frontier from which on it has its content; nothing of a newcomer, which has none yet.
+    pub since: Option<Time>,
 }
 
 /// A store that is open.
@@ -101,6 +113,10 @@ pub struct Opened {
     pub store: Store,
     /// How far each source had come; those that must begin anew are missing.
     pub resumes: BTreeMap<SourceId, Resume>,
+    /// What it lacks of sources.
+    pub lacks: BTreeMap<SourceId, Lack>,
+    /// What it has of each relation.
+    pub relations: BTreeMap<RelationId, Kept>,
 }
 
 /// The store's numbers of the running view set's sources and relations.
@@ -108,6 +124,7 @@ pub struct Opened {
 struct Ids {
     sources: HashMap<SourceId, u64>,
     relations: HashMap<RelationId, u64>,
+    newcomers: HashMap<SourceId, Vec<u64>>,
 }
 
 impl record::Numbers for Ids {
@@ -117,6 +134,10 @@ impl record::Numbers for Ids {
 
     fn relation(&self, relation: RelationId) -> u64 {
         self.relations.get(&relation).copied().unwrap_or(UNKNOWN)
+    }
+
+    fn newcomers(&self, source: SourceId) -> &[u64] {
+        self.newcomers.get(&source).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -144,15 +165,19 @@ impl Store {
             Some(manifest) => manifest,
             None => Manifest::new(RandomState::new().build_hasher().finish()),
         };
-        let Scanned { next, mut reached, unmerged } = scan::scan(disk.as_ref(), &manifest, true)?;
-        let ids = adopt(&mut manifest, sources, &mut reached);
+        let Scanned { next, mut reached, unmerged, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
+        manifest.complete(&complete);
+        let before = manifest.clone();
+        let Adopted { ids, lacks } = adopt(&mut manifest, sources, &mut reached);
+        loses(&before, &manifest, sources)?;
+        let relations = kept(&manifest, &ids);
         let resume = |source: &Source| {
             let Reached { frontier, positions, .. } = reached.remove(ids.sources.get(&source.id)?)?;
             Some((source.id, Resume { frontier: frontier?, positions }))
         };
         let resumes = sources.iter().filter_map(resume).collect();
         let store = Store::begin(disk, manifest, ids, next, unmerged)?;
-        Ok(Opened { store, resumes })
+        Ok(Opened { store, resumes, lacks, relations })
     }
 
     /// Goes on behind the last frame.
@@ -250,6 +275,7 @@ impl Store {
             let cut = found.cuts.get(&id).copied().unwrap_or(0);
             manifest.sources.entry(id).and_modify(|source| (source.reached, source.cut) = (reached, cut));
         }
+        manifest.complete(&found.complete);
         (manifest.base, manifest.merged, manifest.reaches) = (found.base, found.end, self.log.next());
         manifest.write(self.disk.as_ref())?;
         reach("merge.named");
@@ -276,6 +302,20 @@ impl Store {
 fn merged(manifest: &Manifest, ids: &Ids) -> BTreeMap<SourceId, Time> {
     let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.cut));
     ids.sources.iter().filter_map(merged).filter(|(_, cut)| *cut > 0).collect()
+}
+
+/// Refuses to let go of what a view that is still there has made and cannot make again.
+fn loses(before: &Manifest, manifest: &Manifest, sources: &[Source]) -> Result<(), StoreError> {
+    let goes = |(id, relation): &(&u64, &manifest::Relation)| {
+        let is_there = |source: &Source| source.relations.iter().any(|running| running.name == relation.name);
+        before.cut(**id) > Some(0) && !manifest.relations.contains_key(*id) && sources.iter().any(is_there)
+    };
+    let lost = before.relations.iter().filter(|(_, relation)| !relation.made_of.is_empty()).filter(goes);
+    let lost = lost.filter_map(|(_, relation)| Some((relation.view(), relation.run?.rows)));
+    match lost.filter(|(_, rows)| *rows > 0).max_by_key(|(_, rows)| *rows) {
+        Some((view, rows)) => Err(StoreError::Loses { view: view.to_owned(), rows }),
+        None => Ok(()),
+    }
 }
 
 /// Removes the runs that the manifest does not name: a crash came between writing and naming them, or naming and removing.

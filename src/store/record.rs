@@ -3,12 +3,12 @@
 //!
 //! ```text
 //! record  = head, method: 0 raw | 1 lz4, length of the content, bytes
-//! head    = flags: 1 snapshot | 2 ended | 4 piece, source, [frontier], positions
+//! head    = flags: 1 snapshot | 2 ended | 4 piece | 8 completes, source, [frontier], positions, [relations that are complete]
 //! content = batches, errors
 //! batch   = relation, form: 0 rows | 1 upserts, base time, entries
 //! ```
 //!
-//! Relations and sources are numbered by the store (`catalog.rs`), not by the running view set.
+//! Relations and sources are numbered by the store (`adopt.rs`), not by the running view set.
 
 use super::bytes::{Bytes, Malformed, put_bytes, put_number, put_row, put_signed};
 use crate::timeline::{Batch, DataError, Partial, RelationId, SourceId, Tick, Upsert, UpsertKind};
@@ -17,6 +17,7 @@ use crate::value::{Row, Time};
 const SNAPSHOT: u8 = 1;
 const ENDED: u8 = 2;
 const PIECE: u8 = 4;
+const COMPLETES: u8 = 8;
 const ROWS: u8 = 0;
 const UPSERTS: u8 = 1;
 const RAW: u8 = 0;
@@ -34,6 +35,8 @@ pub(super) struct Head {
     pub(super) snapshot: bool,
     pub(super) piece: bool,
     pub(super) positions: Vec<(String, String)>,
+    /// The newcomers that have their content from the frontier on.
+    pub(super) complete: Option<Vec<u64>>,
 }
 
 /// Appends a tick as a record, with the store's numbers.
@@ -54,6 +57,8 @@ pub(super) trait Numbers {
     fn source(&self, source: SourceId) -> u64;
     /// A relation's.
     fn relation(&self, relation: RelationId) -> u64;
+    /// Those of a source's newcomers.
+    fn newcomers(&self, source: SourceId) -> &[u64];
 }
 
 /// Reads the next record's head and passes over its content.
@@ -82,7 +87,9 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Tick, Malformed> {
 
 fn write_head(tick: &Tick, ids: &impl Numbers, out: &mut Vec<u8>) {
     let flag = |is_set, flag: u8| if is_set { flag } else { 0 };
-    out.push(flag(tick.snapshot, SNAPSHOT) | flag(tick.frontier.is_none(), ENDED) | flag(tick.piece, PIECE));
+    let ended = tick.frontier.is_none();
+    let flags = flag(tick.snapshot, SNAPSHOT) | flag(ended, ENDED);
+    out.push(flags | flag(tick.piece, PIECE) | flag(tick.completes, COMPLETES));
     put_number(ids.source(tick.source), out);
     if let Some(frontier) = tick.frontier {
         put_number(frontier, out);
@@ -91,6 +98,11 @@ fn write_head(tick: &Tick, ids: &impl Numbers, out: &mut Vec<u8>) {
     for (name, position) in &tick.positions {
         put_bytes(name.as_bytes(), out);
         put_bytes(position.as_bytes(), out);
+    }
+    if tick.completes {
+        let newcomers = ids.newcomers(tick.source);
+        put_number(newcomers.len() as u64, out);
+        newcomers.iter().for_each(|relation| put_number(*relation, out));
     }
 }
 
@@ -169,13 +181,15 @@ fn write_kind(kind: &UpsertKind, out: &mut Vec<u8>) {
 
 fn head(bytes: &mut Bytes<'_>) -> Result<Head, Malformed> {
     let flags = bytes.byte()?;
-    if flags & !(SNAPSHOT | ENDED | PIECE) != 0 {
+    if flags & !(SNAPSHOT | ENDED | PIECE | COMPLETES) != 0 {
         return Err(Malformed);
     }
     let source = SourceId(bytes.number()? as usize);
     let frontier = if flags & ENDED == 0 { Some(bytes.number()?) } else { None };
     let positions = each(bytes, |bytes| Ok((bytes.text()?, bytes.text()?)))?;
-    Ok(Head { source, frontier, snapshot: flags & SNAPSHOT != 0, piece: flags & PIECE != 0, positions })
+    let complete = if flags & COMPLETES == 0 { None } else { Some(each(bytes, |bytes| bytes.number())?) };
+    let (snapshot, piece) = (flags & SNAPSHOT != 0, flags & PIECE != 0);
+    Ok(Head { source, frontier, snapshot, piece, positions, complete })
 }
 
 fn read_content(head: Head, bytes: &[u8]) -> Result<Tick, Malformed> {
@@ -189,8 +203,8 @@ fn read_content(head: Head, bytes: &[u8]) -> Result<Tick, Malformed> {
     if !bytes.is_empty() {
         return Err(Malformed);
     }
-    let Head { source, frontier, snapshot, piece, positions } = head;
-    Ok(Tick { source, batches, errors, frontier, snapshot, piece, positions })
+    let Head { source, frontier, snapshot, piece, positions, complete } = head;
+    Ok(Tick { source, batches, errors, frontier, snapshot, piece, completes: complete.is_some(), positions })
 }
 
 fn read_batch(bytes: &mut Bytes<'_>) -> Result<Batch, Malformed> {
@@ -259,6 +273,10 @@ mod tests {
         fn relation(&self, relation: RelationId) -> u64 {
             relation.0 as u64
         }
+
+        fn newcomers(&self, _: SourceId) -> &[u64] {
+            &[70, 800]
+        }
     }
 
     fn row(id: i64, text: &str) -> Row {
@@ -285,13 +303,15 @@ mod tests {
             frontier: Some(u64::MAX - 1),
             snapshot: true,
             piece: true,
+            completes: true,
             positions: vec![("wal".into(), "{\"lsn\":1}".into())],
         }
     }
 
     #[test]
     fn a_tick_comes_back() {
-        let empty = Tick { frontier: None, snapshot: false, piece: false, batches: vec![], errors: vec![], ..tick(0) };
+        let plain = Tick { frontier: None, snapshot: false, piece: false, completes: false, ..tick(0) };
+        let empty = Tick { batches: vec![], errors: vec![], ..plain };
         for tick in [tick(0), tick(1), tick(1000), empty] {
             let mut out = Vec::new();
             write(&tick, &Same, &mut out);
@@ -303,6 +323,7 @@ mod tests {
             let head = read_head(&mut bytes).expect("a head");
             let told = (tick.source, tick.frontier, tick.snapshot, tick.piece, tick.positions);
             assert_eq!((head.source, head.frontier, head.snapshot, head.piece, head.positions), told);
+            assert_eq!(head.complete, tick.completes.then(|| vec![70, 800]));
             assert!(bytes.is_empty());
         }
     }

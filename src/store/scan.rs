@@ -23,12 +23,15 @@ pub(super) struct Scanned {
     pub(super) next: u64,
     /// How far each source of the store came.
     pub(super) reached: BTreeMap<u64, Reached>,
+    /// The newcomers that are complete, with the frontiers from which on.
+    pub(super) complete: BTreeMap<u64, Time>,
     /// How many bytes of records are not merged.
     pub(super) unmerged: u64,
 }
 
 /// Reads the log. Cuts off what a crash left behind if `mend` says so.
 pub(super) fn scan(disk: &dyn Disk, manifest: &Manifest, mend: bool) -> Result<Scanned, StoreError> {
+    let mut complete = BTreeMap::new();
     let mut unmerged = 0;
     let mut reached: BTreeMap<u64, Reached> =
         manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
@@ -42,6 +45,7 @@ pub(super) fn scan(disk: &dyn Disk, manifest: &Manifest, mend: bool) -> Result<S
             }
             while !records.is_empty() {
                 let head = record::read_head(&mut records).map_err(makes_no_sense)?;
+                note_complete(&mut complete, &head);
                 if sequence >= manifest.merged {
                     note_in(&mut reached, head);
                 }
@@ -53,7 +57,7 @@ pub(super) fn scan(disk: &dyn Disk, manifest: &Manifest, mend: bool) -> Result<S
         let what = format!("it ends at frame {next}, and frames up to {} were there", manifest.reaches - 1);
         return Err(StoreError::damaged("the log", 0, what));
     }
-    Ok(Scanned { next, reached, unmerged })
+    Ok(Scanned { next, reached, unmerged, complete })
 }
 
 /// Whether records make sense.
@@ -62,6 +66,11 @@ pub(super) fn check(mut records: Bytes<'_>) -> Result<(), StoreError> {
         record::read(&mut records).map_err(makes_no_sense)?;
     }
     Ok(())
+}
+
+fn note_complete(complete: &mut BTreeMap<u64, Time>, head: &Head) {
+    let numbers = head.complete.iter().flatten();
+    complete.extend(numbers.map(|number| (*number, head.frontier.unwrap_or(0))));
 }
 
 fn note_in(reached: &mut BTreeMap<u64, Reached>, Head { source, frontier, snapshot, positions, .. }: Head) {
@@ -86,6 +95,8 @@ pub(super) struct Collected {
     pub(super) deltas: BTreeMap<u64, Delta>,
     /// How far the sources had come before that frame.
     pub(super) reached: BTreeMap<u64, Reached>,
+    /// The newcomers that are complete then, with the frontiers from which on.
+    pub(super) complete: BTreeMap<u64, Time>,
     /// How many bytes were not merged before.
     pub(super) bytes: u64,
 }
@@ -107,10 +118,10 @@ pub(super) fn collect(
         }
         walk.pass(sequence, records).map(|()| true)
     })?;
-    let Walk { next, reached, read, .. } = &walk;
-    let (cuts, reached, bytes) = (walk.cuts(), reached.clone(), *read);
-    let (next, end) = (*next, manifest.merged.max(*next));
-    let mut collected = Collected { end, base: end, cuts, deltas: BTreeMap::new(), reached, bytes };
+    let cuts = walk.cuts();
+    let Walk { next, reached, complete, read: bytes, .. } = walk;
+    let (end, deltas) = (manifest.merged.max(next), BTreeMap::new());
+    let mut collected = Collected { end, base: end, cuts, deltas, reached, complete, bytes };
     // What lies below the cuts is in these frames.
     log::read(disk, manifest.incarnation, Frames::Between(manifest.base, next), &mut |sequence, records| {
         collected.take(sequence, records, manifest).map(|()| true)
@@ -131,6 +142,7 @@ struct Walk<'m> {
     /// The frontier of each source so far on the way.
     frontiers: BTreeMap<u64, Time>,
     reached: BTreeMap<u64, Reached>,
+    complete: BTreeMap<u64, Time>,
     /// The frame that follows.
     next: u64,
     /// How many bytes of frames may be merged, and how many were read for the first time.
@@ -144,7 +156,8 @@ impl<'m> Walk<'m> {
         let (made_cut, next) = (made.cut, manifest.base);
         let frontiers = manifest.sources.iter().map(|(id, source)| (*id, source.cut)).collect();
         let reached = manifest.sources.iter().map(|(id, source)| (*id, source.reached.clone())).collect();
-        Walk { manifest, below, made, made_cut, frontiers, reached, next, due: 0, read: 0 }
+        let complete = BTreeMap::new();
+        Walk { manifest, below, made, made_cut, frontiers, reached, complete, next, due: 0, read: 0 }
     }
 
     fn pass(&mut self, sequence: u64, mut records: Bytes<'_>) -> Result<(), StoreError> {
@@ -152,14 +165,16 @@ impl<'m> Walk<'m> {
         let is_new = sequence >= self.manifest.merged;
         while !records.is_empty() {
             let head = record::read_head(&mut records).map_err(makes_no_sense)?;
-            let known = self.frontiers.get_mut(&(head.source.0 as u64));
+            let stored = head.source.0 as u64;
+            let known = self.frontiers.get_mut(&stored).zip(self.manifest.sources.get(&stored));
             // An end was the run's.
-            if let (Some(known), Some(frontier), false) = (known, head.frontier, head.snapshot) {
+            if let (Some((known, source)), Some(frontier), false) = (known, head.frontier, head.snapshot) {
                 *known = frontier.max(*known);
-                is_due |= frontier <= self.below;
+                is_due |= frontier > source.cut && frontier <= self.below;
             }
             is_due |= head.snapshot && is_new;
             if is_new {
+                note_complete(&mut self.complete, &head);
                 note_in(&mut self.reached, head);
             }
         }

@@ -2,10 +2,11 @@
 
 use super::disk::Directory;
 use super::lock::Lock;
-use super::manifest::Manifest;
-use super::scan::Scanned;
-use super::{Ids, MERGE_BYTES, Store, StoreError, scan};
+use super::manifest::{self, Manifest};
+use super::scan::{self, Scanned};
+use super::{Ids, MERGE_BYTES, Store, StoreError, remove_strays};
 use crate::value::Time;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub fn compact(directory: &Path, behind: Time) -> Result<Option<Compacted>, Stor
     let lock = Lock::take(directory)?;
     let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
     let Some(manifest) = Manifest::read(&disk)? else { return Ok(None) };
-    let Scanned { next, reached, unmerged } = scan::scan(&disk, &manifest, true)?;
+    let Scanned { next, reached, unmerged, .. } = scan::scan(&disk, &manifest, true)?;
     // A source without a frontier begins anew at the next start: nothing of it is read again. What views made follows the sources.
     let sources = reached.iter().filter(|(source, _)| !manifest.is_made(**source));
     let below = sources.filter_map(|(_, reached)| reached.frontier).min().unwrap_or(0).saturating_sub(behind);
@@ -37,4 +38,23 @@ pub fn compact(directory: &Path, behind: Time) -> Result<Option<Compacted>, Stor
     let after = store.bytes()?;
     store.close()?;
     Ok(Some(Compacted { before, after }))
+}
+
+/// Lets go of what a view has made, of the store in a directory. How many rows these were; nothing if there is no store.
+pub fn forget(directory: &Path, view: &str) -> Result<Option<u64>, StoreError> {
+    if super::incarnation(directory)?.is_none() {
+        return Ok(None);
+    }
+    let _lock = Lock::take(directory)?;
+    let disk = Directory::existing(directory).map_err(StoreError::io(format!("read {}", directory.display())))?;
+    let Some(mut manifest) = Manifest::read(&disk)? else { return Ok(None) };
+    let is_its = |relation: &manifest::Relation| !relation.made_of.is_empty() && relation.view() == view;
+    let made = manifest.relations.values().filter(|relation| is_its(relation));
+    let (sources, rows): (BTreeSet<u64>, Vec<u64>) =
+        made.map(|relation| (relation.source, relation.run.map_or(0, |run| run.rows))).unzip();
+    manifest.sources.retain(|id, _| !sources.contains(id));
+    manifest.relations.retain(|_, relation| !is_its(relation));
+    manifest.write(&disk)?;
+    remove_strays(&disk, &manifest)?;
+    Ok(Some(rows.into_iter().sum()))
 }

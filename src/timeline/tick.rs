@@ -29,6 +29,8 @@ pub struct Tick {
     /// Whether this is a piece of something that goes on and is one: a transaction, or tables that were read again. Its changes come in
     /// their order, the last ones at the frontier, which stays there until a tick that is no piece moves it one further.
     pub piece: bool,
+    /// Whether the source's newcomers have their content from its frontier on: relations that came to it after its snapshot.
+    pub completes: bool,
     /// Where the source goes on after this tick, by names of its own; only what is new since the tick before. A store gives them
     /// back at the next start.
     pub positions: Vec<(String, String)>,
@@ -37,7 +39,9 @@ pub struct Tick {
 impl Tick {
     /// A tick of real time without errors, and without a position.
     pub fn new(source: SourceId, batches: Vec<(RelationId, Batch)>, frontier: Option<Time>) -> Tick {
-        Tick { source, batches, errors: Vec::new(), frontier, snapshot: false, piece: false, positions: Vec::new() }
+        let (errors, positions) = Default::default();
+        let (snapshot, piece, completes) = (false, false, false);
+        Tick { source, batches, errors, frontier, snapshot, piece, completes, positions }
     }
 }
 

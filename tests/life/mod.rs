@@ -17,7 +17,7 @@
 //! | 7 | `max_slot_wal_keep_size` | `server::a_slot_whose_wal_is_gone…` |
 //! | 8 | savepoints; a huge transaction under a limit of memory | savepoints: `source::postgres::change`, the store sees committed transactions only; `large`: pieces, with room for one |
 //! | 9 | large values, identities, keys that move | `restart::killed_at_any_moment…` (moved notes), `source::postgres::change`; the store keeps what it is told |
-//! | 10 | definitions that change | `meanwhile`, `under_way`, `source::postgres::definition` |
+//! | 10 | definitions that change | `meanwhile`, `under_way`, `newcomers`, `source::postgres::definition` |
 //! | 11 | TRUNCATE, partitions | `meanwhile`, `under_way`, `source::postgres::partition` |
 //! | 12 | publications that change | `meanwhile`, `under_way` |
 //! | 13 | values of every type, hostile settings | `value_roundtrip`, `source::postgres::value`; the store keeps encoded rows (`store::model`) |
@@ -31,6 +31,7 @@
 
 mod large;
 mod meanwhile;
+mod newcomers;
 mod server;
 mod stream;
 mod under_way;

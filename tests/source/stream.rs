@@ -72,7 +72,7 @@ impl Running {
 
     /// Starts it with a store in which it has left this.
     pub(super) fn start_stored(source: Box<dyn Source>, resume: Option<Resume>) -> Running {
-        let stored = Stored { incarnation: "s".into(), resume, held: BTreeMap::new() };
+        let stored = Stored { incarnation: "s".into(), resume, held: BTreeMap::new(), newcomers: Default::default() };
         Running::start_with(source, false, MANY, Some(stored))
     }
 

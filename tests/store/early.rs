@@ -33,7 +33,7 @@ fn sources(kind: Kind) -> Vec<Source> {
         id,
         name: RelationName::public(name),
         key: None,
-        definition: "d".to_string(),
+        columns: vec!["d".to_string()],
         made_of,
         history: 0,
         expiry: None,
@@ -45,6 +45,7 @@ fn sources(kind: Kind) -> Vec<Source> {
         id,
         name: name.into(),
         keeps_times,
+        takes_newcomers: false,
         relations: vec![relation],
     };
     vec![source(EVENTS, "events", kind.keeps_times, events), source(COUNTS, "counts", false, counts)]
@@ -95,7 +96,7 @@ impl Written {
 
     /// What the store tells must be what was written.
     fn check(&self, kind: Kind, disk: &Memory) {
-        let Opened { store, resumes } = Store::open_on(Arc::new(disk.clone()), &sources(kind)).expect("it opens");
+        let Opened { store, resumes, .. } = Store::open_on(Arc::new(disk.clone()), &sources(kind)).expect("it opens");
         let reached = |source| resumes.get(&source).map_or(0, |resume| resume.frontier);
         assert_eq!((reached(EVENTS.0), reached(COUNTS.0)), (self.frontier, self.counted));
         let merged = store.merged();

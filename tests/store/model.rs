@@ -18,13 +18,13 @@ pub(super) fn sources(definition: &str) -> Vec<Source> {
         id,
         name: RelationName::public(name),
         key,
-        definition: definition.to_string(),
+        columns: vec![definition.to_string(), "id".to_string()],
         made_of: Vec::new(),
         history: 0,
         expiry: None,
     };
     let relations = vec![relation(KEYED, "keyed", Some(vec![1])), relation(PLAIN, "plain", None)];
-    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations }]
+    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, takes_newcomers: false, relations }]
 }
 
 /// What the two tables hold, the frontier and the position that go with it.
@@ -206,7 +206,7 @@ fn no_key(write: Upsert) -> Upsert {
 
 /// Opens a store, and reads what it holds; nothing of it if the source must begin anew.
 pub(super) fn open(disk: Arc<dyn Disk>, definition: &str) -> Result<(Store, Option<Content>), StoreError> {
-    let Opened { store, resumes } = Store::open_on(disk, &sources(definition))?;
+    let Opened { store, resumes, .. } = Store::open_on(disk, &sources(definition))?;
     let Some(Resume { frontier, positions }) = resumes.get(&SourceId(0)) else { return Ok((store, None)) };
     // Told as it was appended, or as content up to the middle or the end: the same comes of it.
     let mut told = Vec::new();

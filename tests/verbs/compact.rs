@@ -19,12 +19,13 @@ fn sources() -> Vec<Source> {
         id: RelationId(0),
         name: RelationName::public("t"),
         key: Some(vec![0]),
-        definition: "as it was".to_owned(),
+        columns: vec!["id".to_owned(), "minute".to_owned()],
         made_of: Vec::new(),
         history: 0,
         expiry: None,
     };
-    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, relations: vec![relation] }]
+    let (id, relations) = (SourceId(0), vec![relation]);
+    vec![Source { id, name: "shop".into(), keeps_times: false, takes_newcomers: true, relations }]
 }
 
 fn tick(time: Time, ids: std::ops::Range<i64>, minute: i64) -> Tick {
@@ -39,7 +40,7 @@ fn tick(time: Time, ids: std::ops::Range<i64>, minute: i64) -> Tick {
 
 /// What the store's rows add up to, how many changes tell that, and how far it goes.
 fn read(directory: &Path) -> (BTreeMap<Row, Row>, usize, Time) {
-    let Opened { store, resumes } = Store::open(directory, &sources()).expect("a store");
+    let Opened { store, resumes, .. } = Store::open(directory, &sources()).expect("a store");
     let (mut rows, mut changes) = (BTreeMap::new(), 0);
     let all = BTreeMap::from([(SourceId(0), 0)]);
     let replayed = store.replay(&all, &mut |tick| {

@@ -208,7 +208,7 @@ fn what_is_planned_is_what_the_next_start_does() {
     assert_eq!(table["changed"]["samples"].as_array().map(Vec::len), Some(5));
     assert_eq!(table["changed"]["samples"][0]["before"]["id"], table["changed"]["samples"][0]["after"]["id"]);
 
-    // A sink more: its target is not there yet. A column more: the source is read anew, and nothing is guessed.
+    // A sink more: its target is not there yet. A column more: the table is read, and nothing is guessed.
     let more = "\n[sinks.more]\ntype = \"jsonl\"\nview = \"few\"\npath = \"more.jsonl\"\n";
     set.write(
         "tidegate.toml",
@@ -221,7 +221,7 @@ fn what_is_planned_is_what_the_next_start_does() {
     let said = planned(&third);
     let expected = |sink: &str| if sink == "table" { "failed" } else { "unknown" };
     assert!(said.iter().all(|(sink, (state, _))| state == expected(sink)), "{third}");
-    assert!(third["sources"][0]["anew"][0].as_str().is_some_and(|why| why.contains("note")), "{third}");
+    assert!(third["sources"][0]["reads"][0].as_str().is_some_and(|why| why.contains("note")), "{third}");
 
     // Beside a run of the views as they were, of which the targets show what they showed; and a view of no source.
     set.write("views.sql", BEFORE);

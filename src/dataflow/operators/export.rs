@@ -69,16 +69,16 @@ impl Exporter {
     fn reach(&mut self, frontier: Option<Time>) -> bool {
         let frontier = frontier.map(|frontier| cell_start(frontier, self.shared.settings.refresh_us));
         let reached = frontier.map_or(Told::End, Told::Frontier);
-        let sources = &self.shared.blueprint.relations[self.place].sources;
+        let relation = &self.shared.blueprint.relations[self.place];
         if reached == self.told || self.shared.stopped() {
             return true;
         }
-        if !self.shared.is_real(sources, frontier) {
+        if !self.shared.is_real(relation, frontier) {
             return false;
         }
         let first = self.told == Told::Nothing;
         let beginning = match first && self.shared.settings.same_beginning {
-            true => self.shared.beginning(sources),
+            true => self.shared.beginning(relation),
             false => None,
         };
         self.told = reached;

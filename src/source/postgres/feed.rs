@@ -17,6 +17,8 @@ pub(super) enum Event {
     Commit(Commit),
     /// A transaction that was taken already has come again; the WAL position behind it.
     Again(u64),
+    /// A transaction has come that lies beyond where to end. Nothing of it was taken.
+    Beyond,
 }
 
 /// The transaction being read.
@@ -37,6 +39,8 @@ pub(super) struct Feed {
     places: Vec<Option<Result<Places, String>>>,
     open: Option<Open>,
     overlap: Overlap,
+    /// Transactions that commit from here on are not taken.
+    end: Option<u64>,
     old: Vec<Value<'static>>,
     new: Vec<Value<'static>>,
 }
@@ -46,7 +50,14 @@ impl Feed {
     pub(super) fn new(pending: &Pending, overlap: Overlap) -> Feed {
         let oids = pending.tables.iter().enumerate().map(|(table, writes)| (writes.shape.oid, table));
         let places = pending.tables.iter().map(|_| None).collect();
-        Feed { tables: oids.collect(), places, open: None, overlap, old: Vec::new(), new: Vec::new() }
+        let (open, end, old, new) = (None, None, Vec::new(), Vec::new());
+        Feed { tables: oids.collect(), places, open, overlap, end, old, new }
+    }
+
+    /// Without these tables, of which a snapshot has what is committed below this position; up to there.
+    pub(super) fn before(mut self, end: u64, without: &[usize]) -> Feed {
+        self.tables.retain(|_, table| !without.contains(table));
+        Feed { end: Some(end), ..self }
     }
 
     /// Whether a transaction is being read.
@@ -79,6 +90,10 @@ impl Feed {
     pub(super) fn apply(&mut self, bytes: &[u8], pending: &mut Pending) -> Result<Event, Failure> {
         let message = decode::decode(bytes).map_err(|error| Failure::Lost(error.to_string()))?;
         match message {
+            Message::Begin { commit, .. } if self.open.is_none() && self.end.is_some_and(|end| commit >= end) => {
+                self.overlap.passed(commit)?;
+                return Ok(Event::Beyond);
+            }
             Message::Begin { commit, commit_time } if self.open.is_none() => {
                 let new = |time, taken| Open::New { come: Part::begin(commit, commit_time, time), taken };
                 self.open = Some(match self.overlap.begins(commit, commit_time)? {

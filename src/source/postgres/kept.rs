@@ -13,7 +13,7 @@ use super::slot::{self, Condition};
 use super::slots;
 use crate::source::{SourceError, Stored};
 use crate::timeline::Resume;
-use crate::value::Time;
+use crate::value::{RelationName, Time};
 use tokio_postgres::Client;
 
 /// The names of the positions that ticks carry.
@@ -56,6 +56,11 @@ impl Kept {
             Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, part, ground, untold: false })
         };
         Kept { name: slots::kept_name(prefix, &stored.incarnation), lost, read: read() }
+    }
+
+    /// A table is read for the first time: whatever has happened to it before does not count.
+    pub(super) fn disregard(&mut self, name: &RelationName) {
+        self.read.iter_mut().for_each(|read| read.ground.disregard(name));
     }
 
     /// Where the server is to read on; nothing if the tables are to be read again.

@@ -7,6 +7,8 @@
 //! whole and by itself, from its disk if it is large. Such a one is told in pieces as it comes, like tables that are read again, and
 //! shows when all of it has come.
 //!
+//! Tables that come to a store later are read in a side snapshot (`side`), beside the slot that is read on.
+//!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication`, `ground` look before anything is read, and
 //! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
@@ -35,6 +37,7 @@ mod rehearsal;
 mod replication;
 mod session;
 mod shape;
+mod side;
 mod slot;
 mod slots;
 mod snapshot;
@@ -172,6 +175,10 @@ impl Source for Postgres {
         })
     }
 
+    fn takes_newcomers(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let endpoint = self.endpoint()?;
         let runtime = runtime()?;
@@ -186,12 +193,20 @@ impl Postgres {
         let Start { source, wanted, once, awaited, stored, ticks, stop, progress, late: _, errors: _ } = start;
         let slot = self.config.slot_name(&self.name);
         let pipe = Pipe::new(ticks);
+        let newcomers = stored.as_ref().map(|stored| stored.newcomers.clone()).unwrap_or_default();
+        let kept = |stored: &Stored| {
+            let mut kept = Kept::new(&slot, stored, self.config.slot_lost);
+            let new = wanted.iter().filter(|wanted| newcomers.contains(&wanted.id));
+            new.for_each(|wanted| kept.disregard(&wanted.relation.name));
+            kept
+        };
         let session = Session {
             endpoint,
             config: &self.config,
             publication: self.config.publication_name(&self.name),
-            kept: stored.as_ref().map(|stored| Kept::new(&slot, stored, self.config.slot_lost)),
+            kept: stored.as_ref().map(kept),
             slot,
+            newcomers: wanted.iter().map(|wanted| wanted.id).filter(|id| newcomers.contains(id)).collect(),
             wanted: &wanted,
             once,
             awaited,

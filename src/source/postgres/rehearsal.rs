@@ -83,7 +83,7 @@ impl Rehearsal {
                 self.given = piece.or(self.given);
                 Ok(piece.map(|part| self.pending.piece(part.time)))
             }
-            Ok(Event::Again(_)) => Ok(None),
+            Ok(Event::Again(_) | Event::Beyond) => Ok(None),
             Ok(Event::Commit(_)) => {
                 self.given = None;
                 Ok(Some(self.pending.seal(self.pending.clock.floor() + 1, false)))

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::feed::{Event, Feed};
 use super::kept::Kept;
 use super::moment::Moments;
-use super::overlap::{Commit, Overlap, Part};
+use super::overlap::{Commit, Part};
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::slot::show_position;
@@ -97,9 +97,8 @@ impl Gathered {
 }
 
 impl Streaming<'_> {
-    /// Reads until the position asked for is reached or something fails. What was taken already comes first.
-    pub(super) async fn run(mut self, overlap: Overlap) -> Result<(), Failure> {
-        let mut feed = Feed::new(self.pending, overlap);
+    /// Reads until the position asked for is reached or something fails. The position it has come to.
+    pub(super) async fn run(mut self, mut feed: Feed) -> Result<u64, Failure> {
         let mut gathered = Gathered::nothing();
         let (mut heard, mut next_request) = (Instant::now(), Instant::now());
         loop {
@@ -109,7 +108,8 @@ impl Streaming<'_> {
                 self.connection.send_status(self.position, self.confirmed(), false).await?;
             }
             if self.is_reached(&feed) {
-                return self.seal(&mut gathered, None).await.map(drop);
+                self.seal(&mut gathered, None).await?;
+                return Ok(self.position);
             }
             if self.connection.fill_now()? {
                 heard = Instant::now();
@@ -218,6 +218,10 @@ impl Streaming<'_> {
                             at_boundary = true;
                         }
                         Event::Again(end) => self.position = self.position.max(end),
+                        Event::Beyond => {
+                            self.position = self.position.max(self.until.unwrap_or(0));
+                            return Ok(asked);
+                        }
                         Event::Within => {}
                     }
                 }

@@ -3,9 +3,11 @@
 use super::config::Config;
 use super::connection::{ReplicationConnection, within};
 use super::failure::Failure;
+use super::feed::Feed;
 use super::ground::Ground;
 use super::kept::Kept;
 use super::moment::{Moments, Sample};
+use super::overlap::Overlap;
 use super::pending::Pending;
 use super::pipe::Pipe;
 use super::preflight::{self, Table};
@@ -17,8 +19,9 @@ use super::snapshot::{Chunk, Snapshot};
 use super::watch::{self, Watched};
 use crate::pg::{Endpoint, quote_identifier, quote_literal};
 use crate::source::{Progress, SourceError, SourceRelation, Wanted};
-use crate::timeline::Tick;
+use crate::timeline::{RelationId, Tick};
 use crate::value::RelationName;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -26,7 +29,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
 /// How long the server may take to answer what is asked of its catalog.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// A snapshot tick is sent when it has this much.
 const ROWS_PER_TICK: u64 = 50_000;
 const BYTES_PER_TICK: usize = 8 * 1024 * 1024;
@@ -47,6 +50,8 @@ pub(super) struct Session<'a> {
     pub(super) slot: String,
     /// The slot that is kept for a store.
     pub(super) kept: Option<Kept>,
+    /// The relations of which the store has nothing yet.
+    pub(super) newcomers: BTreeSet<RelationId>,
     /// The relations somebody needs.
     pub(super) wanted: &'a [Wanted],
     /// Whether to end at the position where the first session began.
@@ -57,6 +62,16 @@ pub(super) struct Session<'a> {
     pub(super) progress: &'a Arc<Progress>,
     /// Where ticks go.
     pub(super) pipe: &'a Pipe,
+}
+
+/// What was looked at before a slot is read on.
+pub(super) struct Ready {
+    /// A session for questions.
+    pub(super) control: Arc<Client>,
+    /// The tables, and what is under them.
+    pub(super) watched: Watched,
+    /// The slot's name.
+    pub(super) slot: String,
 }
 
 /// How a snapshot is told.
@@ -89,28 +104,66 @@ impl Session<'_> {
             Some(kept) => within(PATIENCE, kept.position(&control, &ground)).await?,
             None => None,
         };
+        let kept = self.kept.as_ref().map(|kept| (kept.name.clone(), self.progress.clone()));
+        let watched = Watched { publication: self.publication.clone(), tables, shapes, ground, kept };
         let (slot, position) = match (position, &self.kept) {
             (Some(position), Some(kept)) => {
                 tracing::info!("slot \"{}\" is read on from {}", kept.name, slot::show_position(position));
                 (kept.name.clone(), position)
             }
             _ => {
-                let estimate = tables.iter().map(|table| table.entry.estimate).sum();
-                self.progress.snapshot_rows.store(0, Ordering::Relaxed);
-                self.progress.snapshot_estimate.store(estimate, Ordering::Relaxed);
-                self.begin(pending, &mut connection, &control, &shapes, ground.clone()).await?
+                self.expect(watched.tables.iter());
+                self.begin(pending, &mut connection, &control, &watched).await?
             }
         };
-        let overlap = self.kept.as_ref().map(|kept| kept.overlap(position)).unwrap_or_default();
+        let ready = Ready { control, watched, slot };
+        let newcomers = self.newcomers(&ready.watched.shapes);
+        let (connection, position) = match newcomers.is_empty() {
+            true => (connection, position),
+            false => {
+                let position = self.take_newcomers(pending, &ready, connection, position, &newcomers).await?;
+                // Another session: what this one's server process knows of the publication may be from before.
+                (ReplicationConnection::open(self.endpoint).await?, position)
+            }
+        };
+        let feed = Feed::new(pending, self.overlap(position));
+        let position = self.stream(pending, &ready, connection, position, (feed, *until)).await?;
+        self.pipe.send(pending.end(), 0, position).await
+    }
+
+    /// Transactions that come again in a session that begins at this position.
+    pub(super) fn overlap(&self, position: u64) -> Overlap {
+        self.kept.as_ref().map(|kept| kept.overlap(position)).unwrap_or_default()
+    }
+
+    /// The tables of which the store has nothing yet.
+    fn newcomers(&self, shapes: &[Arc<Shape>]) -> Vec<usize> {
+        let shapes = shapes.iter().enumerate().filter(|(_, shape)| self.newcomers.contains(&shape.id));
+        shapes.map(|(table, _)| table).collect()
+    }
+
+    /// The rows of these tables are read from here on.
+    pub(super) fn expect<'t>(&self, tables: impl Iterator<Item = &'t Table>) {
+        self.progress.snapshot_rows.store(0, Ordering::Relaxed);
+        self.progress.snapshot_estimate.store(tables.map(|table| table.entry.estimate).sum(), Ordering::Relaxed);
+    }
+
+    /// Reads the slot on from a position, until another if one is given. The position it has come to.
+    pub(super) async fn stream(
+        &mut self,
+        pending: &mut Pending,
+        ready: &Ready,
+        mut connection: ReplicationConnection,
+        position: u64,
+        (feed, until): (Feed, Option<u64>),
+    ) -> Result<u64, Failure> {
+        let Ready { control, watched, slot } = ready;
         self.pipe.begin_at(position).await?;
-        connection.start_streaming(&self.start_command(&slot, position)).await?;
+        connection.start_streaming(&self.start_command(slot, position)).await?;
         let (found, watch) = oneshot::channel();
         let moments = Moments::new(self.endpoint, control.clone());
-        let kept = self.kept.as_ref().map(|kept| (kept.name.clone(), self.progress.clone()));
-        let watched = Watched { publication: self.publication.clone(), tables, shapes, ground, kept };
-        tokio::spawn(watch::run(self.endpoint.clone(), control, watched, found));
-        let (pipe, progress) = (self.pipe, self.progress);
-        let (until, awaited) = (*until, self.awaited);
+        tokio::spawn(watch::run(self.endpoint.clone(), control.clone(), watched.clone(), found));
+        let (pipe, progress, awaited) = (self.pipe, self.progress, self.awaited);
         let streaming = Streaming {
             connection,
             pending,
@@ -121,13 +174,12 @@ impl Session<'_> {
             changed: Instant::now(),
             position,
             last: None,
-            slot,
+            slot: slot.clone(),
             kept: self.kept.as_mut(),
             moments,
             watch,
         };
-        streaming.run(overlap).await?;
-        self.pipe.send(pending.end(), 0, position).await
+        streaming.run(feed).await
     }
 
     /// Makes a slot, and reads the tables as they are at its position. Returns both.
@@ -136,8 +188,7 @@ impl Session<'_> {
         pending: &mut Pending,
         connection: &mut ReplicationConnection,
         control: &Client,
-        shapes: &[Arc<Shape>],
-        ground: Ground,
+        watched: &Watched,
     ) -> Result<(String, u64), Failure> {
         // Before the slot: whatever was committed until then is in the snapshot.
         let server_clock = Sample::ask(control).await?.clock;
@@ -156,11 +207,13 @@ impl Session<'_> {
         let at = slot::show_position(*consistent_point);
         tracing::info!("slot \"{name}\" was created: the tables are read as they are at {at}");
         self.progress.holds(format!("slot `{name}`: the tables are read as they are at {at}"));
-        let begun = self.kept.as_mut().map(|kept| kept.begin(*consistent_point, ground)).unwrap_or_default();
+        let begun = self.kept.as_mut().map(|kept| kept.begin(*consistent_point, watched.ground.clone()));
+        let begun = begun.unwrap_or_default();
         // Until the tables are read there is nothing to go on from.
-        let told = self.tell_snapshot(pending, &slot, shapes, server_clock, begun).await;
-        if told.is_err() {
-            self.kept.iter_mut().for_each(Kept::forget);
+        let told = self.tell_snapshot(pending, &slot, &watched.shapes, server_clock, begun).await;
+        match told {
+            Ok(()) => self.newcomers.clear(),
+            Err(_) => self.kept.iter_mut().for_each(Kept::forget),
         }
         told.map(|()| (slot.name, slot.consistent_point))
     }
@@ -269,14 +322,15 @@ impl Session<'_> {
             (0..shapes.len()).for_each(|table| pending.truncate(table, time));
         }
         let connections = self.config.snapshot_connections;
-        let mut snapshot = Snapshot::start(self.endpoint, &slot.snapshot, shapes, connections).await?;
+        let tables: Vec<usize> = (0..shapes.len()).collect();
+        let mut snapshot = Snapshot::start(self.endpoint, &slot.snapshot, shapes, &tables, connections).await?;
         let mut waiting = 0;
         while let Some(Chunk { table, rows, bytes }) = snapshot.next().await? {
             let time = telling.time(pending);
             self.progress.snapshot_rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
             rows.into_iter().for_each(|row| pending.put(table, time, row));
             waiting += bytes;
-            if pending.changes() >= ROWS_PER_TICK || waiting >= BYTES_PER_TICK {
+            if is_enough(pending, waiting) {
                 let tick = match telling {
                     Telling::First => pending.seal(time + 1, true),
                     Telling::Again { at } => Tick { positions: Kept::anew(at), ..pending.piece(at) },
@@ -305,9 +359,15 @@ impl Session<'_> {
             Telling::Again { at } => at + 1,
         };
         pending.go_live();
-        let tick = Tick { positions, ..pending.seal(frontier, false) };
+        let completes = !self.newcomers.is_empty();
+        let tick = Tick { completes, positions, ..pending.seal(frontier, false) };
         self.pipe.send(tick, waiting, 0).await
     }
+}
+
+/// Whether what was read of a snapshot is enough for a tick.
+pub(super) fn is_enough(pending: &Pending, bytes: usize) -> bool {
+    pending.changes() >= ROWS_PER_TICK || bytes >= BYTES_PER_TICK
 }
 
 /// Whether a table has what the views were compiled against: the columns they read, and the key.

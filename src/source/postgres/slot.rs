@@ -10,6 +10,8 @@ use tokio_postgres::Client;
 
 /// How often it is looked what creation waits for.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often it is looked whether a slot was given back.
+const RELEASE: Duration = Duration::from_millis(20);
 /// After how many looks it is explained in the log, and again.
 const EXPLAIN_EVERY: u32 = 6;
 
@@ -97,6 +99,15 @@ pub(super) async fn held_back(control: &Client, name: &str) -> Result<Option<u64
     );
     let Some(row) = control.query_opt(&bytes, &[&name]).await? else { return Ok(None) };
     Ok(row.try_get::<_, Option<i64>>(0)?.and_then(|bytes| u64::try_from(bytes).ok()))
+}
+
+/// Waits until nobody reads a slot any more, whose connection was closed.
+pub(super) async fn released(control: &Client, name: &str) -> Result<(), Failure> {
+    let read = "SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND active";
+    while control.query_opt(read, &[&name]).await?.is_some() {
+        tokio::time::sleep(RELEASE).await;
+    }
+    Ok(())
 }
 
 /// Drops a kept slot that nobody reads, if it is there.

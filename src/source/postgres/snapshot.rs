@@ -46,17 +46,18 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Starts reading these tables under an exported snapshot, over so many connections.
+    /// Starts reading these of the tables under an exported snapshot, over so many connections, which all have it then.
     pub(super) async fn start(
         endpoint: &Endpoint,
         exported: &str,
         shapes: &[Arc<Shape>],
+        tables: &[usize],
         connections: usize,
     ) -> Result<Snapshot, Failure> {
         let first = open(endpoint, exported).await?;
         let mut pieces = VecDeque::new();
-        for (table, shape) in shapes.iter().enumerate() {
-            pieces.extend(pieces_of(&first, table, shape).await?);
+        for table in tables {
+            pieces.extend(pieces_of(&first, *table, &shapes[*table]).await?);
         }
         let mut clients = vec![first];
         while clients.len() < connections.max(1).min(pieces.len()) {

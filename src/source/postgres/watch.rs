@@ -21,6 +21,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is watched over, as it was before the snapshot.
+#[derive(Clone)]
 pub(super) struct Watched {
     /// The publication's name.
     pub(super) publication: String,

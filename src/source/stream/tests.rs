@@ -71,7 +71,12 @@ fn try_open(settings: &str, kept: &Arc<Mutex<Kept>>, is_stored: bool) -> Result<
         errors: vec![(STREAM, ERRORS)],
         once: false,
         awaited: false,
-        stored: is_stored.then(|| Stored { incarnation: "s".into(), resume, held: BTreeMap::new() }),
+        stored: is_stored.then(|| Stored {
+            incarnation: "s".into(),
+            resume,
+            held: BTreeMap::new(),
+            newcomers: Default::default(),
+        }),
         ticks: Box::new(Collect { ticks: sender, kept: kept.clone() }),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
