@@ -6,6 +6,7 @@
 use crate::support::postgres::{Database, Postgres};
 use crate::support::program::ViewSet;
 use crate::support::random::{Random, seed, setting};
+use crate::verbs::ask;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -193,4 +194,66 @@ fn hours_of_streams_are_merged_and_nothing_is_told_otherwise() {
         let (expected, found) = (shown(judge.path(), view), shown(world.set.path(), view));
         assert_eq!((found.0, found.1), (expected.0, expected.1), "{view}");
     }
+}
+
+/// What a view has made of events that are gone is not let go because the view was changed: somebody has to say so.
+#[test]
+fn what_cannot_be_made_again_goes_only_when_asked() {
+    let stream = "[sources.e]\ntype = 'jsonl'\npath = 'events'\nfollow = true\nevent_time = 'at'\nevent_time_unit = 'ms'\n\
+                  schema = { id = 'bigint', at = 'timestamptz not null' }\nidle_after = 'never'\n\
+                  [sinks.minutes]\ntype = 'jsonl'\nview = 'minutes'\npath = 'minutes.lines'\n[settings]\nstore = 'state'\n";
+    let views = |what: &str| {
+        format!(
+            "CREATE VIEW minutes AS SELECT window_start, {what} AS n FROM e, tumble(at, interval '1 minute') GROUP BY window_start;"
+        )
+    };
+    let set = ViewSet::new(stream, &views("count(*)"));
+    let mut next = 0;
+    // Some more events, and what was told when they had come; or how the program ended.
+    let mut run = || {
+        let events: String = (next..next + 40)
+            .map(|id| format!("{{\"id\": {id}, \"at\": {}}}\n", 1_700_000_000_000 + id * MINUTE))
+            .collect();
+        next += 40;
+        let path = set.path().join("events");
+        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("our own file");
+        file.write_all(events.as_bytes()).expect("written");
+        let last = (1_700_000_000_000 + (next - 2) * MINUTE) * 1000;
+        let told = || std::fs::read_to_string(set.path().join("minutes.lines")).unwrap_or_default();
+        let has_come = |told: &str| {
+            let frontiers =
+                told.lines().filter_map(|line| line.strip_prefix("{\"frontier\":")?.strip_suffix('}')?.parse().ok());
+            frontiers.max() > Some(last)
+        };
+        let mut program = set.start(&["run"], "");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while program.ended().is_none() && !has_come(&told()) {
+            assert!(Instant::now() < deadline, "{}", program.errors());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        match program.ended() {
+            Some(status) => (status.code(), program.errors()),
+            None => {
+                program.terminate();
+                (None, told())
+            }
+        }
+    };
+    for _ in 0..2 {
+        assert_eq!(run().0, None);
+    }
+    assert_eq!(set.run(&["store", "compact"], "").0, 0);
+    set.write("views.sql", &views("max(id)"));
+    let (code, said) = run();
+    assert!(code == Some(80) && said.contains("view `minutes`") && said.contains("tidegate store forget"), "{said}");
+    // As it was it goes on, and a view that is not there any more is not asked for.
+    set.write("views.sql", &views("count(*)"));
+    assert_eq!(run().0, None);
+    set.write("views.sql", &views("max(id)"));
+    let (code, said) = ask(&set, "", &["store", "forget"], &["minutes"]);
+    assert!(code == 0 && said.contains("rows of view `minutes` are forgotten"), "{said}");
+    std::fs::remove_file(set.path().join("minutes.lines")).expect("our own file");
+    let (code, told) = run();
+    let first = told.lines().find(|line| line.contains("\"diff\":1")).unwrap_or_default();
+    assert!(code.is_none() && !first.is_empty() && !first.contains("2023-11-14T22:13"), "{told}");
 }

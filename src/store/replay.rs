@@ -79,7 +79,7 @@ fn left(mut tick: Tick, manifest: &Manifest) -> Option<Tick> {
             Batch::Upserts(writes) => writes.retain(|write| is_left(*relation, write.time)),
         }
     }
-    tick.batches.retain(|(_, batch)| batch.len() > 0);
+    tick.batches.retain(|(_, batch)| !batch.is_empty());
     tick.errors.retain(|(relation, _, time)| is_left(*relation, *time));
     let cut = manifest.sources.get(&(tick.source.0 as u64)).map_or(0, |source| source.cut);
     let is_open = tick.piece && tick.frontier.is_some_and(|frontier| frontier >= cut);
