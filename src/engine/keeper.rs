@@ -1,8 +1,9 @@
 //! Puts into the store what the parts of views make that it keeps (`keeping.rs`).
 //!
 //! Now and then, at a frontier that all parts have reached, each tells what has become of its rows since; what came and went meanwhile
-//! is nothing. So the store has all parts at the same frontiers, and merges what they are made of up to one of these. What must hold:
-//! nothing is told that depends on the end of a stream, which was the run's and not the stream's.
+//! is nothing. So the store has all parts at the same frontiers, and merges what they are made of up to one of these. A part that is far
+//! ahead of others puts together what it has made, and is not told at a frontier before that any more. What must hold: nothing is told
+//! that depends on the end of a stream, which was the run's and not the stream's.
 
 use super::failure::{Exit, Failure};
 use crate::store::{Store, StoreError};
@@ -27,13 +28,17 @@ pub(super) struct Part {
     pub(super) stored: Time,
     /// How far it has come.
     reached: Time,
+    /// It can be told from here on.
+    least: Time,
     waiting: Vec<(Row, Time, Diff)>,
+    /// With so many changes waiting they are put together.
+    many: usize,
 }
 
 impl Part {
     /// One of which the store has what lies below a time.
     pub(super) fn new(source: SourceId, relation: RelationId, stored: Time) -> Part {
-        Part { source, relation, stored, reached: 0, waiting: Vec::new() }
+        Part { source, relation, stored, reached: 0, least: 0, waiting: Vec::new(), many: MANY }
     }
 
     /// Takes in what it has made; false if it began to tell that too late.
@@ -43,6 +48,9 @@ impl Part {
         self.waiting.append(&mut changes);
         // What ends has come no further for good.
         self.reached = frontier.unwrap_or(self.reached);
+        if self.waiting.len() >= self.many {
+            self.put_together();
+        }
         !first || self.stored == 0 || begins <= self.stored
     }
 
@@ -50,13 +58,23 @@ impl Part {
     fn tell(&mut self, frontier: Time) -> Tick {
         let waiting = std::mem::take(&mut self.waiting).into_iter();
         let (due, rest): (Vec<_>, Vec<_>) = waiting.partition(|(_, time, _)| *time < frontier);
-        (self.waiting, self.stored) = (rest, frontier);
-        let mut rows: HashMap<Row, Diff> = HashMap::new();
-        due.into_iter().for_each(|(row, _, diff)| *rows.entry(row).or_default() += diff);
-        let changed = rows.into_iter().filter(|(_, diff)| *diff != 0);
-        let rows = changed.map(|(row, diff)| (row, frontier - 1, diff)).collect();
-        Tick::new(self.source, vec![(self.relation, Batch::Rows(rows))], Some(frontier))
+        (self.waiting, self.stored, self.many) = (rest, frontier, MANY);
+        Tick::new(self.source, vec![(self.relation, Batch::Rows(net(due, frontier)))], Some(frontier))
     }
+
+    fn put_together(&mut self) {
+        self.waiting = net(std::mem::take(&mut self.waiting), self.reached);
+        self.least = self.reached;
+        self.many = MANY.max(2 * self.waiting.len());
+    }
+}
+
+/// What changes come to, just before a frontier.
+fn net(changes: Vec<(Row, Time, Diff)>, frontier: Time) -> Vec<(Row, Time, Diff)> {
+    let mut rows: HashMap<Row, Diff> = HashMap::new();
+    changes.into_iter().for_each(|(row, _, diff)| *rows.entry(row).or_default() += diff);
+    let changed = rows.into_iter().filter(|(_, diff)| *diff != 0);
+    changed.map(|(row, diff)| (row, frontier.saturating_sub(1), diff)).collect()
 }
 
 /// Where the parts' steps go.
@@ -119,10 +137,39 @@ impl Keeper {
     /// Stores what has become of all parts up to a frontier that all have reached, if there is one that is new to each.
     fn tell(&mut self) -> Result<(), StoreError> {
         let reached = self.parts.iter().map(|part| part.reached).min().unwrap_or(0);
-        let is_new = self.parts.iter().all(|part| part.stored < reached);
+        let is_new = self.parts.iter().all(|part| part.stored < reached && part.least <= reached);
         if !is_new || self.ended.load(Ordering::Acquire) {
             return Ok(());
         }
         self.parts.iter_mut().try_for_each(|part| self.store.append(&part.tell(reached)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Datum;
+
+    fn step(times: std::ops::Range<Time>) -> Step {
+        let row = |n: Time| Row::pack(&[Datum::Int8(n as i64 / 10)]);
+        let changes = times.clone().flat_map(|time| [(row(time), time, 1), (row(time), time, -1)]);
+        let last = std::iter::once((row(times.end), times.end - 1, 1));
+        Step { changes: changes.chain(last).collect(), frontier: Some(times.end), first: false }
+    }
+
+    #[test]
+    fn what_comes_and_goes_while_a_part_is_ahead_takes_no_memory() {
+        let mut part = Part::new(SourceId(0), RelationId(0), 1_000);
+        assert!(part.take(step(0..1_100)));
+        for time in 0..10 {
+            assert!(part.take(step(1_100 + time * 50_000..1_100 + (time + 1) * 50_000)));
+        }
+        assert!(part.waiting.len() < MANY && part.least > 1_100 && part.least <= part.reached);
+        let tick = part.tell(part.reached);
+        let [(_, Batch::Rows(rows))] = tick.batches.as_slice() else { panic!("one batch of rows") };
+        assert!(rows.len() == 11 && rows.iter().all(|(_, time, diff)| (*time, *diff) == (501_099, 1)), "{rows:?}");
+        assert!(part.waiting.is_empty() && part.stored == 501_100);
+        let late = Step { first: true, ..step(501_100..501_200) };
+        assert!(!part.take(late), "it is not told from where it is stored");
     }
 }

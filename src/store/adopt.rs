@@ -4,7 +4,7 @@
 //! number. Of one of which fewer columns are read the others are not kept any more, and are null from then on.
 
 use super::manifest::{self, Manifest, Reached};
-use super::{Ids, Kept, Relation, Source};
+use super::{Ids, Kept, Relation, Source, StoreError};
 use crate::timeline::{RelationId, SourceId};
 use crate::value::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,4 +156,18 @@ fn add_relation(manifest: &mut Manifest, source: u64, relation: &Relation, since
 /// The numbers of the relations that one is computed from. Their sources come before its own.
 fn made_of(relation: &Relation, ids: &Ids) -> Vec<u64> {
     relation.made_of.iter().filter_map(|of| ids.relations.get(of)).copied().collect()
+}
+
+/// Refuses to let go of what a view that is still there has made and cannot make again.
+pub(super) fn loses(before: &Manifest, manifest: &Manifest, sources: &[Source]) -> Result<(), StoreError> {
+    let goes = |(id, relation): &(&u64, &manifest::Relation)| {
+        let is_there = |source: &Source| source.relations.iter().any(|running| running.name == relation.name);
+        before.cut(**id) > Some(0) && !manifest.relations.contains_key(*id) && sources.iter().any(is_there)
+    };
+    let lost = before.relations.iter().filter(|(_, relation)| !relation.made_of.is_empty()).filter(goes);
+    let lost = lost.filter_map(|(_, relation)| Some((relation.view(), relation.run?.rows)));
+    match lost.filter(|(_, rows)| *rows > 0).max_by_key(|(_, rows)| *rows) {
+        Some((view, rows)) => Err(StoreError::Loses { view: view.to_owned(), rows }),
+        None => Ok(()),
+    }
 }

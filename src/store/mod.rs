@@ -1,9 +1,9 @@
 //! What is durable: everything the sources said, in the order in which it came, and what it adds up to.
 //!
 //! The log (`log.rs`, `segment.rs`, `frame.rs`) takes every tick before the dataflow does (`record.rs` says how it reads). In the
-//! background what lies far enough behind is merged into runs (`merge.rs`, `run.rs`), one per table, and its segments go. The
-//! manifest (`manifest.rs`) names the runs and where the log begins. A start reads the runs, then the log, and the sources go on
-//! behind it.
+//! background what lies far enough behind (`collect.rs`) is merged into runs (`merge.rs`, `run.rs`), one per relation, and its segments go.
+//! The manifest (`manifest.rs`) names the runs and where the log begins. A start (`adopt.rs`, `scan.rs`, `replay.rs`) reads the runs,
+//! then the log, and the sources go on behind it.
 //!
 //! What must hold, whatever is killed when: a tick that `append` has returned for is there at the next start; a file that is not
 //! as it was written is refused, but for the end of the last segment, which nobody was told of; the manifest names whole runs only.
@@ -12,6 +12,7 @@
 
 mod adopt;
 mod bytes;
+mod collect;
 mod disk;
 mod error;
 mod frame;
@@ -41,7 +42,7 @@ pub use tend::{Compacted, compact, forget};
 use crate::failpoint::reach;
 use crate::timeline::{RelationId, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
-use adopt::{Adopted, adopt, kept};
+use adopt::{Adopted, adopt, kept, loses};
 use lock::Lock;
 use log::Log;
 use manifest::{Manifest, Reached};
@@ -259,7 +260,7 @@ impl Store {
     pub fn compact(&self, below: Time, bytes: u64) -> Result<bool, StoreError> {
         let mut manifest = self.manifest().clone();
         let end = self.log.next();
-        let found = scan::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
+        let found = collect::collect(self.disk.as_ref(), &manifest, end, below, bytes)?;
         let is_merged = |(id, cut): (&u64, &Time)| manifest.sources.get(id).is_some_and(|source| source.cut == *cut);
         if found.deltas.is_empty() && found.cuts.iter().all(is_merged) {
             return Ok(false);
@@ -302,20 +303,6 @@ impl Store {
 fn merged(manifest: &Manifest, ids: &Ids) -> BTreeMap<SourceId, Time> {
     let merged = |(id, stored): (&SourceId, &u64)| Some((*id, manifest.sources.get(stored)?.cut));
     ids.sources.iter().filter_map(merged).filter(|(_, cut)| *cut > 0).collect()
-}
-
-/// Refuses to let go of what a view that is still there has made and cannot make again.
-fn loses(before: &Manifest, manifest: &Manifest, sources: &[Source]) -> Result<(), StoreError> {
-    let goes = |(id, relation): &(&u64, &manifest::Relation)| {
-        let is_there = |source: &Source| source.relations.iter().any(|running| running.name == relation.name);
-        before.cut(**id) > Some(0) && !manifest.relations.contains_key(*id) && sources.iter().any(is_there)
-    };
-    let lost = before.relations.iter().filter(|(_, relation)| !relation.made_of.is_empty()).filter(goes);
-    let lost = lost.filter_map(|(_, relation)| Some((relation.view(), relation.run?.rows)));
-    match lost.filter(|(_, rows)| *rows > 0).max_by_key(|(_, rows)| *rows) {
-        Some((view, rows)) => Err(StoreError::Loses { view: view.to_owned(), rows }),
-        None => Ok(()),
-    }
 }
 
 /// Removes the runs that the manifest does not name: a crash came between writing and naming them, or naming and removing.
