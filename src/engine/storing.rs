@@ -162,19 +162,16 @@ impl Storing {
             && begun.elapsed() < TARGET_PATIENCE
             && !stop.requested()
         {}
+        // Nothing is needed of a view of which a source begins anew, nor of a part that is not stored yet.
+        let mut need = |sources: &BTreeSet<SourceId>, needed: Time| {
+            for (_, below) in below.iter_mut().filter(|(source, _)| needed > 0 && sources.contains(source)) {
+                *below = needed.min(*below);
+            }
+        };
         for Begins { sources, beginning } in beginnings {
-            // Nothing is needed of a view of which a source begins anew.
-            let needed = Some(cell_start(beginning.close(), self.grid)).filter(|needed| *needed > 0);
-            for (_, below) in below.iter_mut().filter(|(source, _)| sources.contains(source)) {
-                *below = needed.map_or(*below, |needed| needed.min(*below));
-            }
+            need(sources, cell_start(beginning.close(), self.grid));
         }
-        for part in &self.parts {
-            let stored = Some(self.stored(part)).filter(|stored| *stored > 0);
-            for (_, below) in below.iter_mut().filter(|(source, _)| part.sources.contains(source)) {
-                *below = stored.map_or(*below, |stored| stored.min(*below));
-            }
-        }
+        self.parts.iter().for_each(|part| need(&part.sources, self.stored(part)));
         below
     }
 

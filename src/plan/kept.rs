@@ -70,7 +70,7 @@ impl Taking<'_> {
     }
 
     fn below(&mut self, input: &mut Rel) {
-        let rel = std::mem::replace(input, Rel::Union { inputs: Vec::new() });
+        let rel = input.take();
         *input = self.rel(rel);
     }
 

@@ -388,6 +388,11 @@ impl Rel {
         }
     }
 
+    /// The operator, of which no rows are left in its place: to be rewritten.
+    pub fn take(&mut self) -> Rel {
+        std::mem::replace(self, Rel::Union { inputs: Vec::new() })
+    }
+
     /// The relations that are read.
     pub fn relations(&self) -> BTreeSet<&RelId> {
         let mut relations: BTreeSet<&RelId> = self.inputs().into_iter().flat_map(Rel::relations).collect();

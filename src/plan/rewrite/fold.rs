@@ -15,7 +15,7 @@ pub(super) fn fold(rel: &mut Rel) {
             if decided(predicates) == Some(false) {
                 *rel = Rel::Constant { rows: Vec::new(), columns: input.columns() };
             } else if predicates.is_empty() {
-                let input = std::mem::replace(&mut **input, Rel::Union { inputs: Vec::new() });
+                let input = input.take();
                 *rel = input;
             }
         }

@@ -7,7 +7,7 @@ use crate::plan::Rel;
 /// Merges from the inputs up.
 pub(super) fn fuse(mut rel: Rel) -> Rel {
     for input in rel.inputs_mut() {
-        let taken = std::mem::replace(input, Rel::Union { inputs: Vec::new() });
+        let taken = input.take();
         *input = fuse(taken);
     }
     match rel {

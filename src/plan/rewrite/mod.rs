@@ -23,7 +23,7 @@ pub use prune::reads;
 /// Rewrites every view by itself.
 pub fn optimize(views: &mut [View]) {
     for view in views {
-        let rel = std::mem::replace(&mut view.rel, Rel::Union { inputs: Vec::new() });
+        let rel = view.rel.take();
         view.rel = rewrite(rel);
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn order(mut rel: Rel) -> Rel {
         }
     }
     for input in rel.inputs_mut() {
-        let taken = std::mem::replace(input, Rel::Union { inputs: Vec::new() });
+        let taken = input.take();
         *input = order(taken);
     }
     rel

@@ -214,7 +214,7 @@ fn prune(rel: Rel, needed: &Columns) -> Rel {
             let mut window = Rel::Window { input, partition, order, calls };
             window.scalars_mut().into_iter().for_each(|scalar| renumber(scalar, &kept));
             window.inputs_mut().into_iter().for_each(|input| {
-                let taken = std::mem::replace(input, Rel::Union { inputs: Vec::new() });
+                let taken = input.take();
                 *input = prune(taken, &kept);
             });
             select(window, columns.into_iter())

@@ -115,10 +115,7 @@ pub fn settle(views: &mut [View], given: &Given<'_>) -> Result<(), Vec<Refusal>>
     let mut appended: BTreeSet<RelId> = BTreeSet::new();
     let mut refused = Vec::new();
     for view in views {
-        let of = |relation: &RelId| match known.get(relation) {
-            Some(growth) => growth.clone(),
-            None => (given.schema)(relation).map_or_else(Growth::default, |schema| of_input(relation, &schema)),
-        };
+        let of = |relation: &RelId| grown(relation, &known, given);
         let is_append_only = |relation: &RelId| {
             let of_input = |schema: Arc<Schema>| schema.is_append_only();
             appended.contains(relation) || (given.schema)(relation).is_some_and(of_input)
@@ -137,6 +134,12 @@ pub fn settle(views: &mut [View], given: &Given<'_>) -> Result<(), Vec<Refusal>>
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(refused) }
+}
+
+/// How a relation grows: a view as is known by now, or an input.
+fn grown(relation: &RelId, known: &BTreeMap<RelId, Growth>, given: &Given<'_>) -> Growth {
+    let of_input = || (given.schema)(relation).map(|schema| of_input(relation, &schema)).unwrap_or_default();
+    known.get(relation).cloned().unwrap_or_else(of_input)
 }
 
 /// How an input grows.

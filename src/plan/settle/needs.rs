@@ -5,7 +5,7 @@
 
 use super::growth::{growth, with_reach};
 use super::place::Needed;
-use super::{Given, Growth, Hold, Settling, of_input};
+use super::{Given, Growth, Hold, Settling, grown};
 use crate::expr::Scalar;
 use crate::plan::{ClockOrder, ClockTest, JoinKind, Rel, RelId, View};
 use std::collections::BTreeMap;
@@ -23,16 +23,12 @@ pub struct Need {
 /// those it reads. `is_shown` are the relations that are read by others than these views too, who need all.
 pub fn needs(views: &[View], given: &Given<'_>, is_shown: &dyn Fn(&RelId) -> bool) -> BTreeMap<RelId, Need> {
     let mut known: BTreeMap<RelId, Growth> = BTreeMap::new();
-    let of = |known: &BTreeMap<RelId, Growth>, relation: &RelId| match known.get(relation) {
-        Some(growth) => growth.clone(),
-        None => (given.schema)(relation).map_or_else(Growth::default, |schema| of_input(relation, &schema)),
-    };
     for view in views {
-        let growth = growth(&view.rel, &|relation| of(&known, relation));
+        let growth = growth(&view.rel, &|relation| grown(relation, &known, given));
         known.insert(view.name.clone(), growth);
     }
     let grid = i64::try_from(given.grid.max(1)).unwrap_or(i64::MAX);
-    let of = |relation: &RelId| of(&known, relation);
+    let of = |relation: &RelId| grown(relation, &known, given);
     let mut needing = Needing { of: &of, grid, needed: BTreeMap::new() };
     // Whoever reads a view stands behind it.
     for view in views.iter().rev() {

@@ -160,7 +160,7 @@ impl Placing<'_> {
                         let mut joined = self.updating(rel, needed)?;
                         let side = joined.inputs_mut().into_iter().nth(usize::from(!is_left));
                         if let Some(side) = side.filter(|side| !expires(side)) {
-                            *side = until(take(side), column, after);
+                            *side = until(side.take(), column, after);
                         }
                         Ok(joined)
                     }
@@ -176,7 +176,7 @@ impl Placing<'_> {
     /// The operator as it is, over inputs of which rows are needed so long.
     fn updating(&self, mut rel: Rel, needed: Needed) -> Placed<Rel> {
         for input in rel.inputs_mut() {
-            *input = self.place(take(input), needed)?;
+            *input = self.place(input.take(), needed)?;
         }
         Ok(rel)
     }
@@ -187,7 +187,7 @@ impl Placing<'_> {
         let (order, residual) = pairing.order(&rel);
         let spans = [left_hold.longer_than(left), right_hold.longer_than(right)];
         for (input, span) in rel.inputs_mut().into_iter().zip(spans) {
-            *input = self.place(take(input), Needed::For(span))?;
+            *input = self.place(input.take(), Needed::For(span))?;
         }
         Ok(settled(rel, Settling::Pair { left: left_hold, right: right_hold, order, residual, emit: Emit::Changes }))
     }
@@ -238,10 +238,6 @@ fn postpone_below(rel: &mut Rel) {
 
 fn settled(rel: Rel, settling: Settling) -> Rel {
     Rel::Settle { input: Box::new(rel), settling }
-}
-
-fn take(rel: &mut Rel) -> Rel {
-    std::mem::replace(rel, Rel::Union { inputs: Vec::new() })
 }
 
 /// Whether every row of a group is held for the aggregate.

@@ -20,7 +20,7 @@ pub(super) fn grouped(mut rel: Rel) -> Bound<Rel> {
         return Err(refused("session() without its GROUP BY is"));
     }
     for input in rel.inputs_mut() {
-        let taken = std::mem::replace(input, Rel::Union { inputs: Vec::new() });
+        let taken = input.take();
         *input = grouped(taken)?;
     }
     Ok(rel)
