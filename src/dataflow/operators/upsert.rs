@@ -8,7 +8,7 @@
 //! a search through every batch, a first load has nothing to sort, and a row takes 15 to 20 bytes more than its own.
 
 use crate::dataflow::hash::hash;
-use crate::dataflow::table::{Put, Table};
+use crate::dataflow::table::{AT_ONCE, Put, Table};
 use crate::dataflow::types::Rows;
 use crate::timeline::{Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time, encoding};
@@ -42,7 +42,7 @@ impl Shard {
 
     /// The key's row, as of all writes that were applied.
     pub fn get(&self, key: &Row) -> Option<Row> {
-        self.rows().get(key)
+        self.rows().get(key, hash(key))
     }
 
     /// So many writes more are on their way.
@@ -63,20 +63,20 @@ struct Keyed {
 }
 
 impl Keyed {
-    fn get(&self, key: &Row) -> Option<Row> {
-        key.with_bytes(|bytes| self.table.get(hash(key), |row| has_key(&self.key, row, bytes)).map(Row::from_bytes))
+    fn get(&self, key: &Row, hash: u64) -> Option<Row> {
+        key.with_bytes(|bytes| self.table.get(hash, |row| has_key(&self.key, row, bytes)).map(Row::from_bytes))
     }
 
-    fn put(&mut self, key: &Row, row: &Row) -> Put {
+    fn put(&mut self, key: &Row, hash: u64, row: &Row) -> Put {
         let Keyed { key: columns, table } = self;
         key.with_bytes(|key_bytes| {
-            row.with_bytes(|row| table.put(hash(key), |other| has_key(columns, other, key_bytes), row))
+            row.with_bytes(|row| table.put(hash, |other| has_key(columns, other, key_bytes), row))
         })
     }
 
-    fn remove(&mut self, key: &Row) -> Option<Row> {
+    fn remove(&mut self, key: &Row, hash: u64) -> Option<Row> {
         let Keyed { key: columns, table } = self;
-        key.with_bytes(|bytes| table.remove(hash(key), |row| has_key(columns, row, bytes)))
+        key.with_bytes(|bytes| table.remove(hash, |row| has_key(columns, row, bytes)))
     }
 }
 
@@ -126,15 +126,20 @@ pub fn upsert<'s>(
 }
 
 fn apply(writes: Vec<Upsert>, rows: &mut Keyed, give: &mut impl FnMut(Row, Time, Diff), fail: &impl Fn(String)) {
-    for Upsert { key, time, kind, .. } in writes {
+    let hashes: Vec<u64> = writes.iter().map(|write| hash(&write.key)).collect();
+    for (at, Upsert { key, time, kind, .. }) in writes.into_iter().enumerate() {
+        if at % AT_ONCE == 0 {
+            rows.table.warm(&hashes[at..hashes.len().min(at + AT_ONCE)]);
+        }
+        let hash = hashes[at];
         let new = match kind {
             UpsertKind::Put(row) => row,
-            UpsertKind::PutPartial(partial) => match rows.get(&key).filter(|_| partial.old_key.is_none()) {
+            UpsertKind::PutPartial(partial) => match rows.get(&key, hash).filter(|_| partial.old_key.is_none()) {
                 Some(old) => partial.complete(&old),
                 None => return fail("a row is to be changed in part, but there is no row with its key".into()),
             },
             UpsertKind::Delete => {
-                rows.remove(&key).into_iter().for_each(|row| give(row, time, -1));
+                rows.remove(&key, hash).into_iter().for_each(|row| give(row, time, -1));
                 continue;
             }
             UpsertKind::Truncate => {
@@ -142,7 +147,7 @@ fn apply(writes: Vec<Upsert>, rows: &mut Keyed, give: &mut impl FnMut(Row, Time,
                 continue;
             }
         };
-        match rows.put(&key, &new) {
+        match rows.put(&key, hash, &new) {
             Put::Same => {}
             Put::New => give(new, time, 1),
             Put::Instead(old) => {
