@@ -27,7 +27,7 @@
 //! | 17 | two programs on one slot | `restart::a_store_that_is_in_use…`, `server::another_server…` (a copied store) |
 //! | 18 | hostile bytes | `source::postgres::garbage`, `store::crash`, `restart::a_store_that_is_in_use_or_damaged…` |
 //! | 19 | names that need quotes | `server::another_server…` |
-//! | 20 | clocks that step back | `source::postgres::garbage::a_clock_that_steps_back…`: without a server, whose clock is this machine's |
+//! | 20 | clocks that step back | `clocks`; `source::postgres::garbage::a_clock_that_steps_back…` |
 
 mod large;
 mod meanwhile;
