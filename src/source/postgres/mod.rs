@@ -195,16 +195,16 @@ impl Postgres {
         let pipe = Pipe::new(ticks);
         let newcomers = stored.as_ref().map(|stored| stored.newcomers.clone()).unwrap_or_default();
         let kept = |stored: &Stored| {
-            let mut kept = Kept::new(&slot, stored, self.config.slot_lost);
+            let mut kept = Kept::new(&slot, stored, self.config.slot_lost)?;
             let new = wanted.iter().filter(|wanted| newcomers.contains(&wanted.id));
             new.for_each(|wanted| kept.disregard(&wanted.relation.name));
-            kept
+            Ok(kept)
         };
         let session = Session {
             endpoint,
             config: &self.config,
             publication: self.config.publication_name(&self.name),
-            kept: stored.as_ref().map(kept),
+            kept: stored.as_ref().map(kept).transpose()?,
             slot,
             newcomers: wanted.iter().map(|wanted| wanted.id).filter(|id| newcomers.contains(id)).collect(),
             wanted: &wanted,
