@@ -10,7 +10,7 @@
 //! Tables that come to a store later are read in a side snapshot (`side`), beside the slot that is read on.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication`, `ground` look before anything is read, and
-//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
+//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy`, `silence` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
 //! `rehearsal` does the same to messages without a server. `examine` looks at all that could go wrong.
 
@@ -38,6 +38,7 @@ mod replication;
 mod session;
 mod shape;
 mod side;
+mod silence;
 mod slot;
 mod slots;
 mod snapshot;
