@@ -299,7 +299,7 @@ impl Sink for Tantivy {
                 Some(directory) => Index::open_in_dir(directory)?.load_metas()?.payload,
                 None => None,
             };
-            Ok(Looked { mark, note })
+            Ok(Looked { mark, anew: None, note })
         };
         look().map(Some).map_err(|error| self.error("read", &error))
     }
