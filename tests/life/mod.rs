@@ -37,9 +37,10 @@ mod stream;
 mod under_way;
 
 use crate::support::feed::{Feed, Rows, add, difference};
-use crate::support::postgres::Database;
+use crate::support::postgres::{Database, Postgres};
 use crate::support::program::{Program, ViewSet};
 use crate::support::proxy::Proxy;
+use crate::support::server::Ending;
 use std::time::{Duration, Instant};
 
 /// Views of a database that are kept in files.
@@ -89,6 +90,15 @@ impl Life {
     pub fn reconnect(&mut self, database: Database) {
         self.url = database.url.clone();
         self.database = database;
+    }
+
+    /// The server is stopped in order and started again, and something done in between.
+    pub fn restart(&mut self, server: &Postgres, between: impl FnOnce()) {
+        let name = self.database.name.clone();
+        server.stop(Ending::Orderly);
+        between();
+        server.restart();
+        self.reconnect(server.database(&name));
     }
 
     /// The program finds the database through a proxy.
