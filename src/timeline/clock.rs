@@ -14,6 +14,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const LEAP: i64 = 60_000_000;
 /// How long a clock that leapt further is not believed.
 const DOUBT: i64 = 600_000_000;
+/// One that stands before 2020 was never set: whatever it leaps to is more likely.
+const NEVER_SET: i64 = 1_577_836_800_000_000;
 /// How far back a clock may be before times go on without it, in microseconds: clocks are read, and told, with some delay.
 const BACK: Time = 1_000_000;
 
@@ -53,7 +55,8 @@ impl Trust {
         let passed = passed.as_micros() as i64;
         let (began, believed) = (wall as i64 - passed, self.began.load(Ordering::Relaxed));
         let (leapt, doubted) = (began - believed, self.doubted.load(Ordering::Relaxed));
-        if leapt > LEAP && (doubted == NEVER || passed - doubted < DOUBT) {
+        let is_doubtful = leapt > LEAP && believed + passed >= NEVER_SET;
+        if is_doubtful && (doubted == NEVER || passed - doubted < DOUBT) {
             if doubted == NEVER && self.doubted.swap(passed, Ordering::Relaxed) == NEVER {
                 let (ahead, doubt) = (micros(leapt), micros(DOUBT));
                 tracing::warn!(
@@ -124,15 +127,17 @@ mod tests {
     use super::*;
 
     const MINUTE: u64 = 60;
+    /// 2026.
+    const BEGIN: u64 = 1_767_225_600;
 
-    /// A clock at second 1,000,000 when the other begins; it shows `shown` when `passed` have passed.
+    /// The second, counted from 2026, to be believed of a clock that shows `shown` when `passed` have passed.
     fn judge(trust: &Trust, shown: u64, passed: u64) -> u64 {
-        trust.judge(shown * 1_000_000, Duration::from_secs(passed)) / 1_000_000
+        trust.judge((BEGIN + shown) * 1_000_000, Duration::from_secs(passed)) / 1_000_000 - BEGIN
     }
 
     #[test]
     fn a_leap_ahead_counts_when_it_has_lasted() {
-        let trust = Trust::new(1_000_000 * 1_000_000);
+        let trust = Trust::new((BEGIN + 1_000_000) * 1_000_000);
         assert_eq!(judge(&trust, 1_000_001, 1), 1_000_001);
         // A minute ahead, and back an hour, at once.
         assert_eq!(judge(&trust, 1_000_062, 2), 1_000_062);
@@ -150,6 +155,8 @@ mod tests {
         for passed in [400 + 10 * MINUTE, 2_000] {
             assert_eq!(judge(&trust, 1_000_061 + passed, passed), 1_000_061 + passed);
         }
+        let trust = Trust::new(7);
+        assert_eq!(judge(&trust, 9, 1), 9);
     }
 
     #[test]
