@@ -2,8 +2,11 @@
 //!
 //! `TIDEGATE_FAILPOINT=log.written` ends it when that moment comes for the first time, `log.written:3` for the third. Without the
 //! variable, which nobody but a test sets, a moment costs a load. Every one is in `ALL`, and tests end the process at each of them.
+//!
+//! `TIDEGATE_CLOCKS=FILE` names what a test has put the clocks wrong by: two numbers, see `Skew`, looked at whenever a clock is.
 
 use rustix::process::{Signal, getpid, kill_process};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -69,4 +72,26 @@ fn read() -> Option<Last> {
     let written = std::env::var("TIDEGATE_FAILPOINT").ok()?;
     let (name, count) = written.split_once(':').unwrap_or((&written, "1"));
     Some(Last { name: name.to_owned(), left: AtomicU64::new(count.parse().ok()?) })
+}
+
+/// By how much a test puts clocks wrong, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skew {
+    /// This machine's.
+    pub ours: i64,
+    /// Those of servers.
+    pub servers: i64,
+}
+
+/// The present one.
+pub fn skew() -> Skew {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os("TIDEGATE_CLOCKS").map(PathBuf::from));
+    let written = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    written.and_then(|text| parse_skew(&text)).unwrap_or_default()
+}
+
+fn parse_skew(text: &str) -> Option<Skew> {
+    let (ours, servers) = text.trim().split_once(' ')?;
+    Some(Skew { ours: ours.parse().ok()?, servers: servers.parse().ok()? })
 }

@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("expr", &["value"]),
     ("plan", &["value", "expr"]),
     ("sql", &["value", "expr", "plan"]),
-    ("timeline", &["value"]),
+    ("timeline", &["failpoint", "value"]),
     ("store", &["failpoint", "value", "timeline"]),
     ("pg", &["value", "secret"]),
     ("resp", &[]),

@@ -3,9 +3,11 @@
 
 use crate::restart::{Bank, write};
 use crate::support::postgres::Postgres;
+use crate::support::program::{Program, ViewSet};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::random::{Random, seed, setting};
 use crate::support::search::{Product, SearchServer};
+use crate::verbs::ask_json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -96,8 +98,10 @@ fn whatever_the_network_does_everything_arrives_once() {
     });
     bank.settle(&mut program);
     // Connections that will never say anything again, and of which nobody is told that they are gone: those of the source, and of the
-    // search with something under way. (The sinks of tables wait ten minutes for an answer, those of Redis some.)
+    // search with something under way. (The sinks of tables wait ten minutes for an answer, those of Redis some.) And those of another
+    // program that is reading its tables for the first time.
     let change = "INSERT INTO move (a, b, amount) VALUES (1, 2, 12345)";
+    let first = FirstReading::begin(&bank);
     proxies[2].swallow();
     bank.database.execute(change);
     bank.settle(&mut program);
@@ -110,4 +114,63 @@ fn whatever_the_network_does_everything_arrives_once() {
         std::thread::sleep(Duration::from_millis(50));
     }
     program.terminate();
+    first.must_end();
+}
+
+/// A program that reads a large table over a slow network, which swallows everything meanwhile.
+struct FirstReading {
+    set: ViewSet,
+    program: Program,
+    _proxy: Proxy,
+}
+
+impl FirstReading {
+    fn begin(bank: &Bank) -> FirstReading {
+        bank.database.execute(
+            "CREATE TABLE page AS SELECT n, repeat(md5(n::text), 300) AS text FROM generate_series(1, 1000) n",
+        );
+        bank.database.execute("ALTER TABLE page REPLICA IDENTITY FULL");
+        let config = "
+[sources.pages]
+type = \"postgres\"
+url = { env = \"DATABASE_URL\" }
+tables = [\"page\"]
+create = true
+
+[sinks.lengths]
+type = \"jsonl\"
+view = \"lengths\"
+path = \"lengths.jsonl\"
+";
+        let set = ViewSet::new(config, "CREATE VIEW lengths AS SELECT count(*), sum(length(text)) FROM page;");
+        let server = Postgres::shared().port();
+        let proxy = Proxy::new(server);
+        let mut program =
+            set.start(&["run"], &bank.database.url.replace(&server.to_string(), &proxy.port().to_string()));
+        while !program.errors().contains("the tables are read as they are at") {
+            program.must_run();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        proxy.set(Fault::Delay(Duration::from_millis(20)));
+        while ask_json(&set, "", &["status"]).is_none_or(|status| status["sources"][0]["snapshot_rows"] == 0) {
+            program.must_run();
+        }
+        proxy.swallow();
+        proxy.set(Fault::None);
+        FirstReading { set, program, _proxy: proxy }
+    }
+
+    /// It has begun anew by now, or will soon.
+    fn must_end(mut self) {
+        let deadline = Instant::now() + Duration::from_secs(100);
+        let read = "\"sum\": 9600000, \"count\": 1000";
+        while !std::fs::read_to_string(self.set.path().join("lengths.jsonl")).is_ok_and(|told| told.contains(read)) {
+            self.program.must_run();
+            assert!(Instant::now() < deadline, "the first reading stands still\n{}", self.program.errors());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let said = self.program.errors();
+        assert!(said.contains("no answer from the server within 15 s"), "{said}");
+        self.program.terminate();
+    }
 }

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod clocks;
 mod config;
 mod expr_semantics;
 mod failpoints;

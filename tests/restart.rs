@@ -110,6 +110,11 @@ store = \"state\"
         self.database.value("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")
     }
 
+    /// The frontiers of the targets that keep marks, as they were seen last.
+    pub fn marks(&self) -> [u64; 3] {
+        self.seen.marks
+    }
+
     /// What Postgres says.
     pub fn expected(&self) -> Vec<String> {
         let query = format!("SELECT to_jsonb(balance)::text FROM ({}) balance", view("balance"));

@@ -50,11 +50,15 @@ fn show(preview: &Preview) -> String {
     text
 }
 
-fn show_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> String {
+fn show_sink(SinkPreview { name, view, view_is, outcome, refused }: &SinkPreview) -> String {
     let is = view_is.map_or(String::new(), |is| format!(", {}", word(is)));
     let head = format!("\nsink `{name}` (view {view}{is}): ");
+    let refused = |then: &str| match refused {
+        0 => String::new(),
+        _ => format!("  {refused:>10} refused by the target so far: {then}\n"),
+    };
     match outcome {
-        Outcome::GoesOn => format!("{head}unchanged, goes on from its target's mark\n"),
+        Outcome::GoesOn => format!("{head}unchanged, goes on from its target's mark\n{}", refused("they stay out")),
         Outcome::Unknown(why) => format!("{head}not known: {why}\n"),
         Outcome::Failed(failure) => format!("{head}cannot be looked at\n  {failure}\n"),
         Outcome::Compared(_, difference) if is_new(*view_is, difference) => {
@@ -63,7 +67,7 @@ fn show_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> Stri
         Outcome::Compared(why, Difference { added, changed, deleted, .. }) => {
             let parts = [("added", added), ("changed", changed), ("deleted", deleted)];
             let parts = parts.map(|(what, part)| show_part(what, part)).concat();
-            format!("{head}compared, as {why}\n{parts}")
+            format!("{head}compared, as {why}\n{parts}{}", refused("those that are left are tried again"))
         }
     }
 }
@@ -122,6 +126,7 @@ struct OfSink<'a> {
     view_is: Option<&'static str>,
     state: &'static str,
     why: Option<String>,
+    refused: u64,
     #[serde(flatten)]
     parts: Option<Parts>,
 }
@@ -162,7 +167,7 @@ fn of_source(SourcePreview { name, frontier, lacks }: &SourcePreview) -> OfSourc
     OfSource { name, frontier: *frontier, reads, anew }
 }
 
-fn of_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> OfSink<'_> {
+fn of_sink(SinkPreview { name, view, view_is, outcome, refused }: &SinkPreview) -> OfSink<'_> {
     let (state, why, parts) = match outcome {
         Outcome::GoesOn => ("unchanged", None, None),
         Outcome::Unknown(why) => ("unknown", Some(why.clone()), None),
@@ -174,7 +179,7 @@ fn of_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> OfSink
             (state, Some(why.clone()), Some(parts))
         }
     };
-    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, parts }
+    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, refused: *refused, parts }
 }
 
 fn rows(Part { count, samples }: &Part) -> Rows {

@@ -6,6 +6,7 @@
 //! relations that are looked up by time or look up others.
 
 use super::blueprint::Definition;
+use super::net::{MANY, net_rows, net_writes};
 use super::operators::upsert::worker_of;
 use super::state::{ENDED, Shared};
 use crate::timeline::{
@@ -57,6 +58,8 @@ pub struct Sender {
     arrivals: Arrivals,
     /// Changes whose cell the frontier has not left, by the place of the relation.
     waiting: BTreeMap<usize, Changes>,
+    /// How many there were when they were netted last.
+    netted: BTreeMap<usize, usize>,
     on_their_way: VecDeque<OnItsWay>,
     /// The worker that gets the next few rows.
     next_worker: usize,
@@ -83,7 +86,7 @@ impl Sender {
     /// The door for a source.
     pub fn new(shared: Arc<Shared>, queues: Vec<channel::Sender<Command>>, source_id: SourceId) -> Sender {
         let source = shared.blueprint.sources.iter().position(|source| *source == source_id);
-        let (waiting, on_their_way) = Default::default();
+        let (waiting, netted, on_their_way) = Default::default();
         Sender {
             shared,
             queues,
@@ -93,6 +96,7 @@ impl Sender {
             ended: false,
             arrivals: Arrivals::default(),
             waiting,
+            netted,
             on_their_way,
             next_worker: source_id.0,
         }
@@ -134,7 +138,28 @@ impl Sender {
         {
             state.begin.store(reached, Ordering::Release);
         }
-        self.release(source, announced, reached, piece)
+        // What takes effect before it was handed over when it was announced.
+        if reached == Some(announced) && !piece {
+            self.net();
+            return Ok(());
+        }
+        self.release(source, reached, piece)
+    }
+
+    /// Nets what waits where it has doubled. A stream's events stay.
+    fn net(&mut self) {
+        for (place, changes) in &mut self.waiting {
+            let netted = self.netted.entry(*place).or_default();
+            if changes.count() < MANY.max(2 * *netted) {
+                continue;
+            }
+            match (&mut *changes, &self.shared.blueprint.relations[*place].definition) {
+                (Changes::Rows(_), Definition::Input(input)) if input.schema.is_append_only() => {}
+                (Changes::Rows(rows), _) => net_rows(rows),
+                (Changes::Writes(writes), _) => net_writes(writes),
+            }
+            *netted = changes.count();
+        }
     }
 
     fn refuse(&self, message: String) -> Result<(), Closed> {
@@ -277,15 +302,13 @@ impl Sender {
 
     /// Hands over what takes effect below the new frontier; with a piece of a transaction all there is, as nothing comes before it any
     /// more.
-    fn release(&mut self, source: usize, announced: Time, reached: Option<Time>, piece: bool) -> Result<(), Closed> {
+    fn release(&mut self, source: usize, reached: Option<Time>, piece: bool) -> Result<(), Closed> {
+        self.netted.clear();
         let mut due = BTreeMap::new();
         for (place, changes) in std::mem::take(&mut self.waiting) {
             let (now, later) = changes.below(reached.filter(|_| !piece));
             due.extend(now.map(|now| (place, now)));
             self.waiting.extend(later.map(|later| (place, later)));
-        }
-        if due.is_empty() && reached == Some(announced) {
-            return Ok(());
         }
         let bytes: usize = due.values().map(Changes::bytes).sum();
         let state = &self.shared.sources[source];

@@ -20,6 +20,7 @@ mod ingest;
 mod key;
 mod linear;
 mod native;
+mod net;
 mod operators;
 pub mod prelude;
 mod program;

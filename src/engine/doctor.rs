@@ -8,11 +8,15 @@ use crate::sink::{Looked, Mark, Owner};
 use crate::source::postgres::{Given, Postgres};
 use crate::source::{Stored, Wanted};
 use crate::store::{self, Place, Summary};
+use crate::timeline::now;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// With less room than this on its disk a store may soon take no more.
 const ROOM: u64 = 1 << 30;
+/// Times that are less far ahead of the clock are caught up with soon.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// A source that was asked whether it is there.
 pub struct Greeted {
@@ -112,7 +116,26 @@ fn examine_directory(directory: &Path, report: &mut Report) -> Result<Option<Sum
     let summary = store::inspect(directory, false)?;
     let (segments, bytes) = summary.log;
     report.add(Level::Ok, format!("its manifest and log are whole: {bytes} bytes in {segments} segments"));
+    examine_times(&summary, report);
     Ok(Some(summary))
+}
+
+/// Looks whether a clock was ahead when sources told their last times.
+fn examine_times(summary: &Summary, report: &mut Report) {
+    for (name, resume) in &summary.sources {
+        let ahead = resume.as_ref().map_or(0, |resume| resume.frontier.saturating_sub(now()));
+        let ahead = Duration::from_micros(ahead);
+        if ahead > AHEAD {
+            report.add(
+                Level::Warning,
+                format!(
+                    "source `{name}` has told times up to {ahead:?} ahead of this machine's clock, and goes on from there at half its pace \
+                     until the clock has caught up: views that read now() are ahead so long. If a clock was wrong then, and that is too long, \
+                     remove the directory to begin anew"
+                ),
+            );
+        }
+    }
 }
 
 impl Planned {

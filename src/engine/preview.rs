@@ -14,7 +14,7 @@ use crate::dataflow::{
     Dataflow, DataflowError, Export, InputRelation, NativeView, Peeked, Program, Sender, Settings, Unique,
 };
 use crate::plan::View;
-use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step};
+use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step, content, rejected};
 use crate::store::{self, Reading, Source, StoreError};
 use crate::timeline::{RelationId, SourceId, Tick, cell_start};
 use crate::value::{RelationName, Time};
@@ -65,6 +65,8 @@ pub struct SinkPreview {
     pub view_is: Option<ViewIs>,
     /// What the target would be given.
     pub outcome: Outcome,
+    /// How many rows it has refused so far. They stay out where it goes on, and are tried again where it is compared.
+    pub refused: u64,
 }
 
 /// A view, compared with what a target was filled from.
@@ -316,11 +318,21 @@ impl Previewer {
             Ok((view_is, Found::GoesOn)) => (view_is, Outcome::GoesOn),
             Ok((view_is, Found::Differs(why))) => (view_is, self.compare(looking, reading, content, why)),
         };
-        SinkPreview { name: looking.name.clone(), view: looking.view.clone(), view_is, outcome }
+        // What cannot be read is tried again.
+        let refused = rejected::count(&self.rejected(looking)).unwrap_or(0);
+        SinkPreview { name: looking.name.clone(), view: looking.view.clone(), view_is, outcome, refused }
+    }
+
+    /// Where the rows are kept that a target refuses.
+    fn rejected(&self, looking: &Looking) -> PathBuf {
+        rejected::path(&self.directory, &looking.name)
     }
 
     /// What the target's mark means for the next start.
     fn look(&self, looking: &mut Looking, reading: Option<&Reading>) -> Result<(Option<ViewIs>, Found), SinkError> {
+        let rejected = self.rejected(looking);
+        looking.sink.set_meaning(&content(&looking.meaning, &looking.sink.form()));
+        looking.sink.keep_rejected(&rejected);
         let Some(looked) = looking.sink.look()? else {
             return Ok((None, Found::Differs("its target is not looked at before it is opened")));
         };
@@ -333,7 +345,7 @@ impl Previewer {
         let found = match reading.filter(|_| is_ours) {
             None => Found::Differs("its target keeps the mark of another run or store"),
             Some(_) if !is_same => Found::Differs("its target was filled from another definition or form of the view"),
-            Some(reading) => self.follows(mark.frontier, reading, looking),
+            Some(reading) => looked.anew.map_or_else(|| self.follows(mark.frontier, reading, looking), Found::Differs),
         };
         Ok((Some(view_is), found))
     }

@@ -307,9 +307,9 @@ impl Storing {
         let (store, failure) = (self.store.clone(), self.failure.clone());
         spawn("store merge", move || {
             while wait(MERGE_INTERVAL, &stop) {
-                let acknowledged = sinks.iter().map(|sink| sink.frontier().unwrap_or(Some(0)).unwrap_or(Time::MAX));
-                let below =
-                    acknowledged.min().unwrap_or(Time::MAX).min(now()).saturating_sub(REWIND.as_micros() as Time);
+                // Where nothing is acknowledged any more, the clock takes its place.
+                let acknowledged = sinks.iter().map(|sink| sink.frontier().unwrap_or(Some(0)).unwrap_or_else(now));
+                let below = acknowledged.min().unwrap_or_else(now).saturating_sub(REWIND.as_micros() as Time);
                 let merged = merge_all(|| store.merge(below), &stop);
                 if let Err(failed) =
                     merged.map_err(|error| Failure::of_store(&error)).and_then(|()| keep_below(most, &store, &stop))

@@ -338,7 +338,7 @@ impl Sink for Jsonl {
     }
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
-        look(&self.path).map(|mark| Some(Looked { mark, note: None })).map_err(|error| self.error(&error))
+        look(&self.path).map(|mark| Some(Looked { mark, anew: None, note: None })).map_err(|error| self.error(&error))
     }
 
     fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {

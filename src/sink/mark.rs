@@ -52,7 +52,7 @@ impl Mark {
 
     /// Whether it is of a view that means this, in this form.
     pub fn is_of(&self, view: &str, form: &str) -> bool {
-        self.view == fingerprint(&[view, form])
+        self.view == content(view, form)
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Marks {
 impl Marks {
     /// Nothing acknowledged yet. `view` says what the view means, `form` what else decides how rows are shown.
     pub(super) fn new(owner: Owner, view: &str, form: &str) -> Marks {
-        Marks { owner, view: fingerprint(&[view, form]), attempted: None, acknowledged: None }
+        Marks { owner, view: content(view, form), attempted: None, acknowledged: None }
     }
 
     /// What every mark has as its view.
@@ -125,6 +125,11 @@ impl Marks {
             _ => Found::Other,
         }
     }
+}
+
+/// What marks have as the view that means this, in this form.
+pub fn content(view: &str, form: &str) -> String {
+    fingerprint(&[view, form])
 }
 
 /// FNV-1a over the texts: the same in every run and on every machine.

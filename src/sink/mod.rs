@@ -25,7 +25,7 @@ pub use beginning::Beginning;
 pub use difference::{Difference, Part, Sample};
 pub use generations::{Deploy, Shown};
 pub use keyed::{KeyTemplate, SinkKey};
-pub use mark::{Mark, Owner};
+pub use mark::{Mark, Owner, content};
 pub use progress::{Latency, SinkProgress};
 
 use crate::value::{Diff, RelationName, Row, Schema, Time};
@@ -71,6 +71,8 @@ pub struct Delivery {
 pub struct Looked {
     /// The mark it keeps.
     pub mark: Option<String>,
+    /// Why it is compared with the view at a start although the mark is right, if it is: in words.
+    pub anew: Option<&'static str>,
     /// What else there is to know about it.
     pub note: Option<String>,
 }

@@ -22,13 +22,28 @@ use std::path::{Path, PathBuf};
 /// A file is written anew when it has twice as many lines as rows, and this many more.
 const STALE: u64 = 1_000;
 
+const FOLDER: &str = "rejected";
+
+/// The files there are in a store's directory, in the order of their names.
+pub fn files(store: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(store.join(FOLDER)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
+    let mut files: Vec<PathBuf> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
+    files.sort();
+    Ok(files)
+}
+
 /// The file of a sink's rows, in a store's directory.
 pub fn path(store: &Path, sink: &str) -> PathBuf {
     let plain = |byte: u8| match byte {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
     };
-    store.join("rejected").join(format!("{}.jsonl", sink.bytes().map(plain).collect::<String>()))
+    store.join(FOLDER).join(format!("{}.jsonl", sink.bytes().map(plain).collect::<String>()))
 }
 
 /// A row that the target refuses.
@@ -257,6 +272,16 @@ pub fn read(path: &Path, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Re
     each(&mut file, &content, take)
 }
 
+/// How many rows in a file are refused now.
+pub fn count(path: &Path) -> io::Result<u64> {
+    let mut count = 0;
+    read(path, &mut |_| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
 fn each(file: &mut impl BufRead, content: &Content, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     for (number, line) in (0..content.lines).zip(file.lines()) {
         let line = line?;
@@ -328,11 +353,12 @@ mod tests {
     fn rows_stay_until_they_are_taken() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = path(directory.path(), "a/b");
-        assert!(path.ends_with("rejected/a%2Fb.jsonl"));
+        assert!(path.ends_with("rejected/a%2Fb.jsonl") && files(directory.path()).is_ok_and(|files| files.is_empty()));
         let mut rejected = opened(&path, "v");
         note(&mut rejected, true, &[1, 2, 3], &[]);
         assert!(!path.exists());
         note(&mut rejected, false, &[1, 2, 3, 4], &[1, 2, 4]);
+        assert!(files(directory.path()).is_ok_and(|files| files == [path.clone()]));
         let first = lines(&path);
         assert!(first[0].contains(r#""message":"it is \"wrong\"\n","key":{"id": 1},"row":{"a": null}}"#), "{first:?}");
         // Refused again it is known from when on; what others are told says nothing of it.

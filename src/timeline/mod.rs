@@ -10,7 +10,7 @@ mod tick;
 mod verdict;
 
 pub use arrivals::Arrivals;
-pub use clock::now;
+pub use clock::{Pace, now, wall};
 pub use grid::{cell_end, cell_start, last_instant};
 pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;

@@ -67,9 +67,14 @@ impl Partitions {
     /// Judges the next event of a partition; without an event time it happens when it arrives.
     pub fn judge(&mut self, partition: PartitionId, event_time: Option<Time>, now: Time) -> Verdict {
         let judge = self.wake(partition);
-        // The time of arrival never runs backwards, even if the clock does.
-        let event_time = event_time.unwrap_or_else(|| now.max(judge.watermark()));
-        judge.judge(event_time, now)
+        match event_time {
+            Some(event_time) => judge.judge(event_time, now),
+            // The time of arrival never runs backwards, even if the clock does.
+            None => {
+                let arrival = now.max(judge.watermark());
+                judge.judge(arrival, arrival)
+            }
+        }
     }
 
     /// The time at which something of a partition is told that has none of its own.

@@ -27,7 +27,7 @@
 //! | 17 | two programs on one slot | `restart::a_store_that_is_in_use…`, `server::another_server…` (a copied store) |
 //! | 18 | hostile bytes | `source::postgres::garbage`, `store::crash`, `restart::a_store_that_is_in_use_or_damaged…` |
 //! | 19 | names that need quotes | `server::another_server…` |
-//! | 20 | clocks that step back | `source::postgres::garbage::a_clock_that_steps_back…`: without a server, whose clock is this machine's |
+//! | 20 | clocks that step back | `clocks`; `source::postgres::garbage::a_clock_that_steps_back…` |
 
 mod large;
 mod meanwhile;
@@ -37,9 +37,10 @@ mod stream;
 mod under_way;
 
 use crate::support::feed::{Feed, Rows, add, difference};
-use crate::support::postgres::Database;
+use crate::support::postgres::{Database, Postgres};
 use crate::support::program::{Program, ViewSet};
 use crate::support::proxy::Proxy;
+use crate::support::server::Ending;
 use std::time::{Duration, Instant};
 
 /// Views of a database that are kept in files.
@@ -89,6 +90,15 @@ impl Life {
     pub fn reconnect(&mut self, database: Database) {
         self.url = database.url.clone();
         self.database = database;
+    }
+
+    /// The server is stopped in order and started again, and something done in between.
+    pub fn restart(&mut self, server: &Postgres, between: impl FnOnce()) {
+        let name = self.database.name.clone();
+        server.stop(Ending::Orderly);
+        between();
+        server.restart();
+        self.reconnect(server.database(&name));
     }
 
     /// The program finds the database through a proxy.

@@ -5,6 +5,7 @@
 //! would be read of another moment than it is told at would show in its file.
 
 use super::Life;
+use crate::restart::StopOnDrop;
 use crate::support::postgres::{Database, Options, Postgres};
 use crate::support::random::{Random, seed};
 use std::collections::BTreeMap;
@@ -84,13 +85,14 @@ fn write(database: &Database, random: &mut Random, stop: &AtomicBool) {
     }
 }
 
-/// Stops the writer also when an assertion fails.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// Does something while transactions go on.
+fn beside_a_writer(writer: &Database, random: &mut Random, something: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
+        scope.spawn(|| write(writer, random, &stop));
+        something();
+    });
 }
 
 fn wait(what: &str, said: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
@@ -137,10 +139,7 @@ impl Life {
     /// A run while the database goes on, until every view has told what is now. What it said.
     fn run_beside_a_writer(&self, writer: &Database, random: &mut Random) -> String {
         let mut program = self.start();
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let _stop = StopOnDrop(&stop);
-            scope.spawn(|| write(writer, random, &stop));
+        beside_a_writer(writer, random, || {
             let now = tidegate::engine::now();
             for (name, _) in &self.views {
                 wait(name, || program.errors(), || self.frontier(name) > now);
@@ -231,12 +230,7 @@ fn killed_while_something_new_is_read_it_reads_it_again() {
     // In large cells the changes of several runs take effect at one instant.
     let config = std::fs::read_to_string(life.set.path().join("tidegate.toml")).expect("our own file");
     life.set.write("tidegate.toml", &config.replace("store = \"state\"", "store = \"state\"\nrefresh = \"1s\""));
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _stop = StopOnDrop(&stop);
-        let mut chance = random.clone();
-        let (writer, stop) = (&writer, &stop);
-        scope.spawn(move || write(writer, &mut chance, stop));
+    beside_a_writer(&writer, &mut random.clone(), || {
         let some = [1 + random.below(4), 1 + random.below(6)];
         let moments = ["side.begun", "side.part", "side.part:2", "side.told"].map(str::to_owned);
         let random = [format!("tick.durable:{}", some[0]), format!("log.synced:{}", some[1])];
@@ -260,12 +254,7 @@ fn connections_lost_while_something_new_is_read_change_nothing() {
     life.run();
     life.show(&[ROWS, SUMS, FRESH, JOINED, TOTAL, LOOSE]);
     let mut program = life.start();
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _stop = StopOnDrop(&stop);
-        let mut chance = random.clone();
-        let (writer, stop) = (&writer, &stop);
-        scope.spawn(move || write(writer, &mut chance, stop));
+    beside_a_writer(&writer, &mut random.clone(), || {
         for _ in 0..6 {
             wait(
                 "it goes on",

@@ -221,22 +221,15 @@ fn a_restored_backup_is_noticed() {
     for programs in Postgres::installed_and_newest_programs() {
         let server = server(programs, &[]);
         let mut life = life(&server);
-        let name = life.database.name.clone();
         assert_eq!(life.run(), Anew);
         life.database.execute("UPDATE t SET x = x + 1 WHERE id < 10");
         assert_eq!(life.run(), On);
-        let restart = |life: &mut Life, between: &dyn Fn()| {
-            server.stop(Ending::Orderly);
-            between();
-            server.restart();
-            life.reconnect(server.database(&name));
-        };
-        restart(&mut life, &|| server.back_up());
+        life.restart(&server, || server.back_up());
         // Nothing was taken since: it is read on.
-        restart(&mut life, &|| server.restore());
+        life.restart(&server, || server.restore());
         life.database.execute("UPDATE t SET x = x + 1 WHERE id < 20");
         assert_eq!(life.run(), On);
-        restart(&mut life, &|| server.restore());
+        life.restart(&server, || server.restore());
         life.refused(80, &["has only come to"]);
         life.database.execute("INSERT INTO t SELECT i, 0 FROM generate_series(5000, 9000) i");
         life.refused(80, &["the server's history is not the one that was read", "slot_lost = \"snapshot\""]);
@@ -246,7 +239,7 @@ fn a_restored_backup_is_noticed() {
         assert_eq!(life.settle(&mut program), Anew);
         life.database.execute("UPDATE t SET x = x + 1 WHERE id < 30");
         life.settle(&mut program);
-        restart(&mut life, &|| server.restore());
+        life.restart(&server, || server.restore());
         life.database.execute("INSERT INTO t SELECT i, 1 FROM generate_series(5000, 9000) i");
         life.settle(&mut program);
         program.terminate();

@@ -179,6 +179,10 @@ fn killed_at_any_moment_it_knows_what_is_refused() {
     assert_eq!((code, said.lines().count()), (Some(0), refused.len()), "{said}");
     assert_eq!(ask(&["rejected", "find"]).0, Some(78));
     program.terminate();
+    // Those of a sink that was removed are there as well.
+    set.write("tidegate.toml", &config.replace("[sinks.search]", "[sinks.other]"));
+    assert_eq!((ask(&["rejected"]), ask(&["rejected", "search"])), ((Some(0), said.clone()), (Some(0), said)));
+    set.write("tidegate.toml", &config);
     // What it knows it knows at the next start, before anything is told.
     let program = set.start(&["run"], &database.url);
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -187,4 +191,15 @@ fn killed_at_any_moment_it_knows_what_is_refused() {
         assert!(Instant::now() < deadline, "{}", program.errors());
     }
     program.terminate();
+    // A plan does not promise them, unless they are tried again.
+    let plan = || {
+        let planned: Value = serde_json::from_str(&ask(&["plan", "--format", "json"]).1).expect("JSON");
+        let sink = &planned["sinks"][0];
+        let counts = [&sink["refused"], &sink["added"]["count"]].map(|count| count.as_u64().unwrap_or(0));
+        (sink["state"].as_str().map(str::to_owned), counts)
+    };
+    let many = refused.len() as u64;
+    assert_eq!(plan(), (Some("unchanged".to_owned()), [many, 0]));
+    std::fs::remove_dir_all(set.path().join("state/rejected")).expect("our own directory");
+    assert_eq!(plan(), (Some("compared".to_owned()), [0, many]));
 }

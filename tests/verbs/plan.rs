@@ -25,15 +25,17 @@ CREATE VIEW few AS SELECT n, min(id) AS least FROM t GROUP BY n;
 CREATE VIEW same AS SELECT id, n FROM t WHERE now() >= '2020-01-01';
 ";
 
-fn config(redis: &str, search: &str) -> String {
-    format!(
-        r#"
+const SHOP: &str = r#"
 [sources.shop]
 type = "postgres"
-url = {{ env = "DATABASE_URL" }}
+url = { env = "DATABASE_URL" }
 tables = ["t"]
 create = true
+"#;
 
+fn config(redis: &str, search: &str) -> String {
+    format!(
+        r#"{SHOP}
 [sinks.table]
 type = "postgres"
 view = "v"
@@ -273,13 +275,7 @@ CREATE VIEW clicked AS SELECT page, count(*) AS clicks FROM click GROUP BY page;
     let (search, database) = (SearchServer::start(Product::Elasticsearch), Postgres::shared().create_database());
     database.execute(TABLES);
     let config = format!(
-        r#"
-[sources.shop]
-type = "postgres"
-url = {{ env = "DATABASE_URL" }}
-tables = ["t"]
-create = true
-
+        r#"{SHOP}
 [sources.web]
 type = "jsonl"
 path = "clicks.jsonl"

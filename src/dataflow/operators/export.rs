@@ -4,6 +4,7 @@
 //! then the whole content, and from then on one step per advance of the frontier by a cell of the refresh grid: the inputs' frontiers are
 //! multiples of it, but while a cell's changes are under way the relation's is the cell's last instant.
 
+use crate::dataflow::net::{MANY, net_rows};
 use crate::dataflow::state::Shared;
 use crate::dataflow::types::Rows;
 use crate::timeline::{Step, cell_start};
@@ -20,7 +21,7 @@ pub type Tell = Box<dyn FnMut(Step) + Send>;
 
 /// Gathers the changes of the relation at that place and tells them. The readers are given to the first worker only.
 pub fn export(rows: Rows<'_>, place: usize, shared: Arc<Shared>, readers: Vec<Tell>) {
-    let mut exporter = Exporter { place, shared, readers, waiting: Vec::new(), told: Told::Nothing };
+    let mut exporter = Exporter { place, shared, readers, waiting: Waiting::default(), told: Told::Nothing };
     let scope = rows.inner.scope();
     let first_worker = scope.index() == 0;
     rows.inner.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
@@ -31,7 +32,7 @@ pub fn export(rows: Rows<'_>, place: usize, shared: Arc<Shared>, readers: Vec<Te
             // Whoever has nothing to come and holds no capability is not run any more.
             let mut unreal = Some(capability).filter(|_| first_worker);
             move |(input, frontier), _| {
-                input.for_each(|_, changes| exporter.waiting.append(changes));
+                input.for_each(|_, changes| exporter.waiting.add(changes, exporter.told != Told::Nothing));
                 if !first_worker {
                     return;
                 }
@@ -52,7 +53,7 @@ struct Exporter {
     place: usize,
     shared: Arc<Shared>,
     readers: Vec<Tell>,
-    waiting: Vec<(Row, Time, Diff)>,
+    waiting: Waiting,
     told: Told,
 }
 
@@ -94,15 +95,7 @@ impl Exporter {
 
     /// Tells what lies below a frontier.
     fn step(&mut self, frontier: Option<Time>, first: bool) {
-        let due: Vec<(Row, Time, Diff)> = match frontier {
-            Some(frontier) if self.waiting.iter().any(|(_, time, _)| *time >= frontier) => {
-                let waiting = std::mem::take(&mut self.waiting).into_iter();
-                let (due, rest) = waiting.partition(|(_, time, _)| *time < frontier);
-                self.waiting = rest;
-                due
-            }
-            _ => std::mem::take(&mut self.waiting),
-        };
+        let due = self.waiting.before(frontier);
         let changes = if first { content(due, frontier) } else { ordered(due) };
         self.remember(&changes, frontier);
         self.tell(Step { changes, frontier, first });
@@ -119,6 +112,41 @@ impl Exporter {
         if let Some(content) = self.shared.content(self.place).as_mut() {
             content.update(changes, frontier);
         }
+    }
+}
+
+/// Changes that no frontier has passed yet.
+#[derive(Default)]
+struct Waiting {
+    changes: Vec<(Row, Time, Diff)>,
+    /// How many there were when they were netted last.
+    netted: usize,
+}
+
+impl Waiting {
+    /// Takes changes, and nets what waits when it has doubled; unless it is a first content, of which most will be shown.
+    fn add(&mut self, changes: &mut Vec<(Row, Time, Diff)>, may_shrink: bool) {
+        self.changes.append(changes);
+        if may_shrink && self.changes.len() >= MANY.max(2 * self.netted) {
+            net_rows(&mut self.changes);
+            self.netted = self.changes.len();
+        }
+    }
+
+    /// Gives what lies below a frontier.
+    fn before(&mut self, frontier: Option<Time>) -> Vec<(Row, Time, Diff)> {
+        let is_due = |time: Time| frontier.is_none_or(|frontier| time < frontier);
+        let waiting = std::mem::take(&mut self.changes);
+        let due = match waiting.iter().all(|(_, time, _)| is_due(*time)) {
+            true => waiting,
+            false => {
+                let (due, rest) = waiting.into_iter().partition(|(_, time, _)| is_due(*time));
+                self.changes = rest;
+                due
+            }
+        };
+        self.netted = self.changes.len();
+        due
     }
 }
 
@@ -160,4 +188,25 @@ fn sorted(mut changes: Vec<(Row, Time, Diff)>) -> impl Iterator<Item = (Row, Tim
         changes.iter().enumerate().map(|(at, (row, ..))| (row.prefix(), at)).collect();
     order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| changes[a.1].0.cmp(&changes[b.1].0)));
     order.into_iter().map(move |(_, at)| std::mem::take(&mut changes[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Datum;
+
+    #[test]
+    fn a_row_that_changes_again_and_again_takes_little_room() {
+        let row = |n: i64| Row::pack(&[Datum::Int8(n)]);
+        let mut waiting = Waiting::default();
+        waiting.add(&mut vec![(row(0), 9, -1), (row(7), 5, 1), (row(8), 12, 1)], true);
+        for n in 0..200_000 {
+            waiting.add(&mut vec![(row(n), 9, 1), (row(n), 9, -1)], true);
+            assert!(waiting.changes.len() <= MANY);
+        }
+        waiting.add(&mut vec![(row(1), 9, 1)], true);
+        assert_eq!(ordered(waiting.before(Some(10))), [(row(7), 5, 1), (row(0), 9, -1), (row(1), 9, 1)]);
+        assert_eq!(waiting.before(None), [(row(8), 12, 1)]);
+        assert_eq!(waiting.before(None), []);
+    }
 }

@@ -249,11 +249,18 @@ impl OpenSearch {
     async fn examine(&self) -> Result<Looked, SinkError> {
         let (client, found) = self.found().await?;
         let note = found.note();
-        let Some(name) = found.current else { return Ok(Looked { mark: None, note }) };
+        let Some(name) = found.current else { return Ok(Looked { mark: None, anew: None, note }) };
         let state = state(&client, &name).await?;
         let kept = Keeper::look(&client, &name).await?;
         let is_same = state.is_some_and(|state| state.incarnation == kept.incarnation) && kept.next.is_none();
-        Ok(Looked { mark: kept.mark.filter(|_| is_same).map(|mark| mark.to_string()), note })
+        let anew = match kept.mapping == self.mapping {
+            false => Some("its target was filled by another mapping, and each row is written again"),
+            true if kept.rejected != self.rejected.count() => {
+                Some("the store does not have the rows that its target refused")
+            }
+            true => None,
+        };
+        Ok(Looked { mark: kept.mark.filter(|_| is_same).map(|mark| mark.to_string()), anew, note })
     }
 
     async fn deliver(&mut self, open: &mut Open, delivery: &Delivery) -> Result<(), SinkError> {

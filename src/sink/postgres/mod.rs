@@ -187,7 +187,9 @@ impl Sink for Postgres {
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         let looked = self.connect().and_then(|connection| preflight::look(&connection, &self.target));
-        looked.map(|mark| Some(Looked { mark, note: None })).map_err(|failure| self.error("look at its table", failure))
+        looked
+            .map(|mark| Some(Looked { mark, anew: None, note: None }))
+            .map_err(|failure| self.error("look at its table", failure))
     }
 
     fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {

@@ -220,7 +220,8 @@ impl Sink for Redis {
 
     fn look(&mut self) -> Result<Option<Looked>, SinkError> {
         let mark = redis::cmd("GET").arg(&self.own.mark).query(&mut self.connect()?);
-        mark.map(|mark| Some(Looked { mark, note: None })).map_err(|error| self.error("read the mark", &error))
+        mark.map(|mark| Some(Looked { mark, anew: None, note: None }))
+            .map_err(|error| self.error("read the mark", &error))
     }
 
     fn compare(&mut self, rows: &[(Row, Diff)]) -> Result<Option<Difference>, SinkError> {

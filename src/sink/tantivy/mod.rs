@@ -120,7 +120,8 @@ impl Tantivy {
         let text = format!("sink {}: cannot {doing} the index in {}: {error}", self.name, self.path.display());
         match error {
             TantivyError::SchemaError(_) => SinkError::Operator(format!(
-                "{text} It was built for other columns or fields: remove the directory, and it is built anew"
+                "{text} It was built for other columns or fields: say `deploy = \"swap\"`, and a new one is built beside it; or remove the \
+                 directory, and it is built anew"
             )),
             TantivyError::DataCorruption(_) | TantivyError::IncompatibleIndex(_) => {
                 SinkError::Operator(format!("{text}; remove the directory, and it is built anew"))
@@ -299,7 +300,7 @@ impl Sink for Tantivy {
                 Some(directory) => Index::open_in_dir(directory)?.load_metas()?.payload,
                 None => None,
             };
-            Ok(Looked { mark, note })
+            Ok(Looked { mark, anew: None, note })
         };
         look().map(Some).map_err(|error| self.error("read", &error))
     }

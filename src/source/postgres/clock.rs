@@ -1,9 +1,11 @@
 //! From commit timestamps to times: monotone in commit order, never below the announced frontier.
 //!
 //! Commit timestamps are taken before the commit record is written, so they may invert by some 100 µs, and clocks may step. The
-//! order of commits is the truth; a timestamp only says how late it is.
+//! order of commits is the truth; a timestamp only says how late it is. While the server's clock, or ours, is behind the times told,
+//! commits stand at the last of them, and every moment of the server's (`moment`) goes on a little.
 
-use crate::timeline::now;
+use crate::failpoint::skew;
+use crate::timeline::{Pace, now};
 use crate::value::Time;
 use std::time::Duration;
 
@@ -18,12 +20,13 @@ pub(super) struct Clock {
     max_ahead: Duration,
     /// Whether a commit too far ahead was reported; once is enough.
     reported: bool,
+    pace: Pace,
 }
 
 impl Clock {
     /// A clock that clamps what is further ahead of our own than this.
     pub(super) fn new(max_ahead: Duration) -> Clock {
-        Clock { floor: 0, max_ahead, reported: false }
+        Clock { floor: 0, max_ahead, reported: false, pace: Pace::new() }
     }
 
     /// The time of the next transaction, committed at `timestamp` (microseconds since 2000-01-01).
@@ -37,6 +40,13 @@ impl Clock {
         let time = self.clamped(unix_time(server_clock));
         self.announced(time);
         self.floor
+    }
+
+    /// The frontier for a moment of the server's, whose clock was asked for when `floor` was the floor: it was behind that only if it was
+    /// set back.
+    pub(super) fn moment(&mut self, floor: Time, server_clock: i64) -> Time {
+        let time = self.clamped(unix_time(server_clock));
+        self.pace.follow(floor, time, "Postgres's clock, or this machine's,")
     }
 
     /// The greatest time given, or the frontier announced if that is greater.
@@ -65,7 +75,7 @@ impl Clock {
 
 /// Microseconds since the Unix epoch; a timestamp before it counts as the epoch.
 pub(super) fn unix_time(timestamp: i64) -> Time {
-    timestamp.saturating_add(POSTGRES_EPOCH).max(0) as Time
+    timestamp.saturating_add(POSTGRES_EPOCH).saturating_add(skew().servers).max(0) as Time
 }
 
 #[cfg(test)]

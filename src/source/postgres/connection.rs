@@ -36,6 +36,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 pub(super) struct ReplicationConnection {
     transport: Box<dyn Transport>,
     input: BytesMut,
+    /// The server's process.
+    process: i32,
 }
 
 /// One message: its type and content.
@@ -60,7 +62,8 @@ impl ReplicationConnection {
     /// Connects and authenticates.
     pub(super) async fn open(endpoint: &Endpoint) -> Result<ReplicationConnection, Failure> {
         let transport = connect(endpoint).await?;
-        let mut connection = ReplicationConnection { transport, input: BytesMut::with_capacity(READ_SIZE) };
+        let input = BytesMut::with_capacity(READ_SIZE);
+        let mut connection = ReplicationConnection { transport, input, process: 0 };
         within(SETUP_TIMEOUT, connection.start_up(endpoint)).await?;
         Ok(connection)
     }
@@ -93,7 +96,8 @@ impl ReplicationConnection {
                     }
                     self.authenticate_scram(needed(password)?).await?;
                 }
-                Message::AuthenticationOk | Message::ParameterStatus(_) | Message::BackendKeyData(_) => {}
+                Message::BackendKeyData(body) => self.process = body.process_id(),
+                Message::AuthenticationOk | Message::ParameterStatus(_) => {}
                 Message::ReadyForQuery(_) => return Ok(()),
                 _ => {
                     return Err(Failure::config(
@@ -122,6 +126,11 @@ impl ReplicationConnection {
         self.send(&message).await?;
         let Message::AuthenticationSaslFinal(body) = self.message().await? else { return Err(out_of_step()) };
         Ok(scram.finish(body.data())?)
+    }
+
+    /// The server's process that serves it.
+    pub(super) fn process(&self) -> i32 {
+        self.process
     }
 
     /// Runs a simple query or replication command that answers with rows. Takes as long as the server needs.

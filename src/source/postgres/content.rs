@@ -29,13 +29,15 @@ impl Content {
 
     /// Appends what retracts everything held and everything in `changes`, which come after it.
     pub(super) fn retract(&self, changes: &mut Vec<(Row, Time, Diff)>, time: Time) {
-        let mut held: HashMap<&Row, Diff> = self.rows.iter().map(|(row, count)| (row, *count)).collect();
+        let mut pending: HashMap<Row, Diff> = HashMap::new();
         for (row, _, diff) in changes.iter() {
-            *held.entry(row).or_insert(0) += diff;
+            *pending.entry(row.clone()).or_insert(0) += diff;
         }
-        let held: Vec<_> = held.into_iter().filter(|(_, count)| *count != 0).collect();
-        let retractions: Vec<_> = held.into_iter().map(|(row, count)| (row.clone(), time, -count)).collect();
-        changes.extend(retractions);
+        changes.reserve(self.rows.len());
+        let held = self.rows.iter().map(|(row, count)| (row.clone(), count + pending.remove(row).unwrap_or(0)));
+        changes.extend(held.filter(|(_, count)| *count != 0).map(|(row, count)| (row, time, -count)));
+        // What came after what is held.
+        changes.extend(pending.into_iter().filter(|(_, count)| *count != 0).map(|(row, count)| (row, time, -count)));
     }
 }
 

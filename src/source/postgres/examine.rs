@@ -12,6 +12,7 @@ use super::publication::{self, Outlook};
 use super::session::{NEEDS_CREATE, shape};
 use super::shape::Shape;
 use super::slot;
+use super::slots;
 use crate::finding::{Level, Report};
 use crate::pg::Endpoint;
 use crate::source::{Stored, Wanted};
@@ -83,14 +84,14 @@ impl Examination<'_> {
     }
 
     /// The name of the store's slot.
-    fn kept(&self) -> Option<Kept> {
+    fn slot(&self) -> Option<String> {
         let stored = self.given.stored.as_ref()?;
-        Some(Kept::new(&self.config.slot_name(self.name), stored, SlotLost::Stop))
+        Some(slots::kept_name(&self.config.slot_name(self.name), &stored.incarnation))
     }
 
     /// Whether it could give us a slot.
     async fn look_at_server(&mut self, client: &Client) -> Result<bool, Failure> {
-        let own = self.kept().map(|kept| kept.name);
+        let own = self.slot();
         let server = Server::read(client, own.as_deref()).await?;
         let refusals = server.refusals();
         let is_able = refusals.is_empty();
@@ -197,8 +198,8 @@ impl Examination<'_> {
     }
 
     async fn held_back(&self, client: &Client) -> Result<Option<u64>, Failure> {
-        match self.kept() {
-            Some(kept) => slot::held_back(client, &kept.name).await,
+        match self.slot() {
+            Some(name) => slot::held_back(client, &name).await,
             None => Ok(None),
         }
     }
@@ -210,14 +211,15 @@ impl Examination<'_> {
         if !self.given.is_stored || tables.is_empty() {
             return Ok(());
         }
-        let begins_anew = self.given.stored.as_ref().is_none_or(|stored| stored.resume.is_none());
-        let Some(mut kept) = self.kept().filter(|_| !begins_anew) else {
+        let Some(stored) = self.given.stored.as_ref().filter(|stored| stored.resume.is_some()) else {
             match self.config.create {
                 true => self.ok("the store's slot is made at the first start, when all tables are read"),
                 false => self.report.add(Level::Error, NEEDS_CREATE),
             }
             return Ok(());
         };
+        let kept = Kept::new(&self.config.slot_name(self.name), stored, SlotLost::Stop);
+        let mut kept = kept.map_err(Failure::Final)?;
         // Without views that compile it is not known what is read.
         let Some(wanted) = self.given.wanted.as_deref() else { return Ok(()) };
         let of = |wanted: &Wanted| tables.iter().find(|table| table.relation.name == wanted.relation.name);

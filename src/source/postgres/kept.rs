@@ -46,16 +46,12 @@ struct Read {
 }
 
 impl Kept {
-    /// The slot of a store, whose name begins so, and what to do when it cannot be read on.
-    pub(super) fn new(prefix: &str, stored: &Stored, lost: SlotLost) -> Kept {
-        let position = |name: &str| Some(stored.resume.as_ref()?.positions.get(name)?.as_str());
-        let read = || {
-            let ground = serde_json::from_str(position(GROUND)?).ok()?;
-            let commit = position(COMMIT).and_then(parse_commit);
-            let part = position(PART).and_then(parse_part);
-            Some(Read { wal: slot::parse_position(position(WAL)?)?, commit, part, ground, untold: false })
-        };
-        Kept { name: slots::kept_name(prefix, &stored.incarnation), lost, read: read() }
+    /// The slot of a store, whose name begins so, and what to do when it cannot be read on. An error if what the store has noted makes no
+    /// sense: nothing is read again in silence.
+    pub(super) fn new(prefix: &str, stored: &Stored, lost: SlotLost) -> Result<Kept, SourceError> {
+        let name = slots::kept_name(prefix, &stored.incarnation);
+        let read = stored.resume.as_ref().map_or(Ok(None), Read::resume)?;
+        Ok(Kept { name, lost, read })
     }
 
     /// A table is read for the first time: whatever has happened to it before does not count.
@@ -158,6 +154,31 @@ impl Kept {
     }
 }
 
+impl Read {
+    /// What was read up to where a run has ended; nothing if the tables are to be read again.
+    fn resume(resume: &Resume) -> Result<Option<Read>, SourceError> {
+        let wal = noted(resume, WAL, slot::parse_position)?;
+        let (commit, part) = (noted(resume, COMMIT, parse_commit)?, noted(resume, PART, parse_part)?);
+        let ground = noted(resume, GROUND, |text| serde_json::from_str(text).ok())?;
+        noted(resume, ANEW, |text| text.parse::<Time>().ok())?;
+        let is_strange = |name: &&String| ![WAL, COMMIT, PART, GROUND, ANEW].contains(&name.as_str());
+        match (wal, ground, resume.positions.keys().find(is_strange)) {
+            (_, _, Some(strange)) => Err(SourceError::strange_position(strange, &resume.positions[strange])),
+            (Some(_), None, None) => Err(SourceError::strange_position(GROUND, "")),
+            (Some(wal), Some(ground), None) => Ok(Some(Read { wal, commit, part, ground, untold: false })),
+            (None, _, None) => Ok(None),
+        }
+    }
+}
+
+/// A position of this name; nothing if there is none, or none any more.
+fn noted<X>(resume: &Resume, name: &str, parse: impl Fn(&str) -> Option<X>) -> Result<Option<X>, SourceError> {
+    match resume.positions.get(name).filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => parse(text).map(Some).ok_or_else(|| SourceError::strange_position(name, text)),
+    }
+}
+
 /// The time at which pieces of something stand whose end has not come.
 pub(super) fn open(resume: &Resume) -> Option<Time> {
     let position = |name: &str| resume.positions.get(name);
@@ -172,4 +193,46 @@ fn parse_part(text: &str) -> Option<Part> {
 fn parse_commit(text: &str) -> Option<Commit> {
     let (end, time) = text.split_once(' ')?;
     Some(Commit { end: slot::parse_position(end)?, time: time.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const WHOLE: [(&str, &str); 5] = [
+        (WAL, "0/16B3748"),
+        (COMMIT, "0/16B3700 7"),
+        (PART, ""),
+        (GROUND, r#"{"system":"1","tables":[],"publication":""}"#),
+        (ANEW, ""),
+    ];
+
+    /// How it goes on with these positions in place of some of those.
+    fn resumed(other: &[(&str, &str)]) -> Result<Option<u64>, String> {
+        let mut positions: BTreeMap<String, String> = BTreeMap::new();
+        positions.extend(WHOLE.iter().chain(other).map(|(name, text)| (name.to_string(), text.to_string())));
+        let read = Read::resume(&Resume { frontier: 5, positions });
+        read.map(|read| read.map(|read| read.wal)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn positions_that_make_no_sense_are_no_beginning() {
+        assert_eq!(resumed(&[]), Ok(Some(0x16B_3748)));
+        // The tables were being read again.
+        assert_eq!(resumed(&[(WAL, ""), (COMMIT, ""), (ANEW, "1700000000000000")]), Ok(None));
+        let strange = [
+            (WAL, "here"),
+            (COMMIT, "0/16B3700"),
+            (PART, "{}"),
+            (GROUND, ""),
+            (GROUND, "{}"),
+            (ANEW, "now"),
+            ("a.csv", "7 8"),
+        ];
+        for (name, text) in strange {
+            let said = resumed(&[(name, text)]).expect_err("no position");
+            assert!(said.contains(&format!("position of {name} is none of this kind of source: `{text}`")), "{said}");
+        }
+    }
 }

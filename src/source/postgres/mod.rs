@@ -10,7 +10,7 @@
 //! Tables that come to a store later are read in a side snapshot (`side`), beside the slot that is read on.
 //!
 //! Reading down: `mod` starts and restarts; `preflight`, `catalog`, `publication`, `ground` look before anything is read, and
-//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
+//! `watch` goes on looking; `slot`, `slots`, `kept`, `snapshot`, `copy`, `silence` read the tables; `connection`, `replication`, `moment`, `overlap` read the stream;
 //! `decode`, `feed`, `ddl`, `shape` give it meaning; `pending`, `clock`, `content` make ticks of it, and `pipe` hands them over.
 //! `rehearsal` does the same to messages without a server. `examine` looks at all that could go wrong.
 
@@ -38,6 +38,7 @@ mod replication;
 mod session;
 mod shape;
 mod side;
+mod silence;
 mod slot;
 mod slots;
 mod snapshot;
@@ -195,16 +196,16 @@ impl Postgres {
         let pipe = Pipe::new(ticks);
         let newcomers = stored.as_ref().map(|stored| stored.newcomers.clone()).unwrap_or_default();
         let kept = |stored: &Stored| {
-            let mut kept = Kept::new(&slot, stored, self.config.slot_lost);
+            let mut kept = Kept::new(&slot, stored, self.config.slot_lost)?;
             let new = wanted.iter().filter(|wanted| newcomers.contains(&wanted.id));
             new.for_each(|wanted| kept.disregard(&wanted.relation.name));
-            kept
+            Ok(kept)
         };
         let session = Session {
             endpoint,
             config: &self.config,
             publication: self.config.publication_name(&self.name),
-            kept: stored.as_ref().map(kept),
+            kept: stored.as_ref().map(kept).transpose()?,
             slot,
             newcomers: wanted.iter().map(|wanted| wanted.id).filter(|id| newcomers.contains(id)).collect(),
             wanted: &wanted,

@@ -20,6 +20,7 @@ use super::pipe::Pipe;
 use super::slot::show_position;
 use crate::source::Progress;
 use crate::timeline::Tick;
+use crate::value::Time;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -132,7 +133,7 @@ impl Streaming<'_> {
                 return Err(failure);
             }
             if Instant::now() >= next_request {
-                self.moments.ask();
+                self.moments.ask(self.pending.clock.floor());
                 self.tell_held(&feed);
                 let quiet = !self.awaited && self.changed.elapsed() > QUIET;
                 next_request = Instant::now() + if quiet { ASK_WHEN_QUIET } else { ASK };
@@ -147,7 +148,10 @@ impl Streaming<'_> {
                     heard = Instant::now();
                 }
                 answer = self.moments.answer() => {
-                    answer?;
+                    if let Some((sample, floor)) = answer? {
+                        let time = self.pending.clock.moment(floor, sample.clock);
+                        self.moments.take(sample, time);
+                    }
                     self.connection.send_status(self.position, self.confirmed(), true).await?;
                 }
                 () = tokio::time::sleep_until(gathers.unwrap_or(next_request).into()) => {}
@@ -265,15 +269,13 @@ impl Streaming<'_> {
         }
     }
 
-    /// Sends what has gathered, and as the frontier the clock before which everything was received. Tells whether there were
+    /// Sends what has gathered, and as the frontier the time before which everything was received. Tells whether there were
     /// changes.
-    async fn seal(&mut self, gathered: &mut Gathered, passed: Option<i64>) -> Result<bool, Failure> {
+    async fn seal(&mut self, gathered: &mut Gathered, passed: Option<Time>) -> Result<bool, Failure> {
         let Gathered { bytes, .. } = std::mem::replace(gathered, Gathered::nothing());
         let changes = self.pending.changes();
+        self.pending.clock.announced(passed.unwrap_or(0));
         let mut frontier = self.pending.clock.floor();
-        if let Some(server_clock) = passed {
-            frontier = self.pending.clock.idle(server_clock);
-        }
         if changes > 0 || self.pending.open().is_some() {
             self.changed = Instant::now();
             frontier += 1;

@@ -187,7 +187,7 @@ impl Session<'_> {
         &mut self,
         pending: &mut Pending,
         connection: &mut ReplicationConnection,
-        control: &Client,
+        control: &Arc<Client>,
         watched: &Watched,
     ) -> Result<(String, u64), Failure> {
         // Before the slot: whatever was committed until then is in the snapshot.
@@ -210,7 +210,7 @@ impl Session<'_> {
         let begun = self.kept.as_mut().map(|kept| kept.begin(*consistent_point, watched.ground.clone()));
         let begun = begun.unwrap_or_default();
         // Until the tables are read there is nothing to go on from.
-        let told = self.tell_snapshot(pending, &slot, &watched.shapes, server_clock, begun).await;
+        let told = self.tell_snapshot(pending, (control, &slot), &watched.shapes, server_clock, begun).await;
         match told {
             Ok(()) => self.newcomers.clear(),
             Err(_) => self.kept.iter_mut().for_each(Kept::forget),
@@ -307,7 +307,7 @@ impl Session<'_> {
     async fn tell_snapshot(
         &self,
         pending: &mut Pending,
-        slot: &Slot,
+        (control, slot): (&Arc<Client>, &Slot),
         shapes: &[Arc<Shape>],
         server_clock: i64,
         positions: Vec<(String, String)>,
@@ -323,7 +323,8 @@ impl Session<'_> {
         }
         let connections = self.config.snapshot_connections;
         let tables: Vec<usize> = (0..shapes.len()).collect();
-        let mut snapshot = Snapshot::start(self.endpoint, &slot.snapshot, shapes, &tables, connections).await?;
+        let exported = &slot.snapshot;
+        let mut snapshot = Snapshot::start(self.endpoint, control, exported, shapes, &tables, connections).await?;
         let mut waiting = 0;
         while let Some(Chunk { table, rows, bytes }) = snapshot.next().await? {
             let time = telling.time(pending);

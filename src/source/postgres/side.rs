@@ -76,7 +76,8 @@ impl Session<'_> {
         self.expect(tables());
         let connections = self.config.snapshot_connections;
         // The slot goes with its connection: those who read have the snapshot then.
-        let snapshot = Snapshot::start(self.endpoint, &snapshot, &watched.shapes, newcomers, connections).await?;
+        let shapes = &watched.shapes;
+        let snapshot = Snapshot::start(self.endpoint, control, &snapshot, shapes, newcomers, connections).await?;
         reach("side.begun");
         Ok(Side { point, server_clock, snapshot })
     }

@@ -3,6 +3,7 @@
 use super::connection::ReplicationConnection;
 use super::failure::Failure;
 use super::preflight::server_version;
+use super::silence::while_it_works;
 use crate::pg::quote_identifier;
 use crate::source::Progress;
 use std::time::Duration;
@@ -137,21 +138,23 @@ pub(super) async fn create(
             format!("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", quote_identifier(name))
         }
     };
-    let create = connection.query(&command);
-    let mut create = std::pin::pin!(create);
-    let mut looks = 0;
-    let rows = loop {
-        tokio::select! {
-            created = &mut create => break created?,
-            () = tokio::time::sleep(LOOK) => {
-                let Some(waits) = writers(control).await else { continue };
-                looks += 1;
-                if looks % EXPLAIN_EVERY == 0 {
-                    tracing::warn!("{waits}");
-                }
-                progress.holds(waits);
+    let process = connection.process();
+    let tell = async {
+        let mut looks = 0;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Some(waits) = writers(control).await else { continue };
+            looks += 1;
+            if looks % EXPLAIN_EVERY == 0 {
+                tracing::warn!("{waits}");
             }
+            progress.holds(waits);
         }
+    };
+    let create = while_it_works(control, process, connection.query(&command));
+    let rows = tokio::select! {
+        created = create => created??,
+        never = tell => never,
     };
     let row = rows.into_iter().next().unwrap_or_default();
     let mut fields = row.into_iter().flatten();

@@ -3,9 +3,12 @@
 //! Big tables are read in ranges of pages, so that one table keeps all connections busy. A partitioned table is read leaf by
 //! leaf. The order of rows means nothing: every row is told at most once.
 
+use super::connection::within;
 use super::copy::{Fields, Lines};
 use super::failure::Failure;
+use super::session::PATIENCE;
 use super::shape::{Encoder, Shape};
+use super::silence::while_it_works;
 use crate::pg::{Endpoint, quote_identifier, quote_literal};
 use crate::value::Row;
 use futures_util::StreamExt;
@@ -46,36 +49,38 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Starts reading these of the tables under an exported snapshot, over so many connections, which all have it then.
+    /// Starts reading these of the tables under an exported snapshot, over so many connections, which all have it then. `control` is
+    /// asked of those that say nothing.
     pub(super) async fn start(
         endpoint: &Endpoint,
+        control: &Arc<Client>,
         exported: &str,
         shapes: &[Arc<Shape>],
         tables: &[usize],
         connections: usize,
     ) -> Result<Snapshot, Failure> {
-        let first = open(endpoint, exported).await?;
+        let first = within(PATIENCE, open(endpoint, exported)).await?;
         let mut pieces = VecDeque::new();
         for table in tables {
-            pieces.extend(pieces_of(&first, *table, &shapes[*table]).await?);
+            pieces.extend(within(PATIENCE, pieces_of(&first.client, *table, &shapes[*table])).await?);
         }
-        let mut clients = vec![first];
-        while clients.len() < connections.max(1).min(pieces.len()) {
-            match open(endpoint, exported).await {
-                Ok(client) => clients.push(client),
+        let mut readers = vec![first];
+        while readers.len() < connections.max(1).min(pieces.len()) {
+            match within(PATIENCE, open(endpoint, exported)).await {
+                Ok(reader) => readers.push(reader),
                 Err(Failure::Lost(reason)) => {
-                    tracing::warn!("the snapshot is read over {} connections only: {reason}", clients.len());
+                    tracing::warn!("the snapshot is read over {} connections only: {reason}", readers.len());
                     break;
                 }
                 Err(failure) => return Err(failure),
             }
         }
-        let (out, chunks) = mpsc::channel(2 * clients.len());
+        let (out, chunks) = mpsc::channel(2 * readers.len());
         let pieces = Arc::new(Mutex::new(pieces));
         let mut workers = JoinSet::new();
-        for client in clients {
-            let worker = Worker { client, pieces: pieces.clone(), shapes: shapes.to_vec(), out: out.clone() };
-            workers.spawn(worker.run());
+        for reader in readers {
+            let (control, pieces, shapes, out) = (control.clone(), pieces.clone(), shapes.to_vec(), out.clone());
+            workers.spawn(Worker { reader, control, pieces, shapes, out }.run());
         }
         Ok(Snapshot { chunks, workers })
     }
@@ -103,8 +108,14 @@ fn died(error: tokio::task::JoinError) -> Failure {
     Failure::Lost(format!("reading the snapshot ended unexpectedly: {error}"))
 }
 
-/// Opens a session that sees the exported snapshot.
-async fn open(endpoint: &Endpoint, exported: &str) -> Result<Client, Failure> {
+/// A session that sees the exported snapshot.
+struct Reader {
+    client: Client,
+    /// The server's process.
+    process: i32,
+}
+
+async fn open(endpoint: &Endpoint, exported: &str) -> Result<Reader, Failure> {
     let client = endpoint.connect().await?;
     relax_transaction_timeout(&client).await?;
     let begin = format!(
@@ -115,7 +126,8 @@ async fn open(endpoint: &Endpoint, exported: &str) -> Result<Client, Failure> {
         Failure::Final(error) => Failure::Lost(format!("the exported snapshot is gone: {error}")),
         failure => failure,
     })?;
-    Ok(client)
+    let process = client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?.try_get(0)?;
+    Ok(Reader { client, process })
 }
 
 /// Postgres 17 and later could end a long snapshot; older ones do not know the setting.
@@ -159,7 +171,8 @@ fn statements(source: &str, shape: &Shape, pages: i64) -> Vec<String> {
 
 /// One connection at work.
 struct Worker {
-    client: Client,
+    reader: Reader,
+    control: Arc<Client>,
     pieces: Arc<Mutex<VecDeque<Piece>>>,
     shapes: Vec<Arc<Shape>>,
     out: mpsc::Sender<Chunk>,
@@ -181,9 +194,10 @@ impl Worker {
         let shape = &self.shapes[piece.table];
         let mut reading = Reading::new(shape);
         let mut lines = Lines::default();
-        let stream = self.client.copy_out(&piece.statement).await?;
+        let Reader { client, process } = &self.reader;
+        let stream = while_it_works(&self.control, *process, client.copy_out(&piece.statement)).await??;
         let mut stream = std::pin::pin!(stream);
-        while let Some(bytes) = stream.next().await {
+        while let Some(bytes) = while_it_works(&self.control, *process, stream.next()).await? {
             let bytes = bytes?;
             lines.feed(&bytes, |line| reading.line(line))?;
             reading.bytes += bytes.len();

@@ -11,7 +11,7 @@ use super::held::Held;
 use super::position::Position;
 use crate::source::{Progress, SourceError, Start, TickSender};
 use crate::timeline::{
-    Batch, DataError, PartitionId, Partitions, RelationId, SourceId, Tick, Upsert, UpsertKind, Verdict, now,
+    Batch, DataError, Pace, PartitionId, Partitions, RelationId, SourceId, Tick, Upsert, UpsertKind, Verdict, now, wall,
 };
 use crate::value::{Diff, RelationName, Row, Time, ValueError};
 use std::collections::BTreeMap;
@@ -144,6 +144,9 @@ pub(in crate::source) struct Intake {
     ticks: Box<dyn TickSender>,
     progress: Arc<Progress>,
     clock: fn() -> Time,
+    /// What an event's own time is held against: an event is not ahead because a leap of the clock is not believed.
+    limit: fn() -> Time,
+    pace: Pace,
     /// No entry that waits has a greater time.
     greatest: Time,
     /// Writes so far: their order.
@@ -202,6 +205,8 @@ impl Intake {
             ticks: start.ticks,
             progress: start.progress,
             clock: now,
+            limit: wall,
+            pace: Pace::new(),
             greatest,
             writes: 0,
             records: 0,
@@ -216,7 +221,7 @@ impl Intake {
 
     #[cfg(test)]
     pub(super) fn with_clock(self, clock: fn() -> Time) -> Intake {
-        Intake { clock, ..self }
+        Intake { clock, limit: clock, ..self }
     }
 
     /// One more partition of the stream, by a name for people. All that are known at the start are added before the first record.
@@ -353,7 +358,8 @@ impl Intake {
     }
 
     fn place(&mut self, partition: PartitionId, row: Row, event_time: Option<Time>) -> Outcome {
-        match self.partitions.judge(partition, event_time, (self.clock)()) {
+        let clock = if event_time.is_some() { self.limit } else { self.clock };
+        match self.partitions.judge(partition, event_time, clock()) {
             Verdict::Accepted(time) => {
                 self.progress.changes.fetch_add(1, Relaxed);
                 self.greatest = self.greatest.max(time);
@@ -486,7 +492,8 @@ impl Intake {
     /// Sends what was taken, and the watermark.
     pub(in crate::source) fn seal(&mut self) -> Result<(), Halt> {
         if !self.has_event_time && self.may_advance() {
-            self.partitions.raise((self.clock)());
+            let (told, clock) = (self.partitions.watermark(), (self.clock)());
+            self.partitions.raise(self.pace.follow(told, clock, "this machine's clock"));
         }
         self.seal_to(self.partitions.watermark())
     }
