@@ -1,11 +1,12 @@
 //! The wall clock, as a time; and how times go on although clocks step.
 //!
-//! A clock is set back or ahead by hand, by a time server, or because the machine has slept. What was told stays told, so times never go
+//! A clock is set back or ahead by hand, by a time server, or when a virtual machine is resumed. What was told stays told, so times never go
 //! back: where a clock does, they go on at half its pace until it has caught up (`Pace`). What a leap ahead would tell could only be
 //! waited for afterwards, for as long as it was wide: therefore one is believed only when it has lasted (`now`).
 
 use crate::failpoint::skew;
 use crate::value::Time;
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,10 +28,19 @@ pub fn wall() -> Time {
 
 /// This moment: what this machine's clock shows, but for a leap ahead while the program runs, until it has lasted ten minutes.
 pub fn now() -> Time {
-    static TRUST: OnceLock<(Instant, Trust)> = OnceLock::new();
-    let wall = wall();
-    let (begun, trust) = TRUST.get_or_init(|| (Instant::now(), Trust::new(wall)));
-    trust.judge(wall, begun.elapsed())
+    static TRUST: OnceLock<(Duration, Trust)> = OnceLock::new();
+    let (wall, running) = (wall(), running());
+    let (begun, trust) = TRUST.get_or_init(|| (running, Trust::new(wall)));
+    trust.judge(wall, running.saturating_sub(*begun))
+}
+
+/// For how long the machine has been running, asleep or not: a clock that goes on while it sleeps does not leap when it wakes.
+fn running() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 /// What is believed of a clock, by one that runs evenly and says nothing but how much time has passed.
