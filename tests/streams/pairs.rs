@@ -1,10 +1,11 @@
 //! Joins of two streams whose times are bound to each other.
 
 use super::check;
-use super::content::{Content, add, shown};
+use super::content::{Content, add, moment, shown};
 use super::run::Views;
 use super::step::Event;
 use super::world::World;
+use std::collections::BTreeMap;
 use tidegate::plan::Emit;
 use tidegate::value::{Datum, Time};
 
@@ -61,4 +62,29 @@ fn rows_alone_at_the_end_of_their_time() {
         let last = |a: &Event| world.settles(a.at + AFTER) - 1;
         pairs(world, frontier, [&|a: &Event| last(a) < frontier, &|_| false])
     });
+}
+
+/// Windows of pairs by the time of either side, also through a view and joined with a table that changes.
+#[test]
+fn windows_of_pairs() {
+    let bound = "b.at BETWEEN a.at - interval '150 microseconds' AND a.at + interval '150 microseconds'";
+    for by_left in [true, false] {
+        let at = if by_left { "left_at" } else { "right_at" };
+        let text = format!(
+            "CREATE VIEW pair AS SELECT a.key, a.at AS left_at, b.at AS right_at FROM a JOIN b ON a.key = b.key AND {bound};
+             CREATE VIEW v AS SELECT window_start, key, count(*) AS n FROM pair, tumble({at}, interval '50 microseconds')
+             GROUP BY window_start, key"
+        );
+        check(Views::new(&text), |world, frontier| {
+            let mut windows: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+            for a in world.before(0, frontier) {
+                for b in world.before(1, frontier).filter(|b| a.key == b.key && b.at.abs_diff(a.at) <= 150) {
+                    let at = if by_left { a.at } else { b.at };
+                    *windows.entry((at / 50 * 50, a.key)).or_default() += 1;
+                }
+            }
+            let row = |((start, key), n)| (shown(&[moment(start), Datum::Int8(key), Datum::Int8(n)]), 1);
+            windows.into_iter().map(row).collect()
+        });
+    }
 }
