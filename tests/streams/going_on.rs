@@ -27,7 +27,9 @@ struct Apart {
 pub fn goes_on(world: &World, workers: usize, views: &Views<'_>, random: &mut Random) -> Result<(), String> {
     let last = (0..3).map(|source| world.last(source)).fold(Time::MAX, Time::min).max(BEGIN);
     let grid = world.grid.max(1);
-    let cut = (BEGIN + random.below(last - BEGIN + 1)).next_multiple_of(grid);
+    // Some cuts are as round as lengths are, so that something ends there.
+    let round = *random.pick(&[1, 20]);
+    let cut = (BEGIN + random.below(last - BEGIN + 1)).next_multiple_of(round).next_multiple_of(grid);
     let apart = Apart::new(world, views);
     let whole = apart.run(world, workers, views, None, world.ticks());
     let parts: BTreeMap<&RelationName, Vec<(Row, Diff)>> =
