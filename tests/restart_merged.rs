@@ -179,12 +179,12 @@ fn hours_of_streams_are_merged_and_nothing_is_told_otherwise() {
     world.set = set;
     world.look();
 
-    // Of views only what recent ones are paired with, of the others what somebody needs for ever.
+    // Of views only what recent ones are paired with, of sales those of sessions that may grow, of clicks all: some are counted for ever.
     println!("merged: {merged:?}");
     let all = EVENTS * (rounds as u64 - 2);
-    assert!(merged["click"] > all && merged["sale"] > all && merged["view"] < EVENTS, "{merged:?}");
+    assert!(merged["click"] > all && merged["sale"] < EVENTS && merged["view"] < EVENTS, "{merged:?}");
     let kept = merged.keys().filter(|name| name.contains("kept")).count();
-    assert_eq!(kept, 4, "{merged:?}");
+    assert_eq!(kept, 5, "{merged:?}");
 
     let judge = ViewSet::new(&config(false), VIEWS);
     for stream in STREAMS {

@@ -92,3 +92,41 @@ impl Expiry {
         row.with_bytes(|bytes| encoding::moment(encoding::column(bytes, self.column)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Datum;
+    use crate::value::calendar::EPOCH_MICROS;
+
+    const GAP: i64 = 3;
+
+    fn row(key: i64, at: Option<i64>) -> Row {
+        Row::pack(&[Datum::Int8(key), at.map_or(Datum::Null, |at| Datum::Timestamptz(at - EPOCH_MICROS)), Datum::Null])
+    }
+
+    /// All sets of moments below ten, at every time, beside another key.
+    #[test]
+    fn a_row_is_of_use_as_long_as_its_session_may_grow() {
+        let session = Some(Session { key: vec![2, 0], gap: GAP });
+        let expiry = [Expiry { column: 1, after: 1, session: None }, Expiry { column: 1, after: 4, session }];
+        for set in 0..1_u32 << 10 {
+            let moments: Vec<i64> = (0..10).filter(|at| set & 1 << at != 0).collect();
+            for time in 0..16 {
+                let mut expiring = Expiring::new(&expiry, time);
+                // In an order in which sessions grow together.
+                let (even, odd): (Vec<i64>, Vec<i64>) = moments.iter().partition(|at| *at % 2 == 0);
+                even.iter().chain(odd.iter().rev()).for_each(|at| expiring.note(&row(0, Some(*at))));
+                expiring.note(&row(1, Some(20)));
+                expiring.note(&row(0, None));
+                for at in &moments {
+                    let later = moments.iter().filter(|later| *later > at);
+                    let last = later.fold(*at, |last, at| if at - last <= GAP { *at } else { last });
+                    let is_used = at + 1 > time as i64 || last + 4 > time as i64;
+                    assert_eq!(expiring.is_used(&row(0, Some(*at))), is_used, "{at} of {moments:?} at {time}");
+                }
+                assert!(expiring.is_used(&row(1, Some(20))) && expiring.is_used(&row(0, None)));
+            }
+        }
+    }
+}

@@ -127,3 +127,24 @@ impl Need {
 fn column(scalar: &Scalar) -> Option<usize> {
     if let Scalar::Column(column, _) = scalar { Some(*column) } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::RelId;
+    use crate::value::Type;
+
+    /// What is written differently may be equal: only columns of which that is not so tell sessions apart.
+    #[test]
+    fn a_session_is_told_apart_by_columns_that_are_equal_as_they_are_written() {
+        let columns = vec![Type::Int8, Type::Numeric, Type::Timestamptz, Type::Text];
+        let column = |at: usize| Scalar::Column(at, columns[at].clone());
+        let input = Box::new(Rel::Get { relation: RelId::public("a"), columns: columns.clone() });
+        let group = vec![column(3), column(1), Scalar::Literal(crate::value::Datum::Int8(1), Type::Int8), column(0)];
+        let sessions = Rel::Sessions { input, group, at: column(2), gap: 40, aggregates: Vec::new() };
+        let horizon = Horizon { column: 5, accept: 7, ..Horizon::of_event(2) };
+        let need = Need::of_groups(&sessions, &horizon, 10);
+        let session = Session { key: vec![3, 0], gap: 40 };
+        assert_eq!(need, Some(Need { column: 2, after: 57, session: Some(session) }));
+    }
+}
