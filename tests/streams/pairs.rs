@@ -5,7 +5,7 @@ use super::content::{Content, add, moment, shown};
 use super::run::Views;
 use super::step::Event;
 use super::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tidegate::plan::Emit;
 use tidegate::value::{Datum, Time};
 
@@ -64,27 +64,58 @@ fn rows_alone_at_the_end_of_their_time() {
     });
 }
 
-/// Windows of pairs by the time of either side, also through a view and joined with a table that changes.
+const APART: Time = 150;
+
+/// A view of pairs, and windows of them by the time of either side.
+fn windows(by_left: bool, columns: &str, joined: &str) -> String {
+    let at = if by_left { "left_at" } else { "right_at" };
+    format!(
+        "CREATE VIEW pair AS SELECT a.key, a.at AS left_at, b.at AS right_at FROM a JOIN b ON a.key = b.key
+             AND b.at BETWEEN a.at - interval '150 microseconds' AND a.at + interval '150 microseconds';
+         CREATE VIEW v AS SELECT window_start, {columns}, count(*) AS n FROM pair {joined}, tumble({at}, interval '50 microseconds')
+         GROUP BY window_start, {columns}"
+    )
+}
+
+/// The pairs before a time, each with its key and where its window begins.
+fn begun(world: &World, by_left: bool, before: Time) -> Vec<(Time, i64)> {
+    let right: Vec<&Event> = world.before(1, before).collect();
+    let of_left = |a: &Event| {
+        let partners = right.iter().filter(|b| b.key == a.key && b.at.abs_diff(a.at) <= APART);
+        let at = partners.map(|b| if by_left { a.at } else { b.at });
+        at.map(|at| (at / 50 * 50, a.key)).collect::<Vec<_>>()
+    };
+    world.before(0, before).flat_map(of_left).collect()
+}
+
 #[test]
 fn windows_of_pairs() {
-    let bound = "b.at BETWEEN a.at - interval '150 microseconds' AND a.at + interval '150 microseconds'";
     for by_left in [true, false] {
-        let at = if by_left { "left_at" } else { "right_at" };
-        let text = format!(
-            "CREATE VIEW pair AS SELECT a.key, a.at AS left_at, b.at AS right_at FROM a JOIN b ON a.key = b.key AND {bound};
-             CREATE VIEW v AS SELECT window_start, key, count(*) AS n FROM pair, tumble({at}, interval '50 microseconds')
-             GROUP BY window_start, key"
-        );
-        check(Views::new(&text), |world, frontier| {
+        check(Views::new(&windows(by_left, "key", "")), |world, frontier| {
             let mut windows: BTreeMap<(Time, i64), i64> = BTreeMap::new();
-            for a in world.before(0, frontier) {
-                for b in world.before(1, frontier).filter(|b| a.key == b.key && b.at.abs_diff(a.at) <= 150) {
-                    let at = if by_left { a.at } else { b.at };
-                    *windows.entry((at / 50 * 50, a.key)).or_default() += 1;
-                }
-            }
+            begun(world, by_left, frontier).into_iter().for_each(|window| *windows.entry(window).or_default() += 1);
             let row = |((start, key), n)| (shown(&[moment(start), Datum::Int8(key), Datum::Int8(n)]), 1);
             windows.into_iter().map(row).collect()
+        });
+    }
+}
+
+/// The table counts until the last pair of a window may have come.
+#[test]
+fn windows_of_pairs_joined_with_a_table() {
+    for by_left in [true, false] {
+        check(Views::new(&windows(by_left, "name", "JOIN t USING (key)")), |world, frontier| {
+            let mut groups: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+            let starts: BTreeSet<Time> = begun(world, by_left, frontier).into_iter().map(|(start, _)| start).collect();
+            for start in starts {
+                let until = frontier.min(world.settles(start + 49 + APART));
+                for (_, key) in begun(world, by_left, until).into_iter().filter(|(begun, _)| *begun == start) {
+                    let names = world.names(key, until);
+                    names.into_iter().for_each(|(name, count)| *groups.entry((start, name)).or_default() += count);
+                }
+            }
+            let row = |((start, name), n)| (shown(&[moment(start), Datum::Int8(name), Datum::Int8(n)]), 1);
+            groups.into_iter().filter(|(_, n)| *n != 0).map(row).collect()
         });
     }
 }

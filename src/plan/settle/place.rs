@@ -139,9 +139,7 @@ impl Placing<'_> {
                 }
             },
             // Only which keys occur is held.
-            (None, Some(_)) if !kind.shows_right() && residual.is_empty() && !on.is_empty() => {
-                self.updating(rel, None)
-            }
+            (None, Some(_)) if !kind.shows_right() && residual.is_empty() && !on.is_empty() => self.updating(rel, None),
             (Some(_), None) | (None, Some(_)) => {
                 let (side, growth) = if left_growth.grows.is_some() { (0, &left_growth) } else { (1, &right_growth) };
                 let Some(need) = needed.and_then(|need| need.below(&rel).into_iter().nth(side)?) else {
