@@ -66,13 +66,13 @@ fn rows_alone_at_the_end_of_their_time() {
 
 const APART: Time = 150;
 
-/// A view of pairs, and windows of them by the time of either side.
+/// A view of pairs, and windows of them by the time of either side, which read the other side's too.
 fn windows(by_left: bool, columns: &str, joined: &str) -> String {
     let at = if by_left { "left_at" } else { "right_at" };
     format!(
         "CREATE VIEW pair AS SELECT a.key, a.at AS left_at, b.at AS right_at FROM a JOIN b ON a.key = b.key
              AND b.at BETWEEN a.at - interval '150 microseconds' AND a.at + interval '150 microseconds';
-         CREATE VIEW v AS SELECT window_start, {columns}, count(*) AS n FROM pair {joined}, tumble({at}, interval '50 microseconds')
+         CREATE VIEW v AS SELECT window_start, {columns}, count(*) FILTER (WHERE left_at < right_at + interval '1 day') AS n FROM pair {joined}, tumble({at}, interval '50 microseconds')
          GROUP BY window_start, {columns}"
     )
 }
