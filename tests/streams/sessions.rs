@@ -76,7 +76,7 @@ fn sessions_without_a_key_and_windows_over_sessions() {
 }
 
 /// Views of which a store lets go of events when their sessions have ended: of one key, of none that can be told apart by its bytes, by
-/// buckets of the time, behind a lookup, with several needs at once, of what comes later than it happened.
+/// buckets of the time, behind a lookup, with several needs at once, of what comes later than it happened. (Of two streams together none goes.)
 const LET_GO: &[&str] = &[
     SESSIONS,
     "CREATE VIEW v AS SELECT value * 1.0 AS form, key + 0 AS key, window_end, count(*) AS n
@@ -91,6 +91,9 @@ const LET_GO: &[&str] = &[
      CREATE VIEW long AS SELECT value, window_end, count(*) AS n FROM a, session(at, interval '80 microseconds') GROUP BY 1, 2;
      CREATE VIEW size AS SELECT key, window_end, count(*) AS n FROM a, tumble(at, interval '200 microseconds') GROUP BY 1, 2;
      CREATE VIEW v AS SELECT 0 AS view, * FROM short UNION ALL SELECT 1, * FROM long UNION ALL SELECT 2, * FROM size",
+    "CREATE VIEW v AS SELECT key, window_start, window_end, count(*) AS n
+     FROM (SELECT key, at FROM a UNION ALL SELECT key, at FROM b) s, session(at, interval '60 microseconds')
+     GROUP BY key, window_start, window_end",
     "CREATE VIEW v AS SELECT key, window_start, window_end, count(*) AS n
      FROM (SELECT key, at FROM a WHERE at < now() - interval '100 microseconds') s, session(at, interval '40 microseconds')
      GROUP BY key, window_start, window_end",

@@ -62,9 +62,9 @@ impl Need {
     /// What an operator needs of each of its inputs if its own rows are needed so long. Nothing: all, for ever.
     pub(super) fn below(&self, rel: &Rel) -> Vec<Option<Need>> {
         match rel {
-            Rel::Filter { .. } | Rel::Temporal { .. } | Rel::Union { .. } => {
-                rel.inputs().iter().map(|_| Some(self.clone())).collect()
-            }
+            Rel::Filter { .. } | Rel::Temporal { .. } => vec![Some(self.clone())],
+            // The rows of one input alone do not tell how long sessions last.
+            Rel::Union { inputs } => vec![Some(self.clone()).filter(|need| need.session.is_none()); inputs.len()],
             Rel::Map { expressions, .. } => vec![self.through(expressions)],
             Rel::Expand { input, expansion } => vec![self.before_windows(input.width(), expansion)],
             Rel::Join { kind, left, .. } => self.of_sides(*kind, left.width()).into(),

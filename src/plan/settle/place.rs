@@ -110,10 +110,11 @@ impl Placing<'_> {
 
     /// A lookup: its events wait for the table, and the table's history for events that come late.
     fn as_of(&self, rel: Rel) -> Placed<Rel> {
-        let mut rel = self.updating(rel, None)?;
-        let Rel::AsOf { left, right, at, keep, .. } = &mut rel else { return Ok(rel) };
+        let Rel::AsOf { left, right, .. } = &rel else { return Ok(rel) };
         holds(&self.growth(right), "a lookup", GROUP)?;
         let horizons = self.growth(left).horizons;
+        let mut rel = self.updating(rel, None)?;
+        let Rel::AsOf { at, keep, .. } = &mut rel else { return Ok(rel) };
         // A window's end has not come yet when the table would have to be looked up.
         let column = if let Scalar::Column(column, _) = at { Some(*column) } else { None };
         match horizons.iter().find(|horizon| Some(horizon.column) == column && horizon.length >= 1) {
