@@ -56,7 +56,7 @@ pub(super) fn growth(rel: &Rel, of: Known<'_>) -> Growth {
         Rel::Temporal { tests, .. } if tests.iter().any(|test| test.order.ends()) => Growth::default(),
         Rel::Temporal { input, tests } => {
             let Growth { horizons, grows } = growth(input, of);
-            let later = |horizon| tests.iter().try_fold(horizon, |horizon, test| begun(horizon, test));
+            let later = |horizon| tests.iter().try_fold(horizon, begun);
             Growth { horizons: horizons.into_iter().filter_map(later).collect(), grows }
         }
         Rel::Union { inputs } => union(inputs.iter().map(|input| growth(input, of))),

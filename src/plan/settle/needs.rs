@@ -42,7 +42,7 @@ impl Needing {
                 (None, needed) => _ = self.needed.insert(relation.clone(), needed.cloned()),
             },
             Rel::Temporal { input, tests } => {
-                let ends = tests.iter().filter_map(|test| end(test)).reduce(sooner);
+                let ends = tests.iter().filter_map(end).reduce(sooner);
                 self.visit(input, until_end(needed, ends).as_ref());
             }
             Rel::Settle { input, settling: Settling::Group { horizon, .. } } => {
