@@ -162,6 +162,8 @@ fn hours_of_streams_are_merged_and_nothing_is_told_otherwise() {
         world.write(&mut random);
         // What views have made is kept when a run ends in order: the last two do, so that much can be merged.
         let (views, ends) = (random.below(SHOWN.len() as u64 + 1) as usize, random.chance(60));
+        // A run killed at once may have made no store yet.
+        let views = views.max(usize::from(round == 0));
         let terminate = ends || round + 2 >= rounds;
         let set = std::mem::replace(&mut world.set, ViewSet::new("", ""));
         world.run(&set, world.clock, if terminate { SHOWN.len() } else { views }, terminate);
@@ -179,12 +181,12 @@ fn hours_of_streams_are_merged_and_nothing_is_told_otherwise() {
     world.set = set;
     world.look();
 
-    // Of views only what recent ones are paired with, of the others what somebody needs for ever.
+    // Of views only what recent ones are paired with, of sales those of sessions that may grow, of clicks all: some are counted for ever.
     println!("merged: {merged:?}");
     let all = EVENTS * (rounds as u64 - 2);
-    assert!(merged["click"] > all && merged["sale"] > all && merged["view"] < EVENTS, "{merged:?}");
+    assert!(merged["click"] > all && merged["sale"] < EVENTS && merged["view"] < EVENTS, "{merged:?}");
     let kept = merged.keys().filter(|name| name.contains("kept")).count();
-    assert_eq!(kept, 4, "{merged:?}");
+    assert_eq!(kept, 5, "{merged:?}");
 
     let judge = ViewSet::new(&config(false), VIEWS);
     for stream in STREAMS {

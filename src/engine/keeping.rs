@@ -8,9 +8,8 @@ use crate::dataflow::{InputRelation, Kept, NativeView, Program};
 use crate::plan::{self, View, settle};
 use crate::store;
 use crate::timeline::{RelationId, SourceId};
-use crate::value::{RelationName, Schema, Time};
+use crate::value::{RelationName, Time};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// The views of a view set, taken apart.
 #[derive(Default)]
@@ -18,7 +17,7 @@ pub(super) struct Keeping {
     views: Vec<View>,
     pub(super) parts: Vec<Part>,
     /// How long the rows of relations are of use; those that are missing are for ever.
-    needs: BTreeMap<RelationName, settle::Need>,
+    needs: BTreeMap<RelationName, settle::Needs>,
     /// How far back lookups may look at relations.
     history: BTreeMap<RelationName, Time>,
 }
@@ -50,15 +49,8 @@ impl Keeping {
         grid: Time,
     ) -> Keeping {
         let plan::TakenOut { views, kept } = plan::take_out(views);
-        let schemas: BTreeMap<&RelationName, &Arc<Schema>> =
-            inputs.iter().map(|input| (&input.relation.name, &input.relation.schema)).collect();
-        let given = settle::Given {
-            schema: &|name| schemas.get(name).map(|schema| (*schema).clone()),
-            timing: &|_| plan::Timing::default(),
-            grid,
-        };
         let of_native: BTreeSet<&RelationName> = native.iter().flat_map(|view| &view.inputs).collect();
-        let needs = settle::needs(&views, &given, &|name| shown.contains(name) || of_native.contains(name));
+        let needs = settle::needs(&views, grid, &|name| shown.contains(name) || of_native.contains(name));
         let reach = Reach::new(inputs, &views, native);
         let unused = inputs.iter().map(|input| input.relation.id.0 + 1).max().unwrap_or(0);
         let part = |(number, (view, of)): (usize, (&View, &RelationName))| {
@@ -94,9 +86,14 @@ impl Keeping {
         relation
     }
 
-    fn expiry(&self, name: &RelationName) -> Option<store::Expiry> {
-        let settle::Need { column, after } = *self.needs.get(name)?;
-        Some(store::Expiry { column, after })
+    fn expiry(&self, name: &RelationName) -> Option<Vec<store::Expiry>> {
+        let session = |settle::Session { key, gap }: &settle::Session| store::Session { key: key.clone(), gap: *gap };
+        let expiry = |settle::Need { column, after, session: of }: &settle::Need| store::Expiry {
+            column: *column,
+            after: *after,
+            session: of.as_ref().map(session),
+        };
+        Some(self.needs.get(name)?.iter().map(expiry).collect())
     }
 
     /// The parts, as the store knows them.

@@ -109,7 +109,7 @@ fn keep(manifest: &mut Manifest, id: u64, source: &Source, ids: &mut Ids) {
         match number.and_then(|number| Some((number, manifest.relations.get_mut(&number)?))) {
             Some((number, known)) => {
                 let is_read = |column: &mut String| relation.columns.contains(column);
-                (known.history, known.expiry) = (relation.history, relation.expiry);
+                (known.history, known.expiry) = (relation.history, relation.expiry.clone());
                 known.columns.iter_mut().for_each(|column| drop(column.take_if(|column| !is_read(column))));
                 ids.relations.insert(relation.id, number);
             }

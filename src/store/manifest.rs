@@ -75,8 +75,8 @@ pub(super) struct Relation {
     pub(super) made_of: Vec<u64>,
     /// What lies so close below the cut is not merged yet.
     pub(super) history: Time,
-    /// When its rows are of no use any more.
-    pub(super) expiry: Option<Expiry>,
+    /// When its rows are of no use any more: in all of these ways.
+    pub(super) expiry: Option<Vec<Expiry>>,
     /// What is merged of it; none: no row.
     pub(super) run: Option<Run>,
 }

@@ -6,29 +6,12 @@
 
 use super::disk::Disk;
 use super::error::StoreError;
+use super::expiry::Expiring;
 use super::manifest::{Relation, Run};
 use super::run::{RunReader, RunWriter};
 use crate::timeline::{Batch, Partial, Upsert, UpsertKind};
 use crate::value::{Diff, Row, RowBuilder, Time, encoding};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-
-/// When the rows of a relation are of no use any more: so many microseconds after the moment in one of their columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expiry {
-    /// Which column, of those that are stored.
-    pub column: usize,
-    /// So many microseconds.
-    pub after: i64,
-}
-
-impl Expiry {
-    /// Whether a row is of no use from this time on.
-    fn has_passed(&self, row: &Row, time: Time) -> bool {
-        let moment = row.with_bytes(|bytes| encoding::moment(encoding::column(bytes, self.column)));
-        moment.is_some_and(|moment| i128::from(moment) + i128::from(self.after) <= i128::from(time))
-    }
-}
 
 /// What the log says of one table.
 #[derive(Default)]
@@ -112,9 +95,18 @@ impl Delta {
                 self.merge_keyed(open()?, key, &mut out)?;
             }
             None => {
-                let expiry = relation.expiry;
-                let is_used = |row: &Row| expiry.is_none_or(|expiry| !expiry.has_passed(row, time));
-                self.merge_rows(open()?, &is_used, &mut out)?;
+                let changes: BTreeMap<Row, Diff> = self.rows.into_iter().collect();
+                let mut expiring = relation.expiry.as_deref().map(|expiry| Expiring::new(expiry, time));
+                if let Some(expiring) = expiring.as_mut().filter(|expiring| expiring.has_sessions()) {
+                    merge_rows(open()?, &changes, &mut |row, _| {
+                        expiring.note(row);
+                        Ok(())
+                    })?;
+                }
+                merge_rows(open()?, &changes, &mut |row, count| {
+                    let is_used = expiring.as_mut().is_none_or(|expiring| expiring.is_used(row));
+                    if is_used { out.push(row, count) } else { Ok(()) }
+                })?;
             }
         }
         let RunWriter { rows, bytes, .. } = out.finish()?;
@@ -163,25 +155,24 @@ impl Delta {
         }
         changes.try_for_each(|(_, change)| put(change))
     }
+}
 
-    fn merge_rows(
-        self,
-        mut old: Option<RunReader>,
-        is_used: &dyn Fn(&Row) -> bool,
-        out: &mut RunWriter,
-    ) -> Result<(), StoreError> {
-        let changes: BTreeMap<Row, Diff> = self.rows.into_iter().collect();
-        let mut changes = changes.into_iter().peekable();
-        let mut put = |row: &Row, count: Diff| if count == 0 || !is_used(row) { Ok(()) } else { out.push(row, count) };
-        while let Some((row, count)) = old.as_mut().map_or(Ok(None), RunReader::next)? {
-            while let Some((changed, diff)) = changes.next_if(|(changed, _)| *changed < row) {
-                put(&changed, diff)?;
-            }
-            let diff = changes.next_if(|(changed, _)| *changed == row).map_or(0, |(_, diff)| diff);
-            put(&row, count + diff)?;
+/// The rows that there are, and how often, of a run and what has changed since.
+fn merge_rows(
+    mut old: Option<RunReader>,
+    changes: &BTreeMap<Row, Diff>,
+    give: &mut dyn FnMut(&Row, Diff) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut changes = changes.iter().peekable();
+    let mut give = |row: &Row, count: Diff| if count == 0 { Ok(()) } else { give(row, count) };
+    while let Some((row, count)) = old.as_mut().map_or(Ok(None), RunReader::next)? {
+        while let Some((changed, diff)) = changes.next_if(|(changed, _)| **changed < row) {
+            give(changed, *diff)?;
         }
-        changes.try_for_each(|(row, diff)| put(&row, diff))
+        let diff = changes.next_if(|(changed, _)| **changed == row).map_or(0, |(_, diff)| *diff);
+        give(&row, count + diff)?;
     }
+    changes.try_for_each(|(row, diff)| give(row, *diff))
 }
 
 /// A run of a table with a key.

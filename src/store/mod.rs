@@ -15,6 +15,7 @@ mod bytes;
 mod collect;
 mod disk;
 mod error;
+mod expiry;
 mod frame;
 mod inspect;
 mod lock;
@@ -33,8 +34,8 @@ mod tend;
 pub use adopt::Lack;
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
+pub use expiry::{Expiry, Session};
 pub use inspect::{Summary, incarnation, inspect};
-pub use merge::Expiry;
 pub use place::{Place, place};
 pub use reading::Reading;
 pub use tend::{Compacted, compact, forget};
@@ -83,8 +84,8 @@ pub struct Relation {
     pub made_of: Vec<RelationId>,
     /// How long a change is told again with its time although everything else is merged, microseconds.
     pub history: Time,
-    /// When its rows are of no use any more, if that comes.
-    pub expiry: Option<Expiry>,
+    /// When its rows are of no use any more, if that comes: in all of these ways.
+    pub expiry: Option<Vec<Expiry>>,
 }
 
 /// What the store has of a relation.
@@ -268,7 +269,7 @@ impl Store {
         for (id, delta) in found.deltas {
             let number = manifest.number();
             let Some(relation) = manifest.relations.get_mut(&id) else { continue };
-            let cut = found.cuts.get(&relation.source).copied().unwrap_or(0);
+            let cut = found.cuts.get(&relation.source).copied().unwrap_or(0).saturating_sub(relation.history);
             relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?);
             reach("merge.run_written");
         }

@@ -14,7 +14,7 @@ const PREFIX: &str = "log-";
 /// What the first frame of a segment begins with.
 const MAGIC: &[u8] = b"tidegate log";
 /// How a store of this version is laid out.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The name of the segment that begins with this frame.
 pub(super) fn name(first: u64) -> String {

@@ -38,7 +38,7 @@ fn sources(kind: Kind) -> Vec<Source> {
         history: 0,
         expiry: None,
     };
-    let expiry = kind.expires.then_some(Expiry { column: 1, after: AFTER as i64 });
+    let expiry = kind.expires.then(|| vec![Expiry { column: 1, after: AFTER as i64, session: None }]);
     let events = Relation { expiry, history: kind.history, ..relation(EVENTS, "events", Vec::new()) };
     let counts = relation(COUNTS, "counts", vec![EVENTS.1]);
     let source = |(id, _): (SourceId, _), name: &str, keeps_times, relation| Source {

@@ -126,6 +126,25 @@ fn rows_that_are_joined_below_a_window() {
     check("Settle", sql, 0, "a 1 7 200 0\nt 200 + 7 1", 340);
 }
 
+/// Windows over these windows settle like others: their last event is that of 399, until 439.
+#[test]
+fn windows_over_what_is_joined() {
+    let sql = "CREATE VIEW named AS SELECT window_start, name, count(*) AS n
+            FROM a JOIN t USING (key), tumble(a.at, interval '100 microseconds') GROUP BY 1, 2;
+        CREATE VIEW v AS SELECT w.window_end, max(n) AS most FROM named, tumble(window_start, interval '200 microseconds') AS w
+            GROUP BY 1";
+    check("Settle", sql, 0, "a 1 7 200 0\nt 200 + 7 1", 440);
+}
+
+/// Events of which the clock lets the window know a hundred later, those of 199 at 300.
+#[test]
+fn windows_of_what_the_clock_lets_in() {
+    let sql = "CREATE VIEW v AS SELECT window_end, count(*) AS n
+        FROM (SELECT at FROM a WHERE at < now() - interval '100 microseconds') s, tumble(at, interval '100 microseconds')
+        GROUP BY 1";
+    check("Settle", sql, 0, "a 1 7 150 0", 301);
+}
+
 /// Events that come at the last moment, 40 after their time, see what was there then; older history has been put together.
 #[test]
 fn the_history_of_a_table_is_there_as_long_as_somebody_may_ask() {

@@ -5,14 +5,13 @@ use super::content::{compare, content_before, contents};
 use super::run::Views;
 use super::world::{BEGIN, World};
 use crate::support::random::Random;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use tidegate::dataflow::{InputRelation, Kept, Program, Settings, evaluate};
-use tidegate::plan::settle::{Given, Need, needs};
-use tidegate::plan::{Timing, history, take_out};
+use tidegate::plan::settle::{Need, Needs, needs};
+use tidegate::plan::{history, take_out};
 use tidegate::timeline::{Batch, RelationId, SourceId, Step, Tick};
 use tidegate::value::calendar::EPOCH_MICROS;
-use tidegate::value::{Datum, Diff, RelationName, Row, Schema, Time};
+use tidegate::value::{Datum, Diff, RelationName, Row, Time};
 
 type Steps = BTreeMap<RelationName, Vec<Step>>;
 
@@ -20,7 +19,7 @@ type Steps = BTreeMap<RelationName, Vec<Step>>;
 struct Apart {
     program: fn(&World, &Views<'_>) -> Program,
     kept: BTreeMap<RelationName, RelationName>,
-    needs: BTreeMap<RelationName, Need>,
+    needs: BTreeMap<RelationName, Needs>,
     history: BTreeMap<RelationName, Time>,
 }
 
@@ -28,7 +27,9 @@ struct Apart {
 pub fn goes_on(world: &World, workers: usize, views: &Views<'_>, random: &mut Random) -> Result<(), String> {
     let last = (0..3).map(|source| world.last(source)).fold(Time::MAX, Time::min).max(BEGIN);
     let grid = world.grid.max(1);
-    let cut = (BEGIN + random.below(last - BEGIN + 1)).next_multiple_of(grid);
+    // Some cuts are as round as lengths are, so that something ends there.
+    let round = *random.pick(&[1, 20]);
+    let cut = (BEGIN + random.below(last - BEGIN + 1)).next_multiple_of(round).next_multiple_of(grid);
     let apart = Apart::new(world, views);
     let whole = apart.run(world, workers, views, None, world.ticks());
     let parts: BTreeMap<&RelationName, Vec<(Row, Diff)>> =
@@ -55,13 +56,8 @@ fn rows_before(steps: &[Step], cut: Time) -> Vec<(Row, Diff)> {
 
 impl Apart {
     fn new(world: &World, views: &Views<'_>) -> Apart {
-        let Program { inputs, views, .. } = world.program(views);
-        let taken = take_out(&views);
-        let schemas: BTreeMap<RelationName, Arc<Schema>> =
-            inputs.into_iter().map(|input| (input.name, input.schema)).collect();
-        let given =
-            Given { schema: &|name| schemas.get(name).cloned(), timing: &|_| Timing::default(), grid: world.grid };
-        let needs = needs(&taken.views, &given, &|name| name.name == "v");
+        let taken = take_out(&world.program(views).views);
+        let needs = needs(&taken.views, world.grid, &|name| name.name == "v");
         Apart { program: World::program, kept: taken.kept, needs, history: history(&taken.views) }
     }
 
@@ -117,14 +113,11 @@ impl Apart {
         }
         let mut ticks = Vec::new();
         for (source, (rows, name)) in content.into_iter().zip(&names).enumerate() {
-            let need = self.needs.get(name);
-            let is_used = |row: &Row| need.is_none_or(|need| until(row, need) > cut);
-            ticks.extend(snapshot(source, rows.into_iter().filter(|(row, _)| is_used(row))));
+            let rows = rows.into_iter().filter(|(_, count)| *count != 0).collect();
+            ticks.extend(snapshot(source, used(rows, self.needs.get(name), cut.saturating_sub(history[source]))));
         }
         for (number, (part, rows)) in parts.iter().enumerate() {
-            let need = self.needs.get(*part);
-            let is_used = |row: &Row| need.is_none_or(|need| until(row, need) > cut);
-            ticks.extend(snapshot(3 + number, rows.iter().filter(|(row, _)| is_used(row)).cloned()));
+            ticks.extend(snapshot(3 + number, used(rows.clone(), self.needs.get(*part), cut)));
             ticks.push(Tick::new(SourceId(3 + number), Vec::new(), None));
         }
         for (source, history) in history.into_iter().enumerate() {
@@ -137,15 +130,28 @@ impl Apart {
 }
 
 /// The content of a source with one relation.
-fn snapshot(source: usize, rows: impl Iterator<Item = (Row, Diff)>) -> Option<Tick> {
-    let rows: Vec<(Row, Time, Diff)> =
-        rows.filter(|(_, count)| *count != 0).map(|(row, count)| (row, 0, count)).collect();
+fn snapshot(source: usize, rows: Vec<(Row, Diff)>) -> Option<Tick> {
+    let rows = rows.into_iter().map(|(row, count)| (row, 0, count)).collect();
     let tick = Tick::new(SourceId(source), vec![(RelationId(source), Batch::Rows(rows))], Some(1));
     Some(Tick { snapshot: true, ..tick })
 }
 
-/// How long a row is of use.
-fn until(row: &Row, need: &Need) -> Time {
-    let (Datum::Timestamptz(at) | Datum::Timestamp(at)) = row.unpack()[need.column] else { panic!("a time") };
-    Time::try_from(at + EPOCH_MICROS + need.after).unwrap_or(0)
+/// The rows that are of use from a cut on.
+fn used(rows: Vec<(Row, Diff)>, needs: Option<&Needs>, cut: Time) -> Vec<(Row, Diff)> {
+    let Some(needs) = needs else { return rows };
+    let is_used = |row: &Row| needs.iter().any(|need| last(row, &rows, need) + need.after > cut as i64);
+    rows.iter().filter(|(row, _)| is_used(row)).cloned().collect()
+}
+
+/// The moment that counts for a row: its own, or that of the last row of its session.
+fn last(row: &Row, rows: &[(Row, Diff)], need: &Need) -> i64 {
+    let moment = |row: &Row| match row.unpack()[need.column] {
+        Datum::Timestamptz(at) | Datum::Timestamp(at) => at + EPOCH_MICROS,
+        ref other => panic!("{other:?} is no time"),
+    };
+    let Some(session) = &need.session else { return moment(row) };
+    let key = |row: &Row| session.key.iter().map(|column| row.unpack()[*column].clone()).collect::<Vec<_>>();
+    let of_key = rows.iter().map(|(other, _)| other).filter(|other| key(other) == key(row)).map(moment);
+    let later: BTreeSet<i64> = of_key.filter(|at| *at > moment(row)).collect();
+    later.into_iter().fold(moment(row), |last, at| if at - last <= session.gap { at } else { last })
 }

@@ -128,6 +128,34 @@ fn a_table_counts_until_the_window_settles() {
     });
 }
 
+/// Windows over a view of these.
+#[test]
+fn windows_over_what_a_table_is_joined_with() {
+    let views = Views::new(
+        "CREATE VIEW named AS SELECT window_start, name, count(*) AS n
+             FROM a JOIN t USING (key), tumble(a.at, interval '100 microseconds') GROUP BY window_start, name;
+         CREATE VIEW v AS SELECT w.window_end, max(n) AS most, count(*) AS names
+             FROM named, tumble(window_start, interval '200 microseconds') AS w GROUP BY w.window_end",
+    );
+    check(views, |world, frontier| {
+        let mut named: BTreeMap<(Time, i64), i64> = BTreeMap::new();
+        for (event, _) in &world.streams[0] {
+            let until = frontier.min(world.settles(end(event) - 1));
+            if world.before(0, until).any(|other| other == event) {
+                let names = world.names(event.key, until).into_iter();
+                names.for_each(|(name, count)| *named.entry((end(event), name)).or_default() += count);
+            }
+        }
+        let mut groups: BTreeMap<Time, (i64, i64)> = BTreeMap::new();
+        for ((end, _), n) in named.into_iter().filter(|(_, n)| *n != 0) {
+            let (most, names) = groups.entry((end - 100) / 200 * 200 + 200).or_default();
+            (*most, *names) = (n.max(*most), *names + 1);
+        }
+        let row = |(end, (most, names))| (shown(&[moment(end), Datum::Int8(most), Datum::Int8(names)]), 1);
+        groups.into_iter().map(row).collect()
+    });
+}
+
 /// Two tables below one window, the events of which go from both joins when it settles.
 #[test]
 fn two_tables_count_until_the_window_settles() {

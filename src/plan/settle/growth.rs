@@ -3,7 +3,7 @@
 use super::pair::Pairing;
 use super::{Horizon, horizon};
 use crate::expr::Scalar;
-use crate::plan::{Expansion, JoinKind, Rel, RelId};
+use crate::plan::{ClockTest, Expansion, JoinKind, Rel, RelId};
 
 /// How a relation grows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,10 +52,12 @@ pub(super) fn growth(rel: &Rel, of: Known<'_>) -> Growth {
         Rel::Filter { input, .. } => growth(input, of),
         Rel::Map { input, expressions } => through(growth(input, of), expressions),
         Rel::Expand { input, expansion } => expanded(growth(input, of), input.width(), expansion),
+        // What goes when its time has come does not grow.
+        Rel::Temporal { tests, .. } if tests.iter().any(|test| test.order.ends()) => Growth::default(),
         Rel::Temporal { input, tests } => {
-            // What goes when its time has come changes then.
-            let grows = growth(input, of).grows.filter(|_| !tests.iter().any(|test| test.order.ends()));
-            Growth { horizons: Vec::new(), grows }
+            let Growth { horizons, grows } = growth(input, of);
+            let later = |horizon| tests.iter().try_fold(horizon, begun);
+            Growth { horizons: horizons.into_iter().filter_map(later).collect(), grows }
         }
         Rel::Union { inputs } => union(inputs.iter().map(|input| growth(input, of))),
         Rel::Join { kind, left, right, .. } => {
@@ -124,7 +126,17 @@ fn grouped(mut growth: Growth) -> Growth {
     Growth { grows, ..growth }
 }
 
-fn expanded(mut input: Growth, width: usize, expansion: &Expansion) -> Growth {
+/// The horizon of rows that come when the clock has reached a time, if that is made of the horizon's column.
+fn begun(horizon: Horizon, test: &ClockTest) -> Option<Horizon> {
+    let at = Horizon::made_of(&test.at).filter(|at| at.column == horizon.column)?;
+    // From the column's value; an instant has passed a microsecond later.
+    let begins = test.after.saturating_add(1).saturating_add(at.reach).saturating_sub(at.length.saturating_sub(1));
+    let accept = begins.saturating_sub(horizon.length.saturating_sub(1));
+    Some(Horizon { accept: horizon.accept.max(accept), ..horizon })
+}
+
+/// That of rows to which windows are added.
+pub(super) fn expanded(mut input: Growth, width: usize, expansion: &Expansion) -> Growth {
     let ([call], None, None) = (expansion.calls.as_slice(), &expansion.outer, &expansion.fold) else { return input };
     // With an origin of their own windows begin anywhere.
     let window = match (call.function.name(), call.arguments.as_slice()) {

@@ -28,6 +28,19 @@ impl Horizon {
         self.length.saturating_sub(1).saturating_add(self.accept)
     }
 
+    /// That of a column with the time of an event that comes in time.
+    pub fn of_event(column: usize) -> Horizon {
+        Horizon { column, length: 1, accept: 0, reach: 0, step: 1 }
+    }
+
+    /// What an expression makes of the one time that it reads, with the column of that.
+    pub fn made_of(scalar: &Scalar) -> Option<Horizon> {
+        let mut column = None;
+        scalar.columns(&mut |of| column = Some(of));
+        let read = Horizon::of_event(column?);
+        Horizon::of(scalar, &[read], read.column)
+    }
+
     /// The horizon an expression is, given those among the columns it reads. `column` is where its value will stand.
     pub fn of(scalar: &Scalar, known: &[Horizon], column: usize) -> Option<Horizon> {
         match scalar {
@@ -149,7 +162,7 @@ mod tests {
             let (least, most) = zone.offsets();
             let (least, most) = (i64::from(least) * SECOND, i64::from(most) * SECOND);
             assert!(most - least <= widest, "{name}: {least} {most}");
-            let horizon = Horizon { column: 0, length: 1, accept: 0, reach: 0, step: 1 }.moved(least, most);
+            let horizon = Horizon::of_event(0).moved(least, most);
             // Every 17 hours of three centuries.
             for at in (-100 * 365 * 24..200 * 365 * 24).step_by(17).map(hours) {
                 let shown = zone.to_local(at).unwrap();

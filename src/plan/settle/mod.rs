@@ -8,6 +8,7 @@
 
 mod growth;
 mod horizon;
+mod need;
 mod needs;
 mod pair;
 mod place;
@@ -15,7 +16,8 @@ mod refusal;
 
 pub use growth::{Growth, Stream};
 pub use horizon::Horizon;
-pub use needs::{Need, needs};
+pub use need::{Need, Session};
+pub use needs::{Needs, needs};
 pub use refusal::Refusal;
 
 use super::{ClockOrder, ClockTest, Rel, RelId, View, append_only};
@@ -76,14 +78,8 @@ pub struct Hold {
     pub column: usize,
     /// The last moment, counted from that time, at which a partner may come; microseconds.
     pub last: i64,
-}
-
-impl Hold {
-    /// How much longer a row waits than its own events last, if its side grows like that.
-    fn longer_than(&self, side: &Growth) -> i64 {
-        let horizon = side.horizons.iter().find(|horizon| horizon.column == self.column);
-        horizon.map_or(0, |horizon| self.last.saturating_sub(horizon.last()).saturating_add(horizon.reach))
-    }
+    /// The last moment at which the row itself may change; microseconds.
+    pub own: i64,
 }
 
 /// By which of their columns the rows of a key are kept in order on either side of a join: times, counted in microseconds, or integers.
@@ -146,7 +142,7 @@ fn grown(relation: &RelId, known: &BTreeMap<RelId, Growth>, given: &Given<'_>) -
 fn of_input(name: &RelId, schema: &Schema) -> Growth {
     let RelationKind::Stream { event_time, accept_for, ends } = schema.kind else { return Growth::default() };
     let accept = i64::try_from(accept_for).unwrap_or(i64::MAX);
-    let horizon = |column| Horizon { column, length: 1, accept, reach: 0, step: 1 };
+    let horizon = |column| Horizon { accept, ..Horizon::of_event(column) };
     Growth {
         horizons: event_time.map(horizon).into_iter().collect(),
         grows: Some(Stream { name: name.clone(), ends, timed: event_time.is_some() }),

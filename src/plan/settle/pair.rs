@@ -61,7 +61,8 @@ impl Pairing {
     pub(super) fn holds(&self) -> (Hold, Hold) {
         let left = self.left.last().max(self.after.saturating_add(self.right.last()));
         let right = self.right.last().max(self.before.saturating_add(self.left.last()));
-        (Hold { column: self.left.column, last: left }, Hold { column: self.right.column, last: right })
+        let hold = |of: &Horizon, last| Hold { column: of.column, last, own: of.last() };
+        (hold(&self.left, left), hold(&self.right, right))
     }
 
     /// What tells when a pair settles: the horizons of either side, as late as its row may find a partner.
@@ -174,12 +175,9 @@ fn term(scalar: &Scalar) -> Option<Term> {
 
 /// Where the start of a bucket lies, its value as a zone's clock shows it included.
 fn bucket(scalar: &Scalar) -> Option<Term> {
-    let mut column = None;
-    scalar.columns(&mut |of| column = Some(of));
-    let at = Horizon { column: column?, length: 1, accept: 0, reach: 0, step: 1 };
-    let of = Horizon::of(scalar, &[at], at.column)?;
-    let least = 1 - of.length;
-    Some(Term { column: at.column, least, most: of.reach.saturating_add(least) })
+    let Horizon { column, length, reach, .. } = Horizon::made_of(scalar)?;
+    let least = 1 - length;
+    Some(Term { column, least, most: reach.saturating_add(least) })
 }
 
 impl Term {

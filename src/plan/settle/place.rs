@@ -4,11 +4,12 @@
 //! vanishes from the join's result comes too late to change the group.
 
 use super::growth::{self, Known, growth};
+use super::need::Need;
 use super::pair::Pairing;
 use super::refusal::{AS_OF, GROUP, LOOKUP, PAIR, Refusal, SESSION, TIMED, UNTIMED, WINDOW};
 use super::{Emit, Growth, Horizon, Settling, Timing, until};
 use crate::expr::{AggregateFunction, Scalar};
-use crate::plan::{Aggregate, JoinKind, Rel, RelId, append_only};
+use crate::plan::{Aggregate, Rel, RelId, append_only};
 
 /// Places what a view needs.
 pub(super) struct Placing<'k> {
@@ -20,24 +21,16 @@ pub(super) struct Placing<'k> {
     pub(super) timing: Timing,
 }
 
-/// How long an operator above needs a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Needed {
-    Forever,
-    /// So many microseconds longer than the row's own events last.
-    For(i64),
-}
-
 type Placed<X> = Result<X, Box<Refusal>>;
 
 impl Placing<'_> {
-    /// A view's plan, and how its rows grow.
+    /// A view's plan, and how its rows grow: what joins give up changes nothing of that.
     pub(super) fn view(&self, rel: Rel) -> Result<(Rel, Growth), Refusal> {
-        let mut rel = self.place(rel, Needed::Forever).map_err(|refusal| *refusal)?;
+        let growth = self.growth(&rel);
+        let mut rel = self.place(rel, None).map_err(|refusal| *refusal)?;
         if self.timing.emit == Emit::Final && !postpone(&mut rel) {
             return Err(Refusal::new("emit = \"final\" needs windows, and these rows have none", TIMED));
         }
-        let growth = growth(&rel, self.of);
         let Some(retain) = self.timing.retain else { return Ok((rel, growth)) };
         let Some(horizon) = growth.earliest() else {
             return Err(Refusal::new("`retain` needs rows that settle, and these do not", TIMED));
@@ -52,10 +45,10 @@ impl Placing<'_> {
         growth(rel, self.of)
     }
 
-    fn place(&self, rel: Rel, needed: Needed) -> Placed<Rel> {
+    fn place(&self, rel: Rel, needed: Option<&Need>) -> Placed<Rel> {
         match rel {
             Rel::Reduce { input, group, aggregates } => self.reduce(*input, group, aggregates),
-            Rel::Sessions { .. } => self.sessions(self.updating(rel, Needed::Forever)?),
+            Rel::Sessions { .. } => self.sessions(self.updating(rel, None)?),
             Rel::Distinct { .. } => self.grouped(rel, None),
             Rel::TopK { .. } => {
                 let Rel::TopK { input, limit, .. } = &rel else { return Ok(rel) };
@@ -67,7 +60,6 @@ impl Placing<'_> {
             Rel::SetOp { .. } => self.refused(rel, "INTERSECT or EXCEPT", |growth| !growth.horizons.is_empty()),
             Rel::Recursive { .. } => self.refused(rel, "WITH RECURSIVE", |_| true),
             Rel::AsOf { .. } => self.as_of(rel),
-            Rel::Temporal { .. } => self.updating(rel, Needed::Forever),
             rel => self.updating(rel, needed),
         }
     }
@@ -78,7 +70,7 @@ impl Placing<'_> {
         if grows(&growth) {
             holds(&growth, what, GROUP)?;
         }
-        self.updating(rel, Needed::Forever)
+        self.updating(rel, None)
     }
 
     /// An aggregate by groups.
@@ -97,10 +89,11 @@ impl Placing<'_> {
             if let Some(holder) = holder {
                 holds(&growth, holder, WINDOW)?;
             }
-            return self.updating(rel, Needed::Forever);
+            return self.updating(rel, None);
         };
-        let rel = self.updating(rel, Needed::For(horizon.reach))?;
         let horizon = Horizon { reach: 0, ..horizon };
+        let needs = vec![Need::of_groups(&rel, &horizon, self.grid)];
+        let rel = self.over(rel, needs)?;
         Ok(settled(rel, Settling::Group { horizon, emit: Emit::Changes }))
     }
 
@@ -117,10 +110,11 @@ impl Placing<'_> {
 
     /// A lookup: its events wait for the table, and the table's history for events that come late.
     fn as_of(&self, rel: Rel) -> Placed<Rel> {
-        let mut rel = self.updating(rel, Needed::Forever)?;
-        let Rel::AsOf { left, right, at, keep, .. } = &mut rel else { return Ok(rel) };
+        let Rel::AsOf { left, right, .. } = &rel else { return Ok(rel) };
         holds(&self.growth(right), "a lookup", GROUP)?;
         let horizons = self.growth(left).horizons;
+        let mut rel = self.updating(rel, None)?;
+        let Rel::AsOf { at, keep, .. } = &mut rel else { return Ok(rel) };
         // A window's end has not come yet when the table would have to be looked up.
         let column = if let Scalar::Column(column, _) = at { Some(*column) } else { None };
         match horizons.iter().find(|horizon| Some(horizon.column) == column && horizon.length >= 1) {
@@ -131,65 +125,59 @@ impl Placing<'_> {
     }
 
     /// A join: of tables it holds both; of streams, until partners have come; of a stream with a table, until a group above settles.
-    fn join(&self, rel: Rel, needed: Needed) -> Placed<Rel> {
+    fn join(&self, rel: Rel, needed: Option<&Need>) -> Placed<Rel> {
         let Rel::Join { kind, left, right, on, residual } = &rel else { return Ok(rel) };
         let (left_growth, right_growth) = (self.growth(left), self.growth(right));
         let kind = *kind;
         match (&left_growth.grows, &right_growth.grows) {
-            (None, None) => self.updating(rel, Needed::Forever),
+            (None, None) => self.updating(rel, None),
             (Some(_), Some(_)) => match Pairing::of(&rel, &left_growth, &right_growth) {
-                Some(pairing) => self.pair(rel, &pairing, &left_growth, &right_growth),
+                Some(pairing) => self.pair(rel, &pairing),
                 None => {
                     holds(&left_growth, "a join with another stream", PAIR)?;
                     holds(&right_growth, "a join with another stream", PAIR)?;
-                    self.updating(rel, Needed::Forever)
+                    self.updating(rel, None)
                 }
             },
             // Only which keys occur is held.
-            (None, Some(_)) if !kind.shows_right() && residual.is_empty() && !on.is_empty() => {
-                self.updating(rel, Needed::Forever)
-            }
+            (None, Some(_)) if !kind.shows_right() && residual.is_empty() && !on.is_empty() => self.updating(rel, None),
             (Some(_), None) | (None, Some(_)) => {
-                let is_left = left_growth.grows.is_some();
-                let growth = if is_left { &left_growth } else { &right_growth };
-                let bounded = matches!(kind, JoinKind::Inner) || (is_left && kind != JoinKind::Full);
-                match (needed, growth.earliest()) {
-                    (Needed::For(span), Some(horizon)) if bounded => {
-                        let after = horizon.last().saturating_add(span).saturating_add(self.grid);
-                        let column = horizon.column;
-                        let mut joined = self.updating(rel, needed)?;
-                        let side = joined.inputs_mut().into_iter().nth(usize::from(!is_left));
-                        if let Some(side) = side.filter(|side| !expires(side)) {
-                            *side = until(side.take(), column, after);
-                        }
-                        Ok(joined)
-                    }
-                    _ => {
-                        holds(growth, "a join with a table", LOOKUP)?;
-                        self.updating(rel, Needed::Forever)
-                    }
+                let (side, growth) = if left_growth.grows.is_some() { (0, &left_growth) } else { (1, &right_growth) };
+                let Some(need) = needed.and_then(|need| need.below(&rel).into_iter().nth(side)?) else {
+                    holds(growth, "a join with a table", LOOKUP)?;
+                    return self.updating(rel, None);
+                };
+                let mut joined = self.updating(rel, needed)?;
+                let side = joined.inputs_mut().into_iter().nth(side);
+                if let Some(side) = side.filter(|side| !expires(side)) {
+                    *side = until(side.take(), need.column, need.after);
                 }
+                Ok(joined)
             }
         }
     }
 
-    /// The operator as it is, over inputs of which rows are needed so long.
-    fn updating(&self, mut rel: Rel, needed: Needed) -> Placed<Rel> {
+    /// The operator as it is, of which rows are needed so long.
+    fn updating(&self, rel: Rel, needed: Option<&Need>) -> Placed<Rel> {
+        let needs = needed.map_or_else(Vec::new, |need| need.below(&rel));
+        self.over(rel, needs)
+    }
+
+    /// The operator over inputs of which rows are needed so long.
+    fn over(&self, mut rel: Rel, needs: Vec<Option<Need>>) -> Placed<Rel> {
+        let mut needs = needs.into_iter();
         for input in rel.inputs_mut() {
-            *input = self.place(input.take(), needed)?;
+            *input = self.place(input.take(), needs.next().flatten().as_ref())?;
         }
         Ok(rel)
     }
 
     /// A join of two streams. Each side's rows are needed until they have met their last partner.
-    fn pair(&self, mut rel: Rel, pairing: &Pairing, left: &Growth, right: &Growth) -> Placed<Rel> {
-        let (left_hold, right_hold) = pairing.holds();
+    fn pair(&self, rel: Rel, pairing: &Pairing) -> Placed<Rel> {
+        let (left, right) = pairing.holds();
         let (order, residual) = pairing.order(&rel);
-        let spans = [left_hold.longer_than(left), right_hold.longer_than(right)];
-        for (input, span) in rel.inputs_mut().into_iter().zip(spans) {
-            *input = self.place(input.take(), Needed::For(span))?;
-        }
-        Ok(settled(rel, Settling::Pair { left: left_hold, right: right_hold, order, residual, emit: Emit::Changes }))
+        let rel = self.over(rel, [&left, &right].map(|hold| Some(Need::of_side(hold, self.grid))).into())?;
+        Ok(settled(rel, Settling::Pair { left, right, order, residual, emit: Emit::Changes }))
     }
 
     fn is_append_only(&self, rel: &Rel) -> bool {

@@ -40,6 +40,18 @@ struct Runs {
     zoned: bool,
 }
 
+impl Runs {
+    /// When a session with this last time is shown for the first time.
+    fn shows(&self, last: Time) -> Time {
+        self.terms.shows(self.terms.last_of(last.saturating_add(self.gap)))
+    }
+
+    /// When no event can join it any more.
+    fn settles(&self, last: Time) -> Time {
+        self.terms.settles(self.terms.last_of(last.saturating_add(self.gap)))
+    }
+}
+
 impl Run for Runs {
     fn run<'s, G: Groups>(self, changes: Changes<'s, G::Change>, groups: G) -> Collection<'s, Outcome> {
         let state = Sessions {
@@ -130,7 +142,7 @@ impl<G: Groups> Sessions<G> {
 
     /// Adds an event, which joins the sessions near it.
     fn add(&mut self, time: Time, key: &Row, at: Time, change: G::Change) {
-        let Runs { gap, terms, .. } = self.runs;
+        let Runs { gap, .. } = self.runs;
         let Some(OfKey { sessions, shows, settles, .. }) = self.keys.get_mut(key) else { return };
         let mut joined = self.groups.empty();
         self.groups.add(&mut joined, change);
@@ -145,8 +157,7 @@ impl<G: Groups> Sessions<G> {
             self.groups.merge(&mut joined, event);
         }
         sessions.insert(first, Session { last, group: joined });
-        let end = last.saturating_add(gap);
-        let (first_shown, first_settles) = (terms.shows(end), terms.settles(end));
+        let (first_shown, first_settles) = (self.runs.shows(last), self.runs.settles(last));
         if first_shown >= time && shows.is_none_or(|shows| first_shown < shows) {
             *shows = Some(first_shown);
             self.due.push(first_shown, key.clone());
@@ -159,23 +170,22 @@ impl<G: Groups> Sessions<G> {
 
     /// Lets a key wait until the next of its sessions is shown.
     fn wait_to_show(&mut self, time: Time, key: &Row) {
-        let Runs { gap, terms, .. } = self.runs;
         let Some(OfKey { sessions, shows, .. }) = self.keys.get_mut(key) else { return };
         if *shows != Some(time) {
             return;
         }
-        let later = sessions.values().map(|session| terms.shows(session.last.saturating_add(gap)));
+        let later = sessions.values().map(|session| self.runs.shows(session.last));
         *shows = later.filter(|shows| *shows > time).min();
         shows.iter().for_each(|shows| self.due.push(*shows, key.clone()));
     }
 
     /// Gives up what no event can join any more.
     fn settle(&mut self, frontier: Option<Time>) {
-        let Runs { gap, terms, .. } = self.runs;
+        let runs = self.runs;
         let due = self.settling.take_below(frontier.map(|frontier| frontier.saturating_add(1)));
         for key in due.flat_map(|(_, keys)| keys) {
             self.keys.retain(&key, |OfKey { sessions, settles, .. }| {
-                let end = |session: &Session<G::Group>| terms.settles(session.last.saturating_add(gap));
+                let end = |session: &Session<G::Group>| runs.settles(session.last);
                 sessions.retain(|_, session| frontier.is_some_and(|frontier| end(session) > frontier));
                 let first = sessions.values().map(end).min();
                 if let Some(next) = first.filter(|next| next != settles) {
@@ -192,7 +202,7 @@ impl<G: Groups> Sessions<G> {
 /// The rows of a key's sessions, of those that are shown.
 fn show<G: Groups>(
     groups: &mut G,
-    Runs { gap, terms, zoned }: Runs,
+    runs: Runs,
     key: &Row,
     of_key: &OfKey<G::Group>,
     is_shown: impl Fn(Time) -> bool,
@@ -200,12 +210,11 @@ fn show<G: Groups>(
 ) {
     let moment = |time: Time| {
         let at = (time as i64).saturating_sub(EPOCH_MICROS);
-        if zoned { Datum::Timestamptz(at) } else { Datum::Timestamp(at) }
+        if runs.zoned { Datum::Timestamptz(at) } else { Datum::Timestamp(at) }
     };
     for (first, session) in &of_key.sessions {
-        let end = session.last.saturating_add(gap);
-        if is_shown(terms.shows(end)) {
-            let window = Row::pack(&[moment(*first), moment(end)]);
+        if is_shown(runs.shows(session.last)) {
+            let window = Row::pack(&[moment(*first), moment(session.last.saturating_add(runs.gap))]);
             window.with_bytes(|window| groups.show(key, window, &session.group, out));
         }
     }

@@ -26,6 +26,11 @@ impl Terms {
             .map_or(Time::MIN, |at| Time::try_from(at.saturating_add(self.length)).unwrap_or(Time::MIN))
     }
 
+    /// As `last`, given the value as a time.
+    pub fn last_of(&self, value: Time) -> Time {
+        value.saturating_add_signed(self.length)
+    }
+
     /// When a group with events up to this moment is shown first.
     pub fn shows(&self, last: Time) -> Time {
         match self.emit {
