@@ -5,6 +5,7 @@
 //! [`Running`] polls it until it ends or asks it to end.
 
 mod assemble;
+mod before;
 mod compaction;
 mod definition;
 mod doctor;
@@ -119,7 +120,7 @@ impl Planned {
         let policy = settings.on_error.unwrap_or(if once { OnError::Stop } else { OnError::Skip });
         let faults = Arc::new(Faults::new(policy));
         let Assembly { inputs, views, native, sinks, needed, reads, schemas } = assembly;
-        let reach = assemble::Reach::new(&inputs, &views, &native);
+        let reach = assemble::Reach::new(inputs.iter().map(|input| &input.relation), &views, &native);
         let from = inputs.iter().map(|input| (input.relation.name.clone(), input.relation.source)).collect();
         let waits = why::Waits::new(&views, &native, &schemas, from);
         let reads_clock = views.iter().any(|view| needed.contains(&view.name) && view.rel.reads_clock());
@@ -144,7 +145,7 @@ impl Planned {
             Role::Offered(_) => !input.relation.upserts && !input.relation.schema.is_append_only(),
             Role::LateOf(_) | Role::ErrorsOf(_) => false,
         };
-        let held = inputs.iter().filter(is_held).map(|input| input.relation.id).collect();
+        let mut held: BTreeSet<RelationId> = inputs.iter().filter(is_held).map(|input| input.relation.id).collect();
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
         let mut waiting_sinks = Vec::new();
@@ -178,10 +179,12 @@ impl Planned {
 
         let told = Told::new(keeping.parts.len());
         if let Some(storing) = &storing {
-            keeping.put_into(&mut program, &storing.merged());
+            keeping.put_into(&mut program, &storing.merged(), storing.past());
+            held.extend(storing.past().inputs.iter().filter(|input| !input.upserts).map(|input| input.id));
             let exports = keeping.parts.iter().zip(told.tells());
             program.exports.extend(exports.map(|(part, tell)| Export { relation: part.view.clone(), tell }));
         }
+        let newcomers = before::reach_of_newcomers(&program);
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
         if let Some(storing) = &storing {
             let shown = waiting_sinks.iter().map(|(sink, _)| (sink.name().to_owned(), sink.relation().to_string()));
@@ -191,7 +194,7 @@ impl Planned {
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
         let begins = |relation: &RelationName| {
             let sources = reach.sources(relation);
-            let inputs = reach.inputs(relation);
+            let inputs = newcomers.inputs(relation);
             let beginning = storing.as_ref().map(|storing| storing.beginning(&sources, &inputs)).unwrap_or_default();
             Begins { sources, beginning: Arc::new(beginning) }
         };

@@ -51,6 +51,17 @@ pub enum StoreError {
         /// How many rows.
         rows: u64,
     },
+    /// A source whose events cannot be told again is declared otherwise.
+    #[error(
+        "source `{name}` is declared otherwise than its events are stored, which cannot be read again: {what}. Declare it as it was; or \
+         `tidegate store forget DIR {name}` lets go of what is stored of it, and it begins anew"
+    )]
+    Declared {
+        /// The source.
+        name: String,
+        /// What is other, by relation.
+        what: String,
+    },
     /// A write failed before: what is in the file is not known.
     #[error(
         "the store takes no more since a write failed: {0}; start again when it is mended, nothing acknowledged is lost"

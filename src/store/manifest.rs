@@ -69,9 +69,12 @@ pub(super) struct Relation {
     pub(super) key: Option<Vec<usize>>,
     /// The columns of its rows; nothing in the place of one that is not kept any more.
     pub(super) columns: Vec<Option<String>>,
+    /// Whether rows end before the last of these, which came later: they have nothing there.
+    #[serde(default)]
+    pub(super) widened: bool,
     /// The frontier from which on it has its content; nothing of a newcomer that is not complete.
     pub(super) since: Option<Time>,
-    /// The relations it was computed from, if a view made it.
+    /// The relations it was computed from, if a view made it: the first of each, if they were read again since.
     pub(super) made_of: Vec<u64>,
     /// What lies so close below the cut is not merged yet.
     pub(super) history: Time,

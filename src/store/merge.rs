@@ -25,7 +25,7 @@ pub struct Expiry {
 impl Expiry {
     /// Whether a row is of no use from this time on.
     fn has_passed(&self, row: &Row, time: Time) -> bool {
-        let moment = row.with_bytes(|bytes| encoding::moment(encoding::column(bytes, self.column)));
+        let moment = row.with_bytes(|bytes| encoding::column_if_any(bytes, self.column).and_then(encoding::moment));
         moment.is_some_and(|moment| i128::from(moment) + i128::from(self.after) <= i128::from(time))
     }
 }

@@ -13,6 +13,7 @@
 mod adopt;
 mod bytes;
 mod collect;
+mod declared;
 mod disk;
 mod error;
 mod frame;
@@ -30,19 +31,19 @@ mod scan;
 mod segment;
 mod tend;
 
-pub use adopt::Lack;
+pub use adopt::{Before, BeforeNow, Lack};
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use inspect::{Summary, incarnation, inspect};
 pub use merge::Expiry;
 pub use place::{Place, place};
 pub use reading::Reading;
-pub use tend::{Compacted, compact, forget};
+pub use tend::{Compacted, Forgotten, compact, forget};
 
 use crate::failpoint::reach;
-use crate::timeline::{RelationId, Resume, SourceId, Tick};
+use crate::timeline::{RelationId, Rereads, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
-use adopt::{Adopted, adopt, kept, loses};
+use adopt::{Adopted, adopt, kept, loses, refuse};
 use lock::Lock;
 use log::Log;
 use manifest::{Manifest, Reached};
@@ -62,10 +63,22 @@ pub struct Source {
     pub name: String,
     /// Whether views need the times of its changes: what is not merged is told again with these.
     pub keeps_times: bool,
-    /// Whether relations may come to it later: otherwise it begins anew for them.
-    pub takes_newcomers: bool,
+    /// What of it can be told again when the store does not have its relations as they are now.
+    pub rereads: Rereads,
     /// Its relations.
     pub relations: Vec<Relation>,
+}
+
+impl Source {
+    /// Whether its relations are what views made of others.
+    fn is_made(&self) -> bool {
+        self.relations.iter().any(|relation| !relation.made_of.is_empty())
+    }
+
+    /// Whether relations may come to it later. What views made goes on instead when what it is made of is read again.
+    fn takes_newcomers(&self) -> bool {
+        self.rereads == Rereads::Relations && !self.is_made()
+    }
 }
 
 /// A relation as the running view set knows it: a source's, or one that a view made of others.
@@ -92,6 +105,8 @@ pub struct Relation {
 pub struct Kept {
     /// The columns of its rows; nothing in the place of one that is not kept any more.
     pub columns: Vec<Option<String>>,
+    /// Whether rows may end before the last of these.
+    pub widened: bool,
     /// The frontier from which on it has its content; nothing of a newcomer, which has none yet.
     pub since: Option<Time>,
 }
@@ -118,6 +133,10 @@ pub struct Opened {
     pub lacks: BTreeMap<SourceId, Lack>,
     /// What it has of each relation.
     pub relations: BTreeMap<RelationId, Kept>,
+    /// What relations were before, by what goes on with that.
+    pub before: BeforeNow,
+    /// The sources that are not there any more: what it had of them is gone.
+    pub gone: Vec<String>,
 }
 
 /// The store's numbers of the running view set's sources and relations.
@@ -169,7 +188,8 @@ impl Store {
         let Scanned { next, mut reached, unmerged, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
         manifest.complete(&complete);
         let before = manifest.clone();
-        let Adopted { ids, lacks } = adopt(&mut manifest, sources, &mut reached);
+        let Adopted { ids, lacks, before: was, gone } = adopt(&mut manifest, sources, &mut reached);
+        refuse(&lacks, sources)?;
         loses(&before, &manifest, sources)?;
         let relations = kept(&manifest, &ids);
         let resume = |source: &Source| {
@@ -178,7 +198,7 @@ impl Store {
         };
         let resumes = sources.iter().filter_map(resume).collect();
         let store = Store::begin(disk, manifest, ids, next, unmerged)?;
-        Ok(Opened { store, resumes, lacks, relations })
+        Ok(Opened { store, resumes, lacks, relations, before: was, gone })
     }
 
     /// Goes on behind the last frame.
