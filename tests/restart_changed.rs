@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant, SystemTime};
 
 /// In milliseconds.
@@ -47,7 +48,12 @@ fn run(set: &ViewSet, url: &str, views: &[(&str, u64)]) -> String {
     for (view, until) in views {
         while shown(set, view).1 < until * 1000 {
             program.must_run();
-            assert!(Instant::now() < deadline, "{view} was told {:?} of {until}\n{}", shown(set, view).1, program.errors());
+            assert!(
+                Instant::now() < deadline,
+                "{view} was told {:?} of {until}\n{}",
+                shown(set, view).1,
+                program.errors()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -64,6 +70,7 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
     database.execute(
         "CREATE TABLE name (item bigint PRIMARY KEY, name text NOT NULL, note text);
          CREATE TABLE tag (item bigint, tag text, more int); ALTER TABLE tag REPLICA IDENTITY FULL;
+         INSERT INTO name SELECT n, 'many', 'n' FROM generate_series(10, 60000) n;
          INSERT INTO name VALUES (0, 'a', 'n0'), (1, 'b', 'n1'); INSERT INTO tag VALUES (0, 'x', 7), (1, 'y', 8)",
     );
     let config = |views: &[&str]| {
@@ -79,14 +86,15 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
         CREATE VIEW named AS SELECT window_start, n.name, t.tag, count(*) AS n
             FROM e JOIN clean n ON n.item = e.item JOIN tag t ON t.item = e.item, tumble(e.at, interval '1 minute')
             GROUP BY window_start, n.name, t.tag;
-        CREATE VIEW latest AS SELECT name, count(*) AS n FROM named GROUP BY name;";
+        CREATE VIEW latest AS SELECT name, count(*) AS n FROM named GROUP BY name;
+        CREATE VIEW called AS SELECT e.at, n.name FROM e JOIN name FOR SYSTEM_TIME AS OF e.at AS n ON n.item = e.item;";
     let more = [
         "",
         "CREATE VIEW noted AS SELECT n.item, n.note, t.more FROM name n JOIN tag t ON t.item = n.item;",
         "CREATE VIEW noted AS SELECT n.item, n.name, n.note, t.more FROM name n JOIN tag t ON t.item = n.item WHERE n.extra IS NULL;",
     ];
-    let old = ["named", "latest"];
-    let all = ["named", "latest", "noted"];
+    let old = ["named", "latest", "called"];
+    let all = ["named", "latest", "called", "noted"];
     let set = ViewSet::new(&config(&old), &format!("{named}{}", more[0]));
     let begin = now() / MINUTE * MINUTE - 120 * MINUTE;
     let append = |events: &str| {
@@ -101,20 +109,29 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
         append(&events);
         begin + (minutes.end - 1) * MINUTE
     };
-    let windows = || {
-        let window = |row: &String| serde_json::from_str::<serde_json::Value>(row).expect("a row")["name"].as_str().map(str::to_owned);
-        let names = shown(&set, "named").0;
+    let names = |view: &str| {
+        let name = |row: &String| {
+            serde_json::from_str::<serde_json::Value>(row).expect("a row")["name"].as_str().map(str::to_uppercase)
+        };
+        let rows = shown(&set, view).0;
+        assert!(rows.values().all(|count| *count == 1), "{rows:?}");
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        assert!(names.values().all(|count| *count == 1), "{names:?}");
-        names.keys().filter_map(window).for_each(|name| *counts.entry(name).or_default() += 1);
+        rows.keys().filter_map(name).for_each(|name| *counts.entry(name).or_default() += 1);
         counts.into_iter().collect::<Vec<_>>()
     };
-    let expected = |counts: &[(&str, usize)]| counts.iter().map(|(name, count)| (name.to_string(), *count)).collect::<Vec<_>>();
+    // A window has one event of each item.
+    let windows = || {
+        assert_eq!(names("called"), names("named"));
+        names("named")
+    };
+    let expected =
+        |counts: &[(&str, usize)]| counts.iter().map(|(name, count)| (name.to_string(), *count)).collect::<Vec<_>>();
 
     // The table that is read again is complete when the view of it is told what is now.
     let run = |until: u64, noted: Option<u64>| {
         let noted = noted.map(|noted| ("noted", noted));
-        run(&set, &database.url, &[("named", until), ("latest", until)].into_iter().chain(noted).collect::<Vec<_>>())
+        let old = old.map(|view| (view, until));
+        run(&set, &database.url, &old.into_iter().chain(noted).collect::<Vec<_>>())
     };
     run(write(0..40), None);
     let (code, _, errors) = set.run(&["store", "compact"], "");
@@ -128,11 +145,19 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
     set.write("tidegate.toml", &config(&all));
     set.write("views.sql", &format!("{named}{}", more[1]));
     let (code, said) = ask(&set, &database.url, &["plan"], &[]);
-    let is_read = ["name is not stored with these columns as they are now: note", "sink `named` (view named, unchanged): unchanged"];
+    let is_read = [
+        "name is not stored with these columns as they are now: note",
+        "sink `named` (view named, unchanged): unchanged",
+    ];
     assert!(code == 0 && is_read.iter().all(|what| said.contains(what)), "{code}: {said}");
     let before = std::fs::read_to_string(set.path().join("named.lines")).expect("told");
-    let said = run(write(40..60), Some(now()));
-    assert!(said.contains("only that is read, and the rest goes on"), "{said}");
+    // Killed before it has all of them, it begins with them anew.
+    for moment in ["side.begun", "side.part", "side.told"] {
+        let mut program = set.start_until(&["run"], &database.url, moment);
+        let status = program.wait(Duration::from_secs(60));
+        assert_eq!(status.signal(), Some(9), "{moment}: {status}\n{}", program.errors());
+    }
+    run(write(40..60), Some(now()));
     let told = std::fs::read_to_string(set.path().join("named.lines")).expect("told");
     assert!(told.starts_with(&before[..before.rfind("{\"frontier\"").unwrap_or(0)]), "it is told again");
     // Events of before met what was before. The last of them waits for the watermark.
@@ -194,7 +219,9 @@ fn a_stream_that_is_declared_otherwise_goes_on() {
 fn goes_on(events: &Events) {
     let set = ViewSet::new("", "");
     let declare = |relation: &str, schema: &str, columns: &str| {
-        let stream = format!("relation = '{relation}'\nevent_time = 'at'\nidle_after = 'never'\nlateness = '0s'\nevent_time_unit = 'us'\n");
+        let stream = format!(
+            "relation = '{relation}'\nevent_time = 'at'\nidle_after = 'never'\nlateness = '0s'\nevent_time_unit = 'us'\n"
+        );
         let sinks = sinks(&["v", "minutes"]);
         let settings = "[settings]\nstore = 'state'\n";
         set.write(
@@ -229,7 +256,10 @@ fn goes_on(events: &Events) {
     };
     let refused = |why: &str| {
         let (code, said) = ask(&set, "", &["plan"], &[]);
-        assert!(code == 80 && said.contains(why) && said.contains("the next start ends with exit code 80"), "{code}: {said}");
+        assert!(
+            code == 80 && said.contains(why) && said.contains("the next start ends with exit code 80"),
+            "{code}: {said}"
+        );
         let (code, _, said) = set.run(&["run"], "");
         assert!(code == 80 && said.contains(why) && said.contains("tidegate store forget DIR web"), "{code}: {said}");
     };
@@ -296,4 +326,80 @@ fn goes_on(events: &Events) {
     write("");
     go_on();
     assert_eq!((rows("\"b\":\"old\",\"c\":7"), rows("\"b\":\"back\",\"c\":null")), (45, 1));
+}
+
+/// A view that comes when events have been let go begins with what is left, and that is said at the start at which it comes.
+#[test]
+fn a_view_that_comes_late_is_said_to_lack_events() {
+    let set = ViewSet::new("", "");
+    let show = |views: &[(&str, u64)]| {
+        let stream = "[sources.e]\ntype = 'jsonl'\npath = 'events'\nfollow = true\nevent_time = 'at'\nevent_time_unit = 'ms'\n\
+                      lateness = '0s'\nidle_after = 'never'\nschema = { at = 'timestamptz not null' }\n[settings]\nstore = 'state'\n";
+        set.write(
+            "tidegate.toml",
+            &format!("{stream}{}", sinks(&views.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
+        );
+        let view = |(name, minutes): &(&str, u64)| {
+            format!(
+                "CREATE VIEW {name} AS SELECT window_start, count(*) AS n FROM e, tumble(at, interval '{minutes} minutes')
+                 GROUP BY window_start;\n"
+            )
+        };
+        set.write("views.sql", &views.iter().map(view).collect::<String>());
+    };
+    let written = Cell::new(0);
+    let go_on = |views: &[(&str, u64)]| {
+        let (begin, end) = (written.get(), written.get() + 40);
+        let events: String =
+            (begin..end).map(|minute| format!("{{\"at\": {}}}\n", NOON_MS + minute * MINUTE)).collect();
+        let file = OpenOptions::new().create(true).append(true).open(set.path().join("events"));
+        file.and_then(|mut file| file.write_all(events.as_bytes())).expect("our own file");
+        written.set(end);
+        let until = NOON_MS + (end - 1) * MINUTE;
+        run(&set, "", &views.iter().map(|(name, _)| (*name, until)).collect::<Vec<_>>())
+    };
+    let lacks = |view: &str| format!("view `{view}` is new or has changed, and events of e from before 2024-05-01");
+
+    let ones = [("ones", 1)];
+    let all = [("ones", 1), ("fives", 5), ("tens", 10)];
+    show(&ones);
+    go_on(&ones);
+    // Nothing was let go yet.
+    show(&all[..2]);
+    let (_, said) = ask(&set, "", &["plan"], &[]);
+    assert!(!said.contains("from before"), "{said}");
+    for _ in 0..2 {
+        let said = go_on(&all[..2]);
+        assert!(!said.contains("from before"), "{said}");
+    }
+    assert_eq!(set.run(&["store", "compact"], "").0, 0);
+
+    show(&all);
+    let (code, said) = ask(&set, "", &["plan"], &[]);
+    assert!(code == 0 && said.contains(&lacks("tens")) && !said.contains(&lacks("fives")), "{code}: {said}");
+    let plan = ask_json(&set, "", &["plan"]).expect("an answer");
+    assert_eq!(plan["sinks"][2]["partial"].as_array().map(Vec::len), Some(1), "{plan}");
+    let mut program = set.start(&["run"], "");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        let (code, status) = ask(&set, "", &["status"], &[]);
+        // What it has made is kept when it was told something.
+        if code == 0 && status.contains("tens") && shown(&set, "tens").1 > 0 {
+            break status;
+        }
+        program.must_run();
+        assert!(Instant::now() < deadline, "{status}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(status.contains(&lacks("tens")) && !status.contains(&lacks("fives")), "{status}");
+    let said = program.errors();
+    assert!(said.contains(&lacks("tens")) && !said.contains(&lacks("fives")), "{said}");
+    program.terminate();
+    // The next start has nothing to say of it.
+    let said = go_on(&all);
+    assert!(!said.contains("from before"), "{said}");
+    // Neither is there all of what was forgotten.
+    assert_eq!(ask(&set, "", &["store", "forget"], &["ones"]).0, 0);
+    let said = go_on(&all);
+    assert!(said.contains(&lacks("ones")) && !said.contains(&lacks("fives")), "{said}");
 }

@@ -42,7 +42,10 @@ fn show(preview: &Preview) -> String {
     for name in &preview.gone_sources {
         text.push_str(&format!("source `{name}`: gone, and what the store has of it goes\n"));
     }
-    preview.sinks.iter().for_each(|sink| text.push_str(&show_sink(sink)));
+    for sink in &preview.sinks {
+        text.push_str(&show_sink(sink));
+        sink.partial.iter().for_each(|partial| text.push_str(&format!("  warning: {partial}\n")));
+    }
     for (name, view) in &preview.gone {
         text.push_str(&format!("\nsink `{name}` (view {view}): gone, its target stays as it is\n"));
     }
@@ -51,7 +54,8 @@ fn show(preview: &Preview) -> String {
 
 fn show_source(source: &SourcePreview) -> String {
     let SourcePreview { name, reads, anew, columns, stops, .. } = source;
-    let some = |what: &str, of: &[String]| if of.is_empty() { String::new() } else { format!("{what}{}", of.join("; ")) };
+    let some =
+        |what: &str, of: &[String]| if of.is_empty() { String::new() } else { format!("{what}{}", of.join("; ")) };
     match source.moment() {
         _ if !stops.is_empty() => format!(
             "source `{name}`: the next start ends with exit code 80, as what is stored of it cannot be read again: {}; \
@@ -59,13 +63,17 @@ fn show_source(source: &SourcePreview) -> String {
             stops.join("; ")
         ),
         Some(moment) => {
-            format!("source `{name}`: goes on from {moment}{}{}\n", some("; that is read: ", reads), some("; ", columns))
+            format!(
+                "source `{name}`: goes on from {moment}{}{}\n",
+                some("; that is read: ", reads),
+                some("; ", columns)
+            )
         }
         None => format!("source `{name}`: is read anew: {}\n", anew.join("; ")),
     }
 }
 
-fn show_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> String {
+fn show_sink(SinkPreview { name, view, view_is, outcome, .. }: &SinkPreview) -> String {
     let is = view_is.map_or(String::new(), |is| format!(", {}", word(is)));
     let head = format!("\nsink `{name}` (view {view}{is}): ");
     match outcome {
@@ -142,6 +150,7 @@ struct OfSink<'a> {
     view_is: Option<&'static str>,
     state: &'static str,
     why: Option<String>,
+    partial: Vec<String>,
     #[serde(flatten)]
     parts: Option<Parts>,
 }
@@ -182,7 +191,7 @@ fn of_source(SourcePreview { name, frontier, reads, anew, columns, stops }: &Sou
     OfSource { name, frontier: *frontier, reads, anew, columns, stops }
 }
 
-fn of_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> OfSink<'_> {
+fn of_sink(SinkPreview { name, view, view_is, partial, outcome }: &SinkPreview) -> OfSink<'_> {
     let (state, why, parts) = match outcome {
         Outcome::GoesOn => ("unchanged", None, None),
         Outcome::Unknown(why) => ("unknown", Some(why.clone()), None),
@@ -194,7 +203,8 @@ fn of_sink(SinkPreview { name, view, view_is, outcome }: &SinkPreview) -> OfSink
             (state, Some(why.clone()), Some(parts))
         }
     };
-    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, parts }
+    let partial = partial.iter().map(ToString::to_string).collect();
+    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, partial, parts }
 }
 
 fn rows(Part { count, samples }: &Part) -> Rows {

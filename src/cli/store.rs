@@ -66,8 +66,12 @@ fn show_forgotten(name: &str, forgotten: Forgotten) -> String {
     match forgotten {
         Forgotten::NoStore => "there is no store yet: nothing to do".to_owned(),
         Forgotten::Nothing => format!("the store keeps nothing of a view or source `{name}`: nothing to do"),
-        Forgotten::View(rows) => format!("{rows} rows of view `{name}` are forgotten; the next start compares its targets"),
-        Forgotten::Source => format!("what was stored of source `{name}` is forgotten; it begins anew at the next start"),
+        Forgotten::View(rows) => {
+            format!("{rows} rows of view `{name}` are forgotten; the next start compares its targets")
+        }
+        Forgotten::Source => {
+            format!("what was stored of source `{name}` is forgotten; it begins anew at the next start")
+        }
     }
 }
 

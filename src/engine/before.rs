@@ -47,7 +47,8 @@ impl Past {
         for (part, tables) in parts.iter().filter_map(|part| Some((part, self.tables.get(&part.rows.id)?))) {
             let whole: Vec<View> = tables.iter().map(|(now, before)| whole(&part.view, now, before)).collect();
             let names = tables.iter().zip(&whole).map(|((now, _), whole)| (now.name.clone(), whole.name.clone()));
-            let mut copying = Copying { of: &part.view, views: &program.views, parts, names: names.collect(), copies: Vec::new() };
+            let mut copying =
+                Copying { of: &part.view, views: &program.views, parts, names: names.collect(), copies: Vec::new() };
             let rel = program.views.iter().find(|view| view.name == part.view).map(|view| copying.rel(&view.rel));
             let copies = copying.copies;
             let own = program.views.iter_mut().find(|view| view.name == part.view);

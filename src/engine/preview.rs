@@ -8,6 +8,7 @@ use super::before::{Past, reach_of_newcomers};
 use super::keeping::Keeping;
 use super::layout::Layouts;
 use super::meaning::meaning;
+use super::partial::{Known, Partial, gone, partial};
 use super::storing::{kept_sources, lacking, told_from};
 use super::why::moment;
 use super::{Assembly, Failure, Planned, dataflow_settings, keeping, with_relations_beside};
@@ -15,7 +16,7 @@ use crate::dataflow::{
     Dataflow, DataflowError, Export, InputRelation, NativeView, Peeked, Program, Sender, Settings, Unique,
 };
 use crate::plan::View;
-use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step};
+use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step, fingerprint};
 use crate::store::{self, Lack, Reading, Source, StoreError};
 use crate::timeline::{RelationId, SourceId, Tick, cell_start};
 use crate::value::{RelationName, Time};
@@ -72,6 +73,8 @@ pub struct SinkPreview {
     pub view: RelationName,
     /// The view, compared with the target's mark; nothing if that could not be read.
     pub view_is: Option<ViewIs>,
+    /// The streams of which its view would begin with what is left.
+    pub partial: Vec<Partial>,
     /// What the target would be given.
     pub outcome: Outcome,
 }
@@ -111,6 +114,8 @@ struct Looking {
     sources: BTreeSet<SourceId>,
     /// The inputs below it, but for those of which it goes on with what they were before.
     inputs: BTreeSet<RelationId>,
+    /// The streams of which its view begins with what is left.
+    partial: Vec<Partial>,
 }
 
 /// What a look at a target's mark has found.
@@ -173,7 +178,8 @@ impl Previewer {
             let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
             uniques.extend(enforced);
             let (sources, inputs) = (reach.sources(&relation), BTreeSet::new());
-            looking.push(Looking { name, view: relation, sink, shown, meaning, sources, inputs });
+            let partial = Vec::new();
+            looking.push(Looking { name, view: relation, sink, shown, meaning, sources, inputs, partial });
         }
         let sources = (0..sources.len()).map(SourceId).collect();
         let program = Parts { sources, inputs, views, native, uniques, keeping };
@@ -217,12 +223,23 @@ impl Previewer {
                 let past = Past::new(&self.program.inputs, &reading.before);
                 let program = self.program(reading, &past);
                 let newcomers = reach_of_newcomers(&program);
-                sinks.iter_mut().for_each(|sink| sink.inputs = newcomers.inputs(&sink.view));
+                let partial = self.partial(reading, &program, sinks);
+                for sink in &mut *sinks {
+                    sink.inputs = newcomers.inputs(&sink.view);
+                    sink.partial = partial.iter().filter(|partial| partial.view == sink.view).cloned().collect();
+                }
                 self.contents(reading, &past, program, sinks)?
             }
             None => Vec::new(),
         };
         Ok((reading, contents))
+    }
+
+    fn partial(&self, reading: &Reading, program: &Program, sinks: &[Looking]) -> Vec<Partial> {
+        let shown = sinks.iter().map(|sink| (sink.view.clone(), fingerprint(&[&sink.meaning])));
+        let (gone, goes_on) = (gone(&reading.relations), |source| reading.resumes.contains_key(&source));
+        let known = Known { views: reading.views(), gone: &gone, goes_on: &goes_on };
+        partial(program, &self.program.keeping.parts, &shown.collect(), &known)
     }
 
     /// What the views are computed by, from what the store holds.
@@ -355,7 +372,8 @@ impl Previewer {
             Ok((view_is, Found::GoesOn)) => (view_is, Outcome::GoesOn),
             Ok((view_is, Found::Differs(why))) => (view_is, self.compare(looking, reading, content, why)),
         };
-        SinkPreview { name: looking.name.clone(), view: looking.view.clone(), view_is, outcome }
+        let (name, view, partial) = (looking.name.clone(), looking.view.clone(), looking.partial.clone());
+        SinkPreview { name, view, view_is, partial, outcome }
     }
 
     /// What the target's mark means for the next start.

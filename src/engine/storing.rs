@@ -1,14 +1,15 @@
 //! The store in the river: ticks go into it before they go into the dataflow, and a start gives back what it holds before the sources
 //! go on.
 
-use super::failure::{Exit, Failure};
 use super::before::Past;
+use super::failure::{Exit, Failure};
 use super::keeper::{self, Keeper, Told};
 use super::keeping::{Keeping, Part};
 use super::layout::{self, Layouts};
+use super::partial::{self, Partial};
 use super::sources::{Door, Prepared, SourceThread};
 use super::status::StoreStatus;
-use crate::dataflow::{InputRelation, errors_of};
+use crate::dataflow::{InputRelation, Program, errors_of};
 use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Progress, Stop, Stored, TickSender};
 use crate::store::{Lack, Opened, Source, Store, StoreError};
@@ -42,6 +43,8 @@ pub(super) struct Storing {
     resumes: BTreeMap<SourceId, Resume>,
     /// The frontiers from which on relations have their content; nothing of a newcomer, as long as that is to come.
     since: BTreeMap<RelationId, Option<Time>>,
+    /// From before which times events of streams are gone.
+    gone: BTreeMap<RelationId, Time>,
     /// The refresh grid: a change takes effect at the last instant of its cell.
     grid: Time,
     /// The sources of which some relation is a stream.
@@ -93,19 +96,34 @@ impl Storing {
         };
         let parts = keeping.parts.iter().map(part).collect();
         let opened = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
-        let Opened { store, resumes, lacks, relations, before, gone } = opened;
+        let Opened { store, resumes, lacks, relations, before, gone: sources_gone } = opened;
         for source in sources.iter().take(threads.len()) {
             tell_lack(source, lacks.get(&source.id), resumes.contains_key(&source.id));
         }
-        for name in gone {
+        for name in sources_gone {
             tracing::warn!("source `{name}` is not in the view set any more: what the store had of it is gone");
         }
         let past = Past::new(inputs, &before);
         let layouts = Arc::new(Layouts::new(inputs.iter().chain(&past.inputs), &relations));
+        let gone = partial::gone(&relations);
         let since = relations.into_iter().map(|(id, kept)| (id, kept.since)).collect();
         let (directory, store) = (directory.into(), Arc::new(store));
         let (ended, failure) = Default::default();
-        Ok(Storing { directory, store, layouts, resumes, since, grid, has_streams, ended, parts, past, stops, failure })
+        Ok(Storing {
+            directory,
+            store,
+            layouts,
+            resumes,
+            since,
+            gone,
+            grid,
+            has_streams,
+            ended,
+            parts,
+            past,
+            stops,
+            failure,
+        })
     }
 
     /// The frontiers from which on relations have their content.
@@ -120,9 +138,25 @@ impl Storing {
         Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
-    /// Notes the sinks of this run, with what each of them shows.
-    pub(super) fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), Failure> {
-        self.store.note_sinks(sinks).map_err(|error| Failure::of_store(&error))
+    /// The views that begin with what is left of a stream, of those that are shown with these meanings.
+    pub(super) fn partial(
+        &self,
+        program: &Program,
+        parts: &[Part],
+        shown: &BTreeMap<RelationName, String>,
+    ) -> Vec<Partial> {
+        let (views, goes_on) = (self.store.views(), |source| self.resumes.contains_key(&source));
+        let known = partial::Known { views: views.as_ref(), gone: &self.gone, goes_on: &goes_on };
+        partial::partial(program, parts, shown, &known)
+    }
+
+    /// Notes the sinks of this run, with what each of them shows, and what these views mean.
+    pub(super) fn note_sinks(
+        &self,
+        sinks: BTreeMap<String, String>,
+        views: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        self.store.note_sinks(sinks, views).map_err(|error| Failure::of_store(&error))
     }
 
     pub(super) fn incarnation(&self) -> String {

@@ -90,8 +90,11 @@ mod tests {
             view(&[Type::Bool, Type::Text, Type::Int8], &[0, 1]),
             view(&[Type::Int8, Type::Bool, Type::Int4, Type::Text], &[1, 3]),
         ];
-        let read: Vec<_> =
-            views.iter_mut().map(|view| narrow(std::slice::from_mut(view), &is_input)).map(|mut read| read.pop_first()).collect();
+        let read: Vec<_> = views
+            .iter_mut()
+            .map(|view| narrow(std::slice::from_mut(view), &is_input))
+            .map(|mut read| read.pop_first())
+            .collect();
         assert_eq!(read[2].as_ref().map(|(_, read)| read.clone()), Some(BTreeSet::from([1, 3])));
         assert!(views.iter().all(|other| other.rel == view(&whole, &[0, 1]).rel), "{views:?}");
     }

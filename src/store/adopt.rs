@@ -57,7 +57,8 @@ pub(super) fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut B
     for source in sources {
         let known = manifest.sources.iter().find(|(_, known)| known.name == source.name).map(|(id, _)| *id);
         let is_live = |id: &u64| reached.get(id).is_some_and(|reached| reached.frontier.is_some());
-        let lack = match known.filter(is_live) {
+        // What has told nothing so far has nothing to lose.
+        let lack = match known.filter(|id| is_live(id) || source.is_made()) {
             Some(id) if source.rereads == Rereads::Nothing => declared::widen(manifest, id, source),
             Some(id) => lacking(manifest, id, source, &ids),
             None => Some(Lack::Whole),
@@ -74,7 +75,8 @@ pub(super) fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut B
     }
     let kept: BTreeSet<u64> = ids.sources.values().copied().collect();
     let gone: Vec<u64> = manifest.sources.keys().copied().filter(|id| !kept.contains(id)).collect();
-    let is_source = |id: &u64| !manifest.is_made(*id) && sources.iter().all(|source| source.name != manifest.sources[id].name);
+    let is_source =
+        |id: &u64| !manifest.is_made(*id) && sources.iter().all(|source| source.name != manifest.sources[id].name);
     let names = gone.iter().copied().filter(is_source).map(|id| manifest.sources[&id].name.clone()).collect();
     gone.into_iter().for_each(|id| forget(manifest, id));
     reached.retain(|id, _| kept.contains(id));
@@ -85,8 +87,8 @@ pub(super) fn adopt(manifest: &mut Manifest, sources: &[Source], reached: &mut B
 /// What the store has of the running relations.
 pub(super) fn kept(manifest: &Manifest, ids: &Ids) -> BTreeMap<RelationId, Kept> {
     let kept = |(id, number): (&RelationId, &u64)| {
-        let manifest::Relation { columns, since, widened, .. } = manifest.relations.get(number)?;
-        Some((*id, Kept { columns: columns.clone(), since: *since, widened: *widened }))
+        let manifest::Relation { columns, since, widened, gone, .. } = manifest.relations.get(number)?;
+        Some((*id, Kept { columns: columns.clone(), since: *since, widened: *widened, gone: *gone }))
     };
     ids.relations.iter().filter_map(kept).collect()
 }
@@ -132,7 +134,12 @@ fn has_key(known: &manifest::Relation, relation: &Relation) -> bool {
 }
 
 /// Whether it was made of what the running relation is made of: of the same rows, or of those that were there before the ones of now.
-fn is_made_of(known: &manifest::Relation, (source, relation): (&Source, &Relation), manifest: &Manifest, ids: &Ids) -> bool {
+fn is_made_of(
+    known: &manifest::Relation,
+    (source, relation): (&Source, &Relation),
+    manifest: &Manifest,
+    ids: &Ids,
+) -> bool {
     let is_known = |of: &RelationId| {
         let is_it = |number: &u64| known.made_of.contains(number);
         let was = |now: &u64| source.rereads == Rereads::Relations && before(manifest, *now).iter().any(is_it);
@@ -206,7 +213,8 @@ fn before_now(
             let Some(now) = ids.relations.get(of) else { continue };
             let was = before(manifest, *now);
             let first = manifest.relations[number].made_of.iter().find(|made_of| was.contains(made_of));
-            let is_of_use = |number: &u64| first.is_some_and(|first| number >= first) && is_left(manifest, *number, *now);
+            let is_of_use =
+                |number: &u64| first.is_some_and(|first| number >= first) && is_left(manifest, *number, *now);
             let was: Vec<u64> = was.into_iter().filter(is_of_use).collect();
             made_of.push(was.first().copied().unwrap_or(*now));
             for number in was {
@@ -254,8 +262,9 @@ fn add(manifest: &mut Manifest, source: &Source, ids: &mut Ids) {
 fn add_relation(manifest: &mut Manifest, source: u64, relation: &Relation, since: Option<Time>, ids: &mut Ids) -> u64 {
     let Relation { id, name, key, columns, history, expiry, .. } = relation.clone();
     let (number, made_of) = (manifest.number(), made_of(relation, ids));
-    let (columns, widened) = (columns.into_iter().map(Some).collect(), false);
-    let relation = manifest::Relation { source, name, key, columns, widened, since, made_of, history, expiry, run: None };
+    let (columns, widened, gone) = (columns.into_iter().map(Some).collect(), false, None);
+    let relation =
+        manifest::Relation { source, name, key, columns, widened, since, made_of, history, expiry, gone, run: None };
     manifest.relations.insert(number, relation);
     ids.relations.insert(id, number);
     number
@@ -266,16 +275,38 @@ fn made_of(relation: &Relation, ids: &Ids) -> Vec<u64> {
     relation.made_of.iter().filter_map(|of| ids.relations.get(of)).copied().collect()
 }
 
-/// Refuses to let go of what a view that is still there has made and cannot make again.
-pub(super) fn loses(before: &Manifest, manifest: &Manifest, sources: &[Source]) -> Result<(), StoreError> {
+/// Refuses to let go of what a view that is still there has made and cannot make again: of events that are gone, or with a table that is
+/// read again, which it does not have as it was. `told` are the sources that have told something.
+pub(super) fn loses(
+    before: &Manifest,
+    manifest: &Manifest,
+    told: &BTreeSet<u64>,
+    (sources, ids): (&[Source], &Ids),
+) -> Result<(), StoreError> {
+    let running = sources.iter().flat_map(|source| &source.relations);
+    let now: BTreeSet<u64> = running.filter_map(|relation| ids.relations.get(&relation.id)).copied().collect();
+    // Of a source that begins anew all comes again.
+    let goes_on = |known: &manifest::Relation| ids.sources.values().any(|source| *source == known.source);
+    let is_read_again = |of: &u64| before.relations.get(of).is_some_and(goes_on) && !now.contains(of);
     let goes = |(id, relation): &(&u64, &manifest::Relation)| {
         let is_there = |source: &Source| source.relations.iter().any(|running| running.name == relation.name);
-        before.cut(**id) > Some(0) && !manifest.relations.contains_key(*id) && sources.iter().any(is_there)
+        !manifest.relations.contains_key(*id) && sources.iter().any(is_there)
     };
-    let lost = before.relations.iter().filter(|(_, relation)| !relation.made_of.is_empty()).filter(goes);
-    let lost = lost.filter_map(|(_, relation)| Some((relation.view(), relation.run?.rows)));
-    match lost.filter(|(_, rows)| *rows > 0).max_by_key(|(_, rows)| *rows) {
-        Some((view, rows)) => Err(StoreError::Loses { view: view.to_owned(), rows }),
+    let made = before.relations.iter().filter(|(_, relation)| !relation.made_of.is_empty());
+    let lost = made.filter(goes).filter_map(|(id, relation)| {
+        let rows = relation.run.map(|run| run.rows).filter(|rows| *rows > 0 && before.cut(*id) > Some(0));
+        let is_read_again = told.contains(&relation.source) && relation.made_of.iter().any(is_read_again);
+        match rows {
+            Some(rows) => Some((rows, relation.view(), format!("{rows} rows that it made of events that are gone"))),
+            None if is_read_again => {
+                let what = "what it made with what is read again now, as that was before,";
+                Some((0, relation.view(), what.to_owned()))
+            }
+            None => None,
+        }
+    });
+    match lost.max_by_key(|(rows, ..)| *rows) {
+        Some((_, view, what)) => Err(StoreError::Loses { view: view.to_owned(), what }),
         None => Ok(()),
     }
 }

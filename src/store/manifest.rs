@@ -34,6 +34,9 @@ pub(super) struct Manifest {
     /// The sinks of the last run, and what each of them showed: for `tidegate plan`, which tells of those that are gone.
     #[serde(default)]
     pub(super) sinks: BTreeMap<String, String>,
+    /// What the views that they showed meant; nothing if that was not noted.
+    #[serde(default)]
+    pub(super) views: Option<BTreeMap<String, String>>,
 }
 
 /// A source, as of the frames that are merged.
@@ -80,6 +83,9 @@ pub(super) struct Relation {
     pub(super) history: Time,
     /// When its rows are of no use any more.
     pub(super) expiry: Option<Expiry>,
+    /// Of the rows whose moment lies before this some were let go.
+    #[serde(default)]
+    pub(super) gone: Option<Time>,
     /// What is merged of it; none: no row.
     pub(super) run: Option<Run>,
 }
@@ -102,9 +108,9 @@ impl Relation {
 impl Manifest {
     /// Of an empty store.
     pub(super) fn new(incarnation: u64) -> Manifest {
-        let (sources, relations, sinks) = Default::default();
+        let (sources, relations, sinks, views) = Default::default();
         let (base, merged, reaches, unused) = (1, 1, 1, 1);
-        Manifest { format: FORMAT, incarnation, base, merged, reaches, unused, sources, relations, sinks }
+        Manifest { format: FORMAT, incarnation, base, merged, reaches, unused, sources, relations, sinks, views }
     }
 
     /// The time below which what is said of a relation is merged; nothing of a relation that the store does not know.

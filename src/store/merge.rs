@@ -11,6 +11,7 @@ use super::run::{RunReader, RunWriter};
 use crate::timeline::{Batch, Partial, Upsert, UpsertKind};
 use crate::value::{Diff, Row, RowBuilder, Time, encoding};
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 /// When the rows of a relation are of no use any more: so many microseconds after the moment in one of their columns.
@@ -23,6 +24,11 @@ pub struct Expiry {
 }
 
 impl Expiry {
+    /// Rows whose moment lies before this are of no use from this time on.
+    fn before(&self, time: Time) -> Time {
+        time.saturating_sub_signed(self.after).saturating_add(1)
+    }
+
     /// Whether a row is of no use from this time on.
     fn has_passed(&self, row: &Row, time: Time) -> bool {
         let moment = row.with_bytes(|bytes| encoding::column_if_any(bytes, self.column).and_then(encoding::moment));
@@ -94,7 +100,7 @@ impl Delta {
         }
     }
 
-    /// Writes the run that takes the place of the relation's, as of this time.
+    /// Writes the run that takes the place of the relation's, as of this time. From before which moment on rows were left out, if any was.
     pub(super) fn merge(
         mut self,
         disk: &dyn Disk,
@@ -102,10 +108,11 @@ impl Delta {
         relation: &Relation,
         number: u64,
         time: Time,
-    ) -> Result<Run, StoreError> {
+    ) -> Result<(Run, Option<Time>), StoreError> {
         let old = relation.run.filter(|_| !self.emptied);
         let open = || old.map(|run| RunReader::open(disk, incarnation, run.number)).transpose();
         let mut out = RunWriter::create(disk, incarnation, number)?;
+        let gone = Cell::new(None);
         match &relation.key {
             Some(key) => {
                 self.resolve(open()?, key)?;
@@ -113,12 +120,18 @@ impl Delta {
             }
             None => {
                 let expiry = relation.expiry;
-                let is_used = |row: &Row| expiry.is_none_or(|expiry| !expiry.has_passed(row, time));
+                let is_used = |row: &Row| match expiry.filter(|expiry| expiry.has_passed(row, time)) {
+                    Some(expiry) => {
+                        gone.set(Some(expiry.before(time)));
+                        false
+                    }
+                    None => true,
+                };
                 self.merge_rows(open()?, &is_used, &mut out)?;
             }
         }
         let RunWriter { rows, bytes, .. } = out.finish()?;
-        Ok(Run { number, rows, bytes })
+        Ok((Run { number, rows, bytes }, gone.get()))
     }
 
     /// Looks up the old rows that changes in part need.

@@ -107,6 +107,8 @@ pub struct Kept {
     pub columns: Vec<Option<String>>,
     /// Whether rows may end before the last of these.
     pub widened: bool,
+    /// Of the rows whose moment lies before this some were let go, as they were of no use any more.
+    pub gone: Option<Time>,
     /// The frontier from which on it has its content; nothing of a newcomer, which has none yet.
     pub since: Option<Time>,
 }
@@ -188,9 +190,11 @@ impl Store {
         let Scanned { next, mut reached, unmerged, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
         manifest.complete(&complete);
         let before = manifest.clone();
+        let has_told = |(id, reached): (&u64, &Reached)| reached.frontier.filter(|frontier| *frontier > 0).map(|_| *id);
+        let told = reached.iter().filter_map(has_told).collect();
         let Adopted { ids, lacks, before: was, gone } = adopt(&mut manifest, sources, &mut reached);
         refuse(&lacks, sources)?;
-        loses(&before, &manifest, sources)?;
+        loses(&before, &manifest, &told, (sources, &ids))?;
         let relations = kept(&manifest, &ids);
         let resume = |source: &Source| {
             let Reached { frontier, positions, .. } = reached.remove(ids.sources.get(&source.id)?)?;
@@ -222,14 +226,23 @@ impl Store {
         self.manifest().shown_incarnation()
     }
 
-    /// Notes the sinks of this run, with what each of them shows.
-    pub fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), StoreError> {
+    /// Notes the sinks of this run, with what each of them shows, and what these views mean.
+    pub fn note_sinks(
+        &self,
+        sinks: BTreeMap<String, String>,
+        views: BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
         let mut manifest = self.manifest();
-        if manifest.sinks == sinks {
+        if manifest.sinks == sinks && manifest.views.as_ref() == Some(&views) {
             return Ok(());
         }
-        manifest.sinks = sinks;
+        (manifest.sinks, manifest.views) = (sinks, Some(views));
         manifest.write(self.disk.as_ref())
+    }
+
+    /// What the views meant that the sinks of the last run showed; nothing if that was not noted.
+    pub fn views(&self) -> Option<BTreeMap<String, String>> {
+        self.manifest().views.clone()
     }
 
     /// How many bytes its log has, and the runs that it was merged into.
@@ -289,7 +302,8 @@ impl Store {
             let number = manifest.number();
             let Some(relation) = manifest.relations.get_mut(&id) else { continue };
             let cut = found.cuts.get(&relation.source).copied().unwrap_or(0);
-            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?);
+            let (run, gone) = delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?;
+            (relation.run, relation.gone) = (Some(run), relation.gone.max(gone));
             reach("merge.run_written");
         }
         for (id, reached) in found.reached {

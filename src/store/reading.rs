@@ -64,6 +64,11 @@ impl Reading {
         &self.manifest.sinks
     }
 
+    /// What the views meant that they showed; nothing if that was not noted.
+    pub fn views(&self) -> Option<&BTreeMap<String, String>> {
+        self.manifest.views.as_ref()
+    }
+
     /// As `Store::merged`.
     pub fn merged(&self) -> BTreeMap<SourceId, Time> {
         merged(&self.manifest, &self.ids)

@@ -6,7 +6,7 @@ use super::manifest::{self, Manifest};
 use super::scan::{self, Scanned};
 use super::{Ids, MERGE_BYTES, Store, StoreError, remove_strays};
 use crate::value::Time;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -77,6 +77,8 @@ pub fn forget(directory: &Path, name: &str) -> Result<Forgotten, StoreError> {
     }
     manifest.sources.retain(|id, _| !sources.contains(id));
     manifest.relations.retain(|_, relation| !sources.contains(&relation.source));
+    // Whatever has to do with it begins: nothing is known of what was shown.
+    manifest.views = Some(BTreeMap::new());
     manifest.write(&disk)?;
     remove_strays(&disk, &manifest)?;
     Ok(forgotten)

@@ -134,14 +134,18 @@ fn open_made(disk: &Memory, columns: &[&str], meaning: &str) -> Result<Opened, S
 fn what_was_made_of_a_table_outlives_its_being_read_again() {
     let disk = Memory::default();
     let open = |columns: &[&str]| open_made(&disk, columns, "sum of a").expect("a store");
-    let made = |value: i64, time| Tick {
-        source: SUMS,
-        ..tick((SUM, "sum"), &[value], time - 1, time)
-    };
+    let made = |value: i64, time| Tick { source: SUMS, ..tick((SUM, "sum"), &[value], time - 1, time) };
     let Opened { store, .. } = open(&["a"]);
     store.append(&Tick { snapshot: true, ..tick(OLD, &[1], 0, 1) }).expect("taken");
     store.append(&tick(OLD, &[2], 10, 11)).expect("taken");
     store.append(&made(3, 11)).expect("taken");
+    drop(store);
+    // Nothing is merged: it can be made again, but not with a table that is read again.
+    let other = open_made(&disk, &["a", "b"], "sum of b").err();
+    assert!(matches!(other, Some(StoreError::Loses { .. })), "{other:?}");
+    let files = disk.files();
+    assert!(open_made(&Memory::of(&files), &["a"], "sum of other").is_ok());
+    let Opened { store, .. } = open(&["a"]);
     while store.compact(Time::MAX, 1).expect("merged") {}
     store.append(&tick(OLD, &[3], 20, 21)).expect("taken");
     drop(store);
