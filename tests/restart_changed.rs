@@ -3,6 +3,7 @@
 
 use crate::support::postgres::Postgres;
 use crate::support::program::ViewSet;
+use crate::support::random::{Random, seed};
 use crate::support::redis::RedisServer;
 use crate::verbs::{ask, ask_json};
 use std::cell::Cell;
@@ -70,8 +71,9 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
     database.execute(
         "CREATE TABLE name (item bigint PRIMARY KEY, name text NOT NULL, note text);
          CREATE TABLE tag (item bigint, tag text, more int); ALTER TABLE tag REPLICA IDENTITY FULL;
-         INSERT INTO name SELECT n, 'many', 'n' FROM generate_series(10, 60000) n;
-         INSERT INTO name VALUES (0, 'a', 'n0'), (1, 'b', 'n1'); INSERT INTO tag VALUES (0, 'x', 7), (1, 'y', 8)",
+         INSERT INTO name VALUES (2, 'd', 'n2');
+         INSERT INTO name SELECT n, 'many', repeat('n', 1000) FROM generate_series(10, 20000) n;
+         INSERT INTO name VALUES (0, 'a', 'n0'), (1, 'b', 'n1'); INSERT INTO tag VALUES (0, 'x', 7), (1, 'y', 8), (2, 'z', 9)",
     );
     let config = |views: &[&str]| {
         format!(
@@ -92,6 +94,7 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
         "",
         "CREATE VIEW noted AS SELECT n.item, n.note, t.more FROM name n JOIN tag t ON t.item = n.item;",
         "CREATE VIEW noted AS SELECT n.item, n.name, n.note, t.more FROM name n JOIN tag t ON t.item = n.item WHERE n.extra IS NULL;",
+        "CREATE VIEW noted AS SELECT n.item, n.name, n.note, t.more, n.again FROM name n JOIN tag t ON t.item = n.item;",
     ];
     let old = ["named", "latest", "called"];
     let all = ["named", "latest", "called", "noted"];
@@ -176,6 +179,33 @@ fn a_table_that_is_read_again_leaves_what_was_made_of_it() {
     assert_eq!(windows(), expected(&[("A", 80), ("B", 80), ("C", 1)]));
     let latest = shown(&set, "latest").0.into_keys().collect::<Vec<_>>();
     assert_eq!(latest, ["{\"n\":1,\"name\":\"C\"}", "{\"n\":80,\"name\":\"A\"}", "{\"n\":80,\"name\":\"B\"}"]);
+
+    // Connections are lost while the table is read once more, and events come: what was read until then shows at no time.
+    database.execute("ALTER TABLE name ADD again int");
+    set.write("views.sql", &format!("{named}{}", more[3]));
+    append(&format!("{{\"item\": 2, \"at\": {}}}\n", now()));
+    let mut random = Random::new(seed(54));
+    let (mut program, begun, mut lost) = (set.start(&["run"], &database.url), now(), 0);
+    while all.iter().any(|view| shown(&set, view).1 < (begun + 500) * 1000) {
+        program.must_run();
+        append(&format!("{{\"item\": 5, \"at\": {}}}\n", now()));
+        let reading = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'";
+        if lost < 2 && database.value(reading) != "0" {
+            // Until a part of it was told, as it happens.
+            std::thread::sleep(Duration::from_millis(250 + random.below(400)));
+            lost += 1;
+            database.query_text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                 AND application_name = 'tidegate' AND (backend_type = 'walsender' OR query LIKE 'COPY%')",
+            );
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(now() < begun + 60_000, "{lost}: {}", program.errors());
+    }
+    program.terminate();
+    assert_eq!(windows(), expected(&[("A", 80), ("B", 80), ("C", 1), ("D", 1)]));
+    let told = std::fs::read_to_string(set.path().join("named.lines")).expect("told");
+    assert!(!told.contains("\"n\": 2"), "an event was counted twice for a moment\n{told}");
 }
 
 /// Where events are written to.
