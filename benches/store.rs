@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 use tidegate::store::{Opened, Relation, Source, Store};
-use tidegate::timeline::{Batch, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use tidegate::timeline::{Batch, RelationId, Rereads, SourceId, Tick, Upsert, UpsertKind};
 use tidegate::value::{Datum, RelationName, Row};
 
 /// Rows in a tick of a snapshot.
@@ -42,7 +42,7 @@ fn source() -> Vec<Source> {
         id: SourceId(0),
         name: "shop".into(),
         keeps_times: false,
-        takes_newcomers: true,
+        rereads: Rereads::Relations,
         relations: vec![relation],
     }]
 }

@@ -75,7 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tantivy", &["sink/tantivy"]),
     ("toml", &["config"]),
     ("crc32fast", &["store", "source/postgres"]),
-    ("rustix", &["failpoint", "store", "sink/jsonl"]),
+    ("rustix", &["failpoint", "store", "sink/jsonl", "timeline/clock"]),
     ("lz4_flex", &["store"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),

@@ -12,6 +12,7 @@ mod life;
 mod offline;
 mod oracle;
 mod restart;
+mod restart_changed;
 mod restart_merged;
 mod restart_streams;
 mod sink;

@@ -1,7 +1,7 @@
 //! `tidegate plan`: what the next start would do with the targets.
 
 use super::{Compiled, Extend, Format};
-use crate::engine::{Difference, Failure, Outcome, Part, Preview, Sample, SinkPreview, SourcePreview, ViewIs};
+use crate::engine::{Difference, Exit, Failure, Outcome, Part, Preview, Sample, SinkPreview, SourcePreview, ViewIs};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::process::ExitCode;
@@ -25,7 +25,8 @@ pub(super) fn run(arguments: &Arguments, extend: &Extend<'_>) -> Result<ExitCode
         Outcome::Failed(failure) => Some(failure.exit),
         Outcome::GoesOn | Outcome::Compared(..) | Outcome::Unknown(_) => None,
     });
-    Ok(failed.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.code())))
+    let stops = preview.sources.iter().any(|source| !source.stops.is_empty()).then_some(Exit::Operator);
+    Ok(failed.or(stops).map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.code())))
 }
 
 fn show(preview: &Preview) -> String {
@@ -36,21 +37,43 @@ fn show(preview: &Preview) -> String {
         ));
     }
     for source in &preview.sources {
-        let SourcePreview { name, lacks, .. } = source;
-        let lacks_some = if lacks.is_empty() { String::new() } else { format!("; that is read: {}", lacks.join("; ")) };
-        text.push_str(&match source.moment() {
-            Some(moment) => format!("source `{name}`: goes on from {moment}{lacks_some}\n"),
-            None => format!("source `{name}`: is read anew: {}\n", lacks.join("; ")),
-        });
+        text.push_str(&show_source(source));
     }
-    preview.sinks.iter().for_each(|sink| text.push_str(&show_sink(sink)));
+    for name in &preview.gone_sources {
+        text.push_str(&format!("source `{name}`: gone, and what the store has of it goes\n"));
+    }
+    for sink in &preview.sinks {
+        text.push_str(&show_sink(sink));
+        sink.partial.iter().for_each(|partial| text.push_str(&format!("  warning: {partial}\n")));
+    }
     for (name, view) in &preview.gone {
         text.push_str(&format!("\nsink `{name}` (view {view}): gone, its target stays as it is\n"));
     }
     text
 }
 
-fn show_sink(SinkPreview { name, view, view_is, outcome, refused }: &SinkPreview) -> String {
+fn show_source(source: &SourcePreview) -> String {
+    let SourcePreview { name, reads, anew, columns, stops, .. } = source;
+    let some =
+        |what: &str, of: &[String]| if of.is_empty() { String::new() } else { format!("{what}{}", of.join("; ")) };
+    match source.moment() {
+        _ if !stops.is_empty() => format!(
+            "source `{name}`: the next start ends with exit code 80, as what is stored of it cannot be read again: {}; \
+             `tidegate store forget DIR {name}` lets go of it\n",
+            stops.join("; ")
+        ),
+        Some(moment) => {
+            format!(
+                "source `{name}`: goes on from {moment}{}{}\n",
+                some("; that is read: ", reads),
+                some("; ", columns)
+            )
+        }
+        None => format!("source `{name}`: is read anew: {}\n", anew.join("; ")),
+    }
+}
+
+fn show_sink(SinkPreview { name, view, view_is, outcome, refused, .. }: &SinkPreview) -> String {
     let is = view_is.map_or(String::new(), |is| format!(", {}", word(is)));
     let head = format!("\nsink `{name}` (view {view}{is}): ");
     let refused = |then: &str| match refused {
@@ -101,6 +124,7 @@ struct Whole<'a> {
     sources: Vec<OfSource<'a>>,
     sinks: Vec<OfSink<'a>>,
     gone: Vec<Gone<'a>>,
+    gone_sources: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -117,6 +141,10 @@ struct OfSource<'a> {
     reads: &'a [String],
     /// Why it is read anew.
     anew: &'a [String],
+    /// What is null in what was stored before.
+    columns: &'a [String],
+    /// Why the next start ends.
+    stops: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -127,6 +155,7 @@ struct OfSink<'a> {
     state: &'static str,
     why: Option<String>,
     refused: u64,
+    partial: Vec<String>,
     #[serde(flatten)]
     parts: Option<Parts>,
 }
@@ -151,23 +180,23 @@ struct BeforeAfter {
 }
 
 fn for_machines(preview: &Preview) -> String {
-    let Preview { store, holder, sources, sinks, gone } = preview;
+    let Preview { store, holder, sources, sinks, gone, gone_sources } = preview;
     let whole = Whole {
         store,
         running: holder,
         sources: sources.iter().map(of_source).collect(),
         sinks: sinks.iter().map(of_sink).collect(),
         gone: gone.iter().map(|(name, view)| Gone { name, view }).collect(),
+        gone_sources,
     };
     serde_json::to_string(&whole).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
-fn of_source(SourcePreview { name, frontier, lacks }: &SourcePreview) -> OfSource<'_> {
-    let (reads, anew): (&[String], &[String]) = if frontier.is_some() { (lacks, &[]) } else { (&[], lacks) };
-    OfSource { name, frontier: *frontier, reads, anew }
+fn of_source(SourcePreview { name, frontier, reads, anew, columns, stops }: &SourcePreview) -> OfSource<'_> {
+    OfSource { name, frontier: *frontier, reads, anew, columns, stops }
 }
 
-fn of_sink(SinkPreview { name, view, view_is, outcome, refused }: &SinkPreview) -> OfSink<'_> {
+fn of_sink(SinkPreview { name, view, view_is, partial, outcome, refused }: &SinkPreview) -> OfSink<'_> {
     let (state, why, parts) = match outcome {
         Outcome::GoesOn => ("unchanged", None, None),
         Outcome::Unknown(why) => ("unknown", Some(why.clone()), None),
@@ -179,7 +208,8 @@ fn of_sink(SinkPreview { name, view, view_is, outcome, refused }: &SinkPreview) 
             (state, Some(why.clone()), Some(parts))
         }
     };
-    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, refused: *refused, parts }
+    let (partial, refused) = (partial.iter().map(ToString::to_string).collect(), *refused);
+    OfSink { name, view: view.to_string(), view_is: view_is.map(word), state, why, partial, refused, parts }
 }
 
 fn rows(Part { count, samples }: &Part) -> Rows {

@@ -66,6 +66,7 @@ fn view_json(view: &ViewStatus, now: Time) -> Value {
         "state": state(&view.state),
         "error": if let ViewState::Stopped(sentence) = &view.state { Some(sentence) } else { None },
         "degraded": view.degraded,
+        "partial": view.partial,
         "frontier_us": time(view.frontier),
         "lag_us": micros(view.frontier.lag(now)),
         "rows": view.rows,
@@ -177,6 +178,9 @@ fn write_views(text: &mut String, status: &Status, now: Time) -> std::fmt::Resul
         writeln!(text, "{name:<24}{state:<10}{rows:>12}{held:>12}  {frontier}{degraded}")?;
         if let ViewState::Stopped(sentence) = &view.state {
             writeln!(text, "  {}", indented(sentence))?;
+        }
+        for sentence in &view.partial {
+            writeln!(text, "  {sentence}")?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::Directory;
 use super::status::size;
 use crate::config;
 use crate::engine::{Failure, compact_store};
-use crate::store::{self, Compacted, Summary};
+use crate::store::{self, Compacted, Forgotten, Summary};
 use std::fmt::Write as _;
 
 #[derive(clap::Args)]
@@ -24,13 +24,14 @@ enum Verb {
     /// Merge all that lies ten minutes behind its end, while no process has it open. A run does so by itself.
     #[command(after_help = "Example:\n  tidegate store compact views/shop")]
     Compact(Directory),
-    /// Let go of what a view has made of events that are gone, while no process has the store open: the view begins anew.
+    /// Let go of what a view has made of events that are gone, or of what a source has told, while no process has the store open: it
+    /// begins anew.
     #[command(after_help = "Example:\n  tidegate store forget views/dashboard sessions")]
     Forget {
         #[command(flatten)]
         directory: Directory,
-        /// The view.
-        view: String,
+        /// The view, or else the source.
+        name: String,
     },
 }
 
@@ -47,9 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("{}", compacted.map_or("there is no store yet: nothing to do".to_owned(), show_compacted));
         return Ok(());
     }
-    if let Verb::Forget { view, .. } = &arguments.verb {
-        let rows = store::forget(&path, view).map_err(|error| Failure::of_store(&error))?;
-        println!("{}", show_forgotten(view, rows));
+    if let Verb::Forget { name, .. } = &arguments.verb {
+        let forgotten = store::forget(&path, name).map_err(|error| Failure::of_store(&error))?;
+        println!("{}", show_forgotten(name, forgotten));
         return Ok(());
     }
     let is_whole = matches!(arguments.verb, Verb::Verify(_));
@@ -61,11 +62,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show_forgotten(view: &str, rows: Option<u64>) -> String {
-    match rows {
-        None => "there is no store yet: nothing to do".to_owned(),
-        Some(0) => format!("the store keeps nothing of view `{view}`: nothing to do"),
-        Some(rows) => format!("{rows} rows of view `{view}` are forgotten; the next start compares its targets"),
+fn show_forgotten(name: &str, forgotten: Forgotten) -> String {
+    match forgotten {
+        Forgotten::NoStore => "there is no store yet: nothing to do".to_owned(),
+        Forgotten::Nothing => format!("the store keeps nothing of a view or source `{name}`: nothing to do"),
+        Forgotten::View(rows) => {
+            format!("{rows} rows of view `{name}` are forgotten; the next start compares its targets")
+        }
+        Forgotten::Source => {
+            format!("what was stored of source `{name}` is forgotten; it begins anew at the next start")
+        }
     }
 }
 

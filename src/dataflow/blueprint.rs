@@ -21,6 +21,8 @@ pub struct Blueprint {
     pub exact: Vec<bool>,
     /// Views that go on, by name.
     pub kept: HashMap<RelationName, Kept>,
+    /// Views that have all their content from the beginning.
+    whole: BTreeSet<RelationName>,
     /// Relations with enforced keys; each stands right behind the one whose rows it has.
     uniques: Vec<Unique>,
 }
@@ -70,6 +72,7 @@ impl Blueprint {
             places: HashMap::new(),
             exact: Vec::new(),
             kept: program.kept.iter().map(|kept| (kept.view.clone(), kept.clone())).collect(),
+            whole: program.whole.clone(),
             uniques: program.uniques.clone(),
         };
         for input in &program.inputs {
@@ -136,7 +139,8 @@ impl Blueprint {
         let inputs = inputs_of(&definition);
         let of = || inputs.iter().map(|input| &self.relations[self.places[input]]);
         let sources: BTreeSet<usize> = of().flat_map(|input| input.sources.iter().copied()).collect();
-        let late: BTreeSet<usize> = of().flat_map(|input| input.late.iter().copied()).collect();
+        let late = of().filter(|_| !self.whole.contains(&name)).flat_map(|input| input.late.iter().copied());
+        let late: BTreeSet<usize> = late.collect();
         let place = self.relations.len();
         let append_only = match &definition {
             Definition::View(view) => append_only(&view.rel, &|input| self.is_append_only(input)),

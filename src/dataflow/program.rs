@@ -4,7 +4,7 @@ use super::native::NativeView;
 use crate::plan;
 use crate::timeline::{DataError, RelationId, SourceId, Step};
 use crate::value::{RelationName, Schema, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How a dataflow runs.
@@ -97,6 +97,8 @@ pub struct Program {
     /// Inputs that have no content before a frontier of their source: which one, or nothing as long as no tick has told (`Tick::completes`).
     /// What is computed from them is told from there on.
     pub since: BTreeMap<RelationId, Option<Time>>,
+    /// SQL views that have all their content from the beginning, although one of the inputs they read has not.
+    pub whole: BTreeSet<RelationName>,
     /// SQL views, in any order.
     pub views: Vec<plan::View>,
     /// Those of them that go on.

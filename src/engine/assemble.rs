@@ -116,7 +116,8 @@ pub(super) fn assemble(
         find(name, &schemas, "asked for by the program")?;
     }
     let wanted: Vec<RelationName> = sinks.iter().map(|sink| &sink.relation).chain(peekable).cloned().collect();
-    let needed = Reach::new(&inputs, &views, &native).closure(wanted.clone());
+    let reach = Reach::new(inputs.iter().map(|input| &input.relation), &views, &native);
+    let needed = reach.closure(wanted.clone());
     let mut reads = rewrite::reads(views.iter().filter(|view| needed.contains(&view.name)));
     for (view, expected) in native.iter().zip(&expected).filter(|(view, _)| needed.contains(&view.name)) {
         for (input, fields) in view.inputs.iter().zip(expected) {
@@ -261,15 +262,19 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(inputs: &[Input], views: &[View], native: &[NativeView]) -> Reach {
+    pub(super) fn new<'i>(
+        inputs: impl IntoIterator<Item = &'i InputRelation>,
+        views: &[View],
+        native: &[NativeView],
+    ) -> Reach {
         let mut reads: BTreeMap<RelationName, Vec<RelationName>> = BTreeMap::new();
         let sql = views.iter().map(|view| (&view.name, view.rel.relations().into_iter().cloned().collect()));
         for (name, inputs) in sql.chain(native.iter().map(|view| (&view.name, view.inputs.clone()))) {
             reads.insert(errors_of(name), vec![name.clone()]);
             reads.insert(name.clone(), inputs);
         }
-        let input = |Input { relation, .. }: &Input| (relation.name.clone(), (relation.id, relation.source));
-        Reach { reads, inputs: inputs.iter().map(input).collect() }
+        let input = |input: &InputRelation| (input.name.clone(), (input.id, input.source));
+        Reach { reads, inputs: inputs.into_iter().map(input).collect() }
     }
 
     /// These relations and everything they are computed from.

@@ -79,7 +79,7 @@ impl Failure {
         let exit = match error {
             StoreError::Io { .. } | StoreError::Poisoned(_) => Exit::Unavailable,
             StoreError::Damaged { .. } | StoreError::Format { .. } => Exit::Operator,
-            StoreError::InUse(_) | StoreError::Loses { .. } => Exit::Operator,
+            StoreError::InUse(_) | StoreError::Loses { .. } | StoreError::Declared { .. } => Exit::Operator,
         };
         Failure::new(exit, error.to_string())
     }

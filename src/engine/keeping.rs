@@ -4,10 +4,11 @@
 //! where its inputs are merged, and ends; from there on the part goes on.
 
 use super::assemble::{Input, Reach};
+use super::before::Past;
 use crate::dataflow::{InputRelation, Kept, NativeView, Program};
 use crate::plan::{self, View, settle};
 use crate::store;
-use crate::timeline::{RelationId, SourceId};
+use crate::timeline::{RelationId, Rereads, SourceId};
 use crate::value::{RelationName, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,8 @@ pub(super) struct Part {
     pub(super) sources: BTreeSet<SourceId>,
     /// What it means: of another meaning are other rows.
     meaning: String,
+    /// Whether no Rust view is below it.
+    is_sql: bool,
 }
 
 impl Keeping {
@@ -51,7 +54,7 @@ impl Keeping {
         let plan::TakenOut { views, kept } = plan::take_out(views);
         let of_native: BTreeSet<&RelationName> = native.iter().flat_map(|view| &view.inputs).collect();
         let needs = settle::needs(&views, grid, &|name| shown.contains(name) || of_native.contains(name));
-        let reach = Reach::new(inputs, &views, native);
+        let reach = Reach::new(inputs.iter().map(|input| &input.relation), &views, native);
         let unused = inputs.iter().map(|input| input.relation.id.0 + 1).max().unwrap_or(0);
         let part = |(number, (view, of)): (usize, (&View, &RelationName))| {
             let (source, id) = (SourceId(sources + number), RelationId(unused + number));
@@ -65,6 +68,7 @@ impl Keeping {
                 made_of: made_of.map(|input| input.relation.id).collect(),
                 sources: reach.sources(&view.name),
                 meaning: meaning(&depends, &views),
+                is_sql: native.iter().all(|view| !depends.contains(&view.name)),
             }
         };
         let taken = views.iter().filter_map(|view| Some((view, kept.get(&view.name)?)));
@@ -109,12 +113,15 @@ impl Keeping {
                 expiry: self.expiry(&part.view),
             };
             let (id, name) = (part.rows.source, part.view.to_string());
-            store::Source { id, name, keeps_times: false, takes_newcomers: false, relations: vec![relation] }
+            // What a Rust view was given before cannot be given to it beside what others are given.
+            let rereads = if part.is_sql { Rereads::Relations } else { Rereads::Whole };
+            store::Source { id, name, keeps_times: false, rereads, relations: vec![relation] }
         })
     }
 
-    /// Puts the parts in the place of the views. `merged` says up to where the store has what a part has made.
-    pub(super) fn put_into(&self, program: &mut Program, merged: &BTreeMap<SourceId, Time>) {
+    /// Puts the parts in the place of the views. `merged` says up to where the store has what a part has made, `past` what the tables
+    /// below parts were before.
+    pub(super) fn put_into(&self, program: &mut Program, merged: &BTreeMap<SourceId, Time>, past: &Past) {
         program.views = self.views.clone();
         for Part { view, of, rows, .. } in &self.parts {
             program.sources.push(rows.source);
@@ -122,5 +129,6 @@ impl Keeping {
             let from = merged.get(&rows.source).copied().unwrap_or(0);
             program.kept.push(Kept { view: view.clone(), of: of.clone(), rows: rows.name.clone(), from });
         }
+        past.put_into(program, &self.parts);
     }
 }

@@ -40,6 +40,8 @@ pub(super) fn relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -
 
 /// A column as the store knows it.
 fn shown(Column { name, ty, modifier, nullable, .. }: &Column) -> String {
+    // A name ends at the first space.
+    let name = name.replace(' ', "\u{a0}");
     format!("{name} {ty} {modifier} {nullable}")
 }
 
@@ -55,6 +57,12 @@ pub(super) fn differs(relation: &Relation, stored: Option<&[String]>) -> String 
     }
 }
 
+/// What is said of columns that came to a relation.
+pub(super) fn widened(relation: &Relation, columns: &[String]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.split(' ').next().unwrap_or_default()).collect();
+    format!("{} has new columns, which are null in what was stored before: {}", relation.name, names.join(", "))
+}
+
 impl Layouts {
     /// How the store keeps these relations.
     pub(super) fn new<'a>(
@@ -62,8 +70,9 @@ impl Layouts {
         kept: &BTreeMap<RelationId, Kept>,
     ) -> Layouts {
         let layout = |input: &InputRelation| {
-            let layout = Layout::new(&kept.get(&input.id)?.columns, &input.schema.columns);
-            Some((input.id, layout)).filter(|(_, layout)| !layout.is_as_it_is())
+            let kept = kept.get(&input.id)?;
+            let layout = Layout::new(&kept.columns, &input.schema.columns);
+            Some((input.id, layout)).filter(|(_, layout)| kept.widened || !layout.is_as_it_is())
         };
         Layouts(inputs.filter_map(layout).collect())
     }
@@ -72,7 +81,7 @@ impl Layouts {
     pub(super) fn as_kept<T>(&self, tick: &mut Tick, tell: impl FnOnce(&Tick) -> T) -> T {
         let mut whole = Vec::new();
         for (at, (relation, batch)) in tick.batches.iter_mut().enumerate() {
-            if let Some(Layout { kept, running }) = self.0.get(relation) {
+            if let Some(Layout { kept, running }) = self.0.get(relation).filter(|layout| !layout.is_as_it_is()) {
                 let kept = Layout::rows(batch, kept, running);
                 whole.push((at, std::mem::replace(batch, kept)));
             }
@@ -96,8 +105,13 @@ impl Layouts {
 impl Layout {
     fn new(stored: &[Option<String>], columns: &[Column]) -> Layout {
         let columns: Vec<String> = columns.iter().map(shown).collect();
-        let running = |stored: &Option<String>| columns.iter().position(|column| Some(column) == stored.as_ref());
-        let kept = |column: &String| stored.iter().position(|stored| stored.as_ref() == Some(column));
+        // What a table was before may have been null where it may not be now.
+        let is_it = |stored: &Option<String>, column: &String| {
+            let but_null = |column: &String| column.rsplit_once(' ').map(|(what, _)| what.to_owned());
+            stored.as_ref().is_some_and(|stored| but_null(stored) == but_null(column))
+        };
+        let running = |stored: &Option<String>| columns.iter().position(|column| is_it(stored, column));
+        let kept = |column: &String| stored.iter().position(|stored| is_it(stored, column));
         Layout { kept: stored.iter().map(running).collect(), running: columns.iter().map(kept).collect() }
     }
 
@@ -136,7 +150,7 @@ impl Layout {
     }
 }
 
-/// The row of these columns of another, null where there is none.
+/// The row of these columns of another, null where there is none, or the other ends before it.
 fn arranged(row: &Row, columns: &[Option<usize>]) -> Row {
     let mut builder = RowBuilder::default();
     row.with_bytes(|bytes| {
@@ -150,10 +164,13 @@ fn arranged(row: &Row, columns: &[Option<usize>]) -> Row {
             if position < next {
                 (next, rest) = (0, bytes);
             }
-            while next < position {
+            while next < position && !rest.is_empty() {
                 (next, rest) = (next + 1, &rest[encoding::skip(rest)..]);
             }
-            builder.push_encoded(&rest[..encoding::skip(rest)]);
+            match rest.is_empty() {
+                true => builder.push(&Datum::Null),
+                false => builder.push_encoded(&rest[..encoding::skip(rest)]),
+            }
         }
     });
     builder.finish()

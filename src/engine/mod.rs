@@ -5,6 +5,7 @@
 //! [`Running`] polls it until it ends or asks it to end.
 
 mod assemble;
+mod before;
 mod compaction;
 mod definition;
 mod doctor;
@@ -15,6 +16,7 @@ mod keeper;
 mod keeping;
 mod layout;
 mod meaning;
+mod partial;
 mod preview;
 mod recorded;
 mod refused;
@@ -33,6 +35,7 @@ pub use compaction::compact_store;
 pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
 pub use doctor::{Greeted, examine_sources, examine_store, greet_sources};
 pub use failure::{Exit, Failure};
+pub use partial::Partial;
 pub use preview::{Outcome, Preview, SinkPreview, SourcePreview, ViewIs};
 pub use recorded::{pull_schemas, schema_differences};
 pub use refused::read_refused;
@@ -52,7 +55,7 @@ use crate::dataflow::{Dataflow, Export, InputRelation, NativeView, Program, erro
 use crate::plan::{Held, View};
 pub use crate::sink::Shown;
 pub use crate::sink::{Difference, Part, Sample};
-use crate::sink::{Owner, rejected};
+use crate::sink::{Owner, fingerprint, rejected};
 pub use crate::source::postgres::SlotOwner;
 use crate::source::{Progress, SourceRelation, Start, Stop, Wanted};
 use crate::timeline::{RelationId, SourceId};
@@ -119,7 +122,7 @@ impl Planned {
         let policy = settings.on_error.unwrap_or(if once { OnError::Stop } else { OnError::Skip });
         let faults = Arc::new(Faults::new(policy));
         let Assembly { inputs, views, native, sinks, needed, reads, schemas } = assembly;
-        let reach = assemble::Reach::new(&inputs, &views, &native);
+        let reach = assemble::Reach::new(inputs.iter().map(|input| &input.relation), &views, &native);
         let from = inputs.iter().map(|input| (input.relation.name.clone(), input.relation.source)).collect();
         let waits = why::Waits::new(&views, &native, &schemas, from);
         let reads_clock = views.iter().any(|view| needed.contains(&view.name) && view.rel.reads_clock());
@@ -144,13 +147,14 @@ impl Planned {
             Role::Offered(_) => !input.relation.upserts && !input.relation.schema.is_append_only(),
             Role::LateOf(_) | Role::ErrorsOf(_) => false,
         };
-        let held = inputs.iter().filter(is_held).map(|input| input.relation.id).collect();
+        let mut held: BTreeSet<RelationId> = inputs.iter().filter(is_held).map(|input| input.relation.id).collect();
         let errors = error_relations(&program, &inputs);
         let gate = Gate::new(faults.clone(), errors.iter().map(|(relation, _)| relation.clone()));
-        let mut waiting_sinks = Vec::new();
+        let (mut waiting_sinks, mut meanings) = (Vec::new(), BTreeMap::new());
         for assemble::SinkPlan { name, relation, sink, enforced } in sinks {
             let depends = reach.closure(vec![relation.clone()]);
             let meaning = meaning(&depends, &program.views, &program.native, &schemas, settings.refresh);
+            meanings.insert(relation.clone(), fingerprint(&[&meaning]));
             let mut errors = reach.errors(&relation);
             errors.extend(enforced.as_ref().map(|unique| unique.errors.clone()));
             let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
@@ -173,25 +177,35 @@ impl Planned {
             name: name.clone(),
             sources: reach.sources(name),
             errors: reach.errors(name),
+            partial: Vec::new(),
         };
-        let planned_views: Vec<running::PlannedView> = names.map(planned).collect();
+        let mut planned_views: Vec<running::PlannedView> = names.map(planned).collect();
 
         let told = Told::new(keeping.parts.len());
         if let Some(storing) = &storing {
-            keeping.put_into(&mut program, &storing.merged());
+            keeping.put_into(&mut program, &storing.merged(), storing.past());
+            held.extend(storing.past().inputs.iter().filter(|input| !input.upserts).map(|input| input.id));
             let exports = keeping.parts.iter().zip(told.tells());
             program.exports.extend(exports.map(|(part, tell)| Export { relation: part.view.clone(), tell }));
+            for partial in storing.partial(&program, &keeping.parts, &meanings) {
+                tracing::warn!("{partial}");
+                let mut views = planned_views.iter_mut();
+                let view = views.find(|view| view.name == partial.view);
+                view.into_iter().for_each(|view| view.partial.push(partial.to_string()));
+            }
         }
+        let newcomers = before::reach_of_newcomers(&program);
         let dataflow = Dataflow::start(dataflow_settings(&settings), program)?;
         if let Some(storing) = &storing {
             let shown = waiting_sinks.iter().map(|(sink, _)| (sink.name().to_owned(), sink.relation().to_string()));
-            storing.note_sinks(shown.collect())?;
+            let meanings = meanings.into_iter().map(|(view, meaning)| (view.to_string(), meaning));
+            storing.note_sinks(shown.collect(), meanings.collect())?;
         }
         let storing = storing.map(Arc::new);
         let owner = storing.as_ref().map_or_else(Owner::run, |storing| Owner::Store(storing.incarnation()));
         let begins = |relation: &RelationName| {
             let sources = reach.sources(relation);
-            let inputs = reach.inputs(relation);
+            let inputs = newcomers.inputs(relation);
             let beginning = storing.as_ref().map(|storing| storing.beginning(&sources, &inputs)).unwrap_or_default();
             Begins { sources, beginning: Arc::new(beginning) }
         };

@@ -4,9 +4,11 @@
 //! be reconciled is compared with that. No source is started, and nothing is written.
 
 use super::assemble::{Reach, SinkPlan};
+use super::before::{Past, reach_of_newcomers};
 use super::keeping::Keeping;
 use super::layout::Layouts;
 use super::meaning::meaning;
+use super::partial::{Known, Partial, gone, partial};
 use super::storing::{kept_sources, lacking, told_from};
 use super::why::moment;
 use super::{Assembly, Failure, Planned, dataflow_settings, keeping, with_relations_beside};
@@ -14,8 +16,8 @@ use crate::dataflow::{
     Dataflow, DataflowError, Export, InputRelation, NativeView, Peeked, Program, Sender, Settings, Unique,
 };
 use crate::plan::View;
-use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step, content, rejected};
-use crate::store::{self, Reading, Source, StoreError};
+use crate::sink::{Difference, Mark, Owner, Sink, SinkError, Step, content, fingerprint, rejected};
+use crate::store::{self, Lack, Reading, Source, StoreError};
 use crate::timeline::{RelationId, SourceId, Tick, cell_start};
 use crate::value::{RelationName, Time};
 use crossbeam_channel::unbounded;
@@ -41,6 +43,8 @@ pub struct Preview {
     pub sinks: Vec<SinkPreview>,
     /// The sinks of the last run that the view set does not have any more, with what they showed.
     pub gone: Vec<(String, String)>,
+    /// The sources of the store that the view set does not have any more.
+    pub gone_sources: Vec<String>,
 }
 
 /// Where a source would go on.
@@ -50,8 +54,14 @@ pub struct SourcePreview {
     pub name: String,
     /// The frontier from which it would go on; nothing if it would be read anew.
     pub frontier: Option<Time>,
-    /// What the store lacks of it: that would be read, or all of it anew.
-    pub lacks: Vec<String>,
+    /// What would be read that the store lacks, although it goes on.
+    pub reads: Vec<String>,
+    /// Why all of it would be read anew.
+    pub anew: Vec<String>,
+    /// What is null in what was stored before.
+    pub columns: Vec<String>,
+    /// Why the next start would end.
+    pub stops: Vec<String>,
 }
 
 /// What would become of a target.
@@ -63,6 +73,8 @@ pub struct SinkPreview {
     pub view: RelationName,
     /// The view, compared with the target's mark; nothing if that could not be read.
     pub view_is: Option<ViewIs>,
+    /// The streams of which its view would begin with what is left.
+    pub partial: Vec<Partial>,
     /// What the target would be given.
     pub outcome: Outcome,
     /// How many rows it has refused so far. They stay out where it goes on, and are tried again where it is compared.
@@ -102,7 +114,10 @@ struct Looking {
     shown: RelationName,
     meaning: String,
     sources: BTreeSet<SourceId>,
+    /// The inputs below it, but for those of which it goes on with what they were before.
     inputs: BTreeSet<RelationId>,
+    /// The streams of which its view begins with what is left.
+    partial: Vec<Partial>,
 }
 
 /// What a look at a target's mark has found.
@@ -150,7 +165,7 @@ impl Previewer {
     fn new(planned: Planned, directory: &Path, holder: Option<String>) -> Result<(Vec<Looking>, Previewer), Failure> {
         let Planned { assembly, sources, settings, .. } = planned;
         let Assembly { inputs, views, native, sinks, needed, reads, schemas } = assembly;
-        let reach = Reach::new(&inputs, &views, &native);
+        let reach = Reach::new(inputs.iter().map(|input| &input.relation), &views, &native);
         let inputs = with_relations_beside(inputs, &needed);
         let views: Vec<_> = views.into_iter().filter(|view| needed.contains(&view.name)).collect();
         let native: Vec<_> = native.into_iter().filter(|view| needed.contains(&view.name)).collect();
@@ -164,8 +179,9 @@ impl Previewer {
             let meaning = meaning(&depends, &views, &native, &schemas, settings.refresh);
             let shown = enforced.as_ref().map_or(&relation, |unique| &unique.name).clone();
             uniques.extend(enforced);
-            let (sources, inputs) = (reach.sources(&relation), reach.inputs(&relation));
-            looking.push(Looking { name, view: relation, sink, shown, meaning, sources, inputs });
+            let (sources, inputs) = (reach.sources(&relation), BTreeSet::new());
+            let partial = Vec::new();
+            looking.push(Looking { name, view: relation, sink, shown, meaning, sources, inputs, partial });
         }
         let sources = (0..sources.len()).map(SourceId).collect();
         let program = Parts { sources, inputs, views, native, uniques, keeping };
@@ -186,12 +202,13 @@ impl Previewer {
         let sinks = sinks.collect();
         let sources = self.stored.iter().take(self.program.sources.len());
         let sources = sources.map(|source| self.source(source, reading.as_ref())).collect();
+        let gone_sources = reading.as_ref().map(|reading| reading.gone.clone()).unwrap_or_default();
         let store = reading.map(|reading| reading.incarnation());
-        Ok(Preview { store, holder: self.holder, sources, sinks, gone })
+        Ok(Preview { store, holder: self.holder, sources, sinks, gone, gone_sources })
     }
 
     /// Reads the store and computes what the sinks would show. What is written meanwhile may be in the way of that for a moment.
-    fn read_patiently(&self, sinks: &[Looking]) -> Result<(Option<Reading>, Vec<Option<Peeked>>), Failure> {
+    fn read_patiently(&self, sinks: &mut [Looking]) -> Result<(Option<Reading>, Vec<Option<Peeked>>), Failure> {
         let mut read = self.read(sinks);
         for _ in 1..ATTEMPTS {
             if read.is_err() && self.holder.is_some() {
@@ -201,17 +218,34 @@ impl Previewer {
         read
     }
 
-    fn read(&self, sinks: &[Looking]) -> Result<(Option<Reading>, Vec<Option<Peeked>>), Failure> {
+    fn read(&self, sinks: &mut [Looking]) -> Result<(Option<Reading>, Vec<Option<Peeked>>), Failure> {
         let reading = Reading::open(&self.directory, &self.stored).map_err(|error| Failure::of_store(&error))?;
         let contents = match &reading {
-            Some(reading) => self.contents(reading, sinks)?,
+            Some(reading) => {
+                let past = Past::new(&self.program.inputs, &reading.before);
+                let program = self.program(reading, &past);
+                let newcomers = reach_of_newcomers(&program);
+                let partial = self.partial(reading, &program, sinks);
+                for sink in &mut *sinks {
+                    sink.inputs = newcomers.inputs(&sink.view);
+                    sink.partial = partial.iter().filter(|partial| partial.view == sink.view).cloned().collect();
+                }
+                self.contents(reading, &past, program, sinks)?
+            }
             None => Vec::new(),
         };
         Ok((reading, contents))
     }
 
-    /// What each sink would show; nothing of those for which something is read first.
-    fn contents(&self, reading: &Reading, sinks: &[Looking]) -> Result<Vec<Option<Peeked>>, Failure> {
+    fn partial(&self, reading: &Reading, program: &Program, sinks: &[Looking]) -> Vec<Partial> {
+        let shown = sinks.iter().map(|sink| (sink.view.clone(), fingerprint(&[&sink.meaning])));
+        let (gone, goes_on) = (gone(&reading.relations), |source| reading.resumes.contains_key(&source));
+        let known = Known { views: reading.views(), gone: &gone, goes_on: &goes_on };
+        partial(program, &self.program.keeping.parts, &shown.collect(), &known)
+    }
+
+    /// What the views are computed by, from what the store holds.
+    fn program(&self, reading: &Reading, past: &Past) -> Program {
         let Parts { sources, inputs, views, native, uniques, keeping } = &self.program;
         let mut program = Program {
             sources: sources.clone(),
@@ -219,10 +253,21 @@ impl Previewer {
             views: views.clone(),
             native: native.clone(),
             uniques: uniques.clone(),
-            peekable: sinks.iter().map(|sink| sink.shown.clone()).collect(),
             ..Program::default()
         };
-        keeping.put_into(&mut program, &reading.merged());
+        keeping.put_into(&mut program, &reading.merged(), past);
+        program
+    }
+
+    /// What each sink would show; nothing of those for which something is read first.
+    fn contents(
+        &self,
+        reading: &Reading,
+        past: &Past,
+        mut program: Program,
+        sinks: &[Looking],
+    ) -> Result<Vec<Option<Peeked>>, Failure> {
+        program.peekable = sinks.iter().map(|sink| sink.shown.clone()).collect();
         let sources = program.sources.clone();
         let mut told = Vec::new();
         for sink in sinks {
@@ -236,7 +281,7 @@ impl Previewer {
             sources.iter().map(|source| (*source, dataflow.sender(*source))).collect();
         let below =
             reading.resumes.iter().map(|(source, resume)| (*source, self.cell_start(resume.frontier))).collect();
-        let layouts = Layouts::new(inputs.iter(), &reading.relations);
+        let layouts = Layouts::new(self.program.inputs.iter().chain(&past.inputs), &reading.relations);
         let replayed = reading.replay(&below, &mut |tick| {
             let tick = layouts.running(tick);
             match doors.get_mut(&tick.source).map_or(Ok(()), |door| door.send(tick)) {
@@ -284,11 +329,20 @@ impl Previewer {
 
     fn source(&self, source: &Source, reading: Option<&Reading>) -> SourcePreview {
         let frontier = reading.and_then(|reading| reading.resumes.get(&source.id)).map(|resume| resume.frontier);
-        let lacks = match reading {
-            None => vec!["there is no store yet".to_owned()],
-            Some(reading) => reading.lacks.get(&source.id).map(|lack| lacking(source, lack)).unwrap_or_default(),
+        let name = source.name.clone();
+        let (reads, anew, columns, stops) = Default::default();
+        let preview = SourcePreview { name, frontier, reads, anew, columns, stops };
+        let Some(reading) = reading else {
+            return SourcePreview { anew: vec!["there is no store yet".to_owned()], ..preview };
         };
-        SourcePreview { name: source.name.clone(), frontier, lacks }
+        let Some(lack) = reading.lacks.get(&source.id) else { return preview };
+        let what = lacking(source, lack);
+        match lack {
+            Lack::Relations(_) if frontier.is_some() => SourcePreview { reads: what, ..preview },
+            Lack::Whole | Lack::Relations(_) => SourcePreview { anew: what, ..preview },
+            Lack::Columns(_) => SourcePreview { columns: what, ..preview },
+            Lack::Changed(_) => SourcePreview { stops: what, ..preview },
+        }
     }
 
     /// What is read first that a sink shows, if anything is, in words.
@@ -296,7 +350,9 @@ impl Previewer {
         let goes_on = |source: &Source| reading.is_some_and(|reading| reading.resumes.contains_key(&source.id));
         let anew = self.stored.iter().find(|source| looking.sources.contains(&source.id) && !goes_on(source));
         if let Some(source) = anew {
-            return Some(format!("source `{}` is read anew", source.name));
+            let lack = reading.and_then(|reading| reading.lacks.get(&source.id));
+            let does = if matches!(lack, Some(Lack::Changed(_))) { "does not go on" } else { "is read anew" };
+            return Some(format!("source `{}` {does}", source.name));
         }
         let is_newcomer = |id: &RelationId| {
             reading.and_then(|reading| reading.relations.get(id)).is_some_and(|kept| kept.since.is_none())
@@ -318,9 +374,10 @@ impl Previewer {
             Ok((view_is, Found::GoesOn)) => (view_is, Outcome::GoesOn),
             Ok((view_is, Found::Differs(why))) => (view_is, self.compare(looking, reading, content, why)),
         };
+        let (name, view, partial) = (looking.name.clone(), looking.view.clone(), looking.partial.clone());
         // What cannot be read is tried again.
         let refused = rejected::count(&self.rejected(looking)).unwrap_or(0);
-        SinkPreview { name: looking.name.clone(), view: looking.view.clone(), view_is, outcome, refused }
+        SinkPreview { name, view, view_is, partial, outcome, refused }
     }
 
     /// Where the rows are kept that a target refuses.

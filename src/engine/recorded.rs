@@ -8,6 +8,7 @@ use super::{Planned, Role};
 use crate::config::{Config, SourceConfig};
 use crate::source::{Source, SourceError, SourceRelation, Start};
 use crate::sql::{Error, SqlFile, schema};
+use crate::timeline::Rereads;
 use crate::value::{RelationName, Schema};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -108,8 +109,8 @@ impl Source for Recorded {
     }
 
     /// Databases only are written down.
-    fn takes_newcomers(&self) -> bool {
-        true
+    fn rereads(&self) -> Rereads {
+        Rereads::Relations
     }
 
     fn run(&mut self, _: Start) -> Result<(), SourceError> {

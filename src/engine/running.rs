@@ -80,6 +80,8 @@ pub(super) struct PlannedView {
     pub(super) sources: BTreeSet<SourceId>,
     /// The error relations of it and of everything it is computed from.
     pub(super) errors: BTreeSet<RelationName>,
+    /// Why it does not have all that there was, in sentences.
+    pub(super) partial: Vec<String>,
 }
 
 impl Running {
@@ -254,6 +256,7 @@ impl PlannedView {
             errors: errors(&errors_of(&self.name)),
             degraded: self.errors.iter().any(|relation| errors(relation) > 0),
             frontier: Reached::from_frontier(*frontier),
+            partial: self.partial.clone(),
             state: match (stopped, frontier) {
                 (Some(sentence), _) => ViewState::Stopped(sentence),
                 (None, None) => ViewState::Ended,

@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure};
 use crate::dataflow::Sender as DataflowSender;
 use crate::source::{Closed, Progress, Source, SourceError, SourceRelation, Start, Stop, Stored, TickSender};
-use crate::timeline::{SourceId, Tick};
+use crate::timeline::{Rereads, SourceId, Tick};
 use crate::value::Time;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 /// A source's thread, waiting to be started.
 pub(super) struct SourceThread {
     name: String,
-    takes_newcomers: bool,
+    rereads: Rereads,
     start: Sender<Start>,
     thread: JoinHandle<Result<(), SourceError>>,
 }
@@ -76,7 +76,7 @@ pub(super) fn describe(sources: Vec<(String, Box<dyn Source>)>) -> Result<Vec<De
 type Answer = Receiver<Result<Vec<SourceRelation>, SourceError>>;
 
 fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Answer), Failure> {
-    let takes_newcomers = source.takes_newcomers();
+    let rereads = source.rereads();
     let (tell, answer) = bounded(1);
     let (start, started) = bounded::<Start>(1);
     let body = move || {
@@ -95,7 +95,7 @@ fn spawn(name: String, mut source: Box<dyn Source>) -> Result<(SourceThread, Ans
         .name(format!("source {name}"))
         .spawn(body)
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a thread: {error}")))?;
-    Ok((SourceThread { name, takes_newcomers, start, thread }, answer))
+    Ok((SourceThread { name, rereads, start, thread }, answer))
 }
 
 impl SourceThread {
@@ -103,8 +103,8 @@ impl SourceThread {
         &self.name
     }
 
-    pub(super) fn takes_newcomers(&self) -> bool {
-        self.takes_newcomers
+    pub(super) fn rereads(&self) -> Rereads {
+        self.rereads
     }
 
     /// A source that runs as soon as it is told what with.

@@ -119,6 +119,9 @@ pub struct ViewStatus {
     pub changes: u64,
     /// Rows of its error relation.
     pub errors: i64,
+    /// Why it does not have all that there was of streams when it began in this run, in sentences.
+    #[serde(default)]
+    pub partial: Vec<String>,
     /// Whether rows are missing in it: those of its error relation, or of one that belongs to what it is computed from.
     pub degraded: bool,
     /// Its frontier.

@@ -1,17 +1,21 @@
 //! The store in the river: ticks go into it before they go into the dataflow, and a start gives back what it holds before the sources
 //! go on.
 
+use super::before::Past;
 use super::failure::{Exit, Failure};
 use super::keeper::{self, Keeper, Told};
 use super::keeping::{Keeping, Part};
 use super::layout::{self, Layouts};
+use super::partial::{self, Partial};
 use super::sources::{Door, Prepared, SourceThread};
 use super::status::StoreStatus;
-use crate::dataflow::{InputRelation, errors_of};
+use crate::dataflow::{InputRelation, Program, errors_of};
 use crate::sink::{Beginning, SinkProgress};
 use crate::source::{Closed, Progress, Stop, Stored, TickSender};
-use crate::store::{Lack, Opened, Relation, Source, Store, StoreError};
-use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, cell_end, cell_start, now};
+use crate::store::{Lack, Opened, Source, Store, StoreError};
+use crate::timeline::{
+    Batch, RelationId, Rereads, Resume, SourceId, Tick, Upsert, UpsertKind, cell_end, cell_start, now,
+};
 use crate::value::{Diff, RelationKind, RelationName, Row, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -39,6 +43,8 @@ pub(super) struct Storing {
     resumes: BTreeMap<SourceId, Resume>,
     /// The frontiers from which on relations have their content; nothing of a newcomer, as long as that is to come.
     since: BTreeMap<RelationId, Option<Time>>,
+    /// From before which times events of streams are gone.
+    gone: BTreeMap<RelationId, Time>,
     /// The refresh grid: a change takes effect at the last instant of its cell.
     grid: Time,
     /// The sources of which some relation is a stream.
@@ -47,6 +53,8 @@ pub(super) struct Storing {
     ended: Arc<AtomicBool>,
     /// The parts of views whose rows it keeps.
     parts: Vec<KeptPart>,
+    /// What tables were before that are read again.
+    past: Past,
     /// Whether a data error ends the run.
     stops: bool,
     /// What went wrong in it.
@@ -88,15 +96,34 @@ impl Storing {
         };
         let parts = keeping.parts.iter().map(part).collect();
         let opened = Store::open(directory, &sources).map_err(|error| Failure::of_store(&error))?;
-        let Opened { store, resumes, lacks, relations } = opened;
+        let Opened { store, resumes, lacks, relations, before, gone: sources_gone } = opened;
         for source in sources.iter().take(threads.len()) {
             tell_lack(source, lacks.get(&source.id), resumes.contains_key(&source.id));
         }
-        let layouts = Arc::new(Layouts::new(inputs.iter(), &relations));
+        for name in sources_gone {
+            tracing::warn!("source `{name}` is not in the view set any more: what the store had of it is gone");
+        }
+        let past = Past::new(inputs, &before);
+        let layouts = Arc::new(Layouts::new(inputs.iter().chain(&past.inputs), &relations));
+        let gone = partial::gone(&relations);
         let since = relations.into_iter().map(|(id, kept)| (id, kept.since)).collect();
         let (directory, store) = (directory.into(), Arc::new(store));
         let (ended, failure) = Default::default();
-        Ok(Storing { directory, store, layouts, resumes, since, grid, has_streams, ended, parts, stops, failure })
+        Ok(Storing {
+            directory,
+            store,
+            layouts,
+            resumes,
+            since,
+            gone,
+            grid,
+            has_streams,
+            ended,
+            parts,
+            past,
+            stops,
+            failure,
+        })
     }
 
     /// The frontiers from which on relations have their content.
@@ -111,9 +138,25 @@ impl Storing {
         Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
-    /// Notes the sinks of this run, with what each of them shows.
-    pub(super) fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), Failure> {
-        self.store.note_sinks(sinks).map_err(|error| Failure::of_store(&error))
+    /// The views that begin with what is left of a stream, of those that are shown with these meanings.
+    pub(super) fn partial(
+        &self,
+        program: &Program,
+        parts: &[Part],
+        shown: &BTreeMap<RelationName, String>,
+    ) -> Vec<Partial> {
+        let (views, goes_on) = (self.store.views(), |source| self.resumes.contains_key(&source));
+        let known = partial::Known { views: views.as_ref(), gone: &self.gone, goes_on: &goes_on };
+        partial::partial(program, parts, shown, &known)
+    }
+
+    /// Notes the sinks of this run, with what each of them shows, and what these views mean.
+    pub(super) fn note_sinks(
+        &self,
+        sinks: BTreeMap<String, String>,
+        views: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        self.store.note_sinks(sinks, views).map_err(|error| Failure::of_store(&error))
     }
 
     pub(super) fn incarnation(&self) -> String {
@@ -138,6 +181,11 @@ impl Storing {
                 Beginning::between(at_least.max(since), self.told_again(sources))
             }
         }
+    }
+
+    /// What tables were before that are read again.
+    pub(super) fn past(&self) -> &Past {
+        &self.past
     }
 
     /// Up to where what each part of a view has made is merged.
@@ -175,15 +223,25 @@ impl Storing {
         below
     }
 
-    /// A source's way through the store into the dataflow.
-    fn door(&self, source: SourceId, door: Door) -> Box<dyn TickSender> {
+    /// A source's way through the store into the dataflow; `before` is what tables were before of which it reads the rows of now.
+    fn door(&self, source: SourceId, door: Door, before: Vec<Emptied>) -> Box<dyn TickSender> {
         let end = match self.has_streams.contains(&source) {
             true => None,
             false => Some(self.resumes.get(&source).map_or(0, |resume| resume.frontier)),
         };
         let (store, layouts, failure) = (self.store.clone(), self.layouts.clone(), self.failure.clone());
         let ended = self.ended.clone();
-        Box::new(StoredDoor { store, layouts, door, grid: self.grid, end, ended, stops: self.stops, failure })
+        Box::new(StoredDoor { store, layouts, door, before, grid: self.grid, end, ended, stops: self.stops, failure })
+    }
+
+    /// What tables were before that a source reads again: to be emptied then.
+    fn emptied(&self, source: SourceId, stored: &mut Stored) -> Vec<Emptied> {
+        let own = self.past.inputs.iter().filter(|input| input.source == source);
+        let emptied = |input: &InputRelation| {
+            let rows = stored.held.remove(&input.id).unwrap_or_default();
+            Emptied { relation: input.id, rows: (!input.upserts).then_some(rows) }
+        };
+        own.map(emptied).collect()
     }
 
     /// What went wrong.
@@ -272,8 +330,9 @@ impl Storing {
                 Ok(mut stored) => {
                     for (source, start) in waiting {
                         // After a stop there is nothing stored, and no source starts.
-                        if let (Some((door, _)), Some(stored)) = (doors.remove(&source), stored.remove(&source)) {
-                            start(storing.door(source, door), Some(stored));
+                        if let (Some((door, _)), Some(mut stored)) = (doors.remove(&source), stored.remove(&source)) {
+                            let before = storing.emptied(source, &mut stored);
+                            start(storing.door(source, door, before), Some(stored));
                         }
                     }
                 }
@@ -341,38 +400,51 @@ pub(super) fn kept_sources(
     let source = |(index, thread): (usize, &SourceThread)| {
         let id = SourceId(index);
         let own = inputs.iter().filter(|input| input.source == id);
-        let relation = |input: &InputRelation| layout::relation(input, reads.get(&input.name));
+        let rereads = thread.rereads();
+        // What cannot be read again is stored whole: a view that comes later may read it.
+        let reads = |name: &RelationName| reads.get(name).filter(|_| rereads != Rereads::Nothing);
+        let relation = |input: &InputRelation| layout::relation(input, reads(&input.name));
         let relations = own.map(|input| keeping.of_input(input, relation(input))).collect();
-        let (name, takes_newcomers) = (thread.name().to_owned(), thread.takes_newcomers());
-        Source { id, name, keeps_times: keeping.keeps_times(id), takes_newcomers, relations }
+        let name = thread.name().to_owned();
+        Source { id, name, keeps_times: keeping.keeps_times(id), rereads, relations }
     };
     threads.iter().enumerate().map(source).chain(keeping.sources()).collect()
 }
 
 /// What the store lacks of a source, a sentence for each relation. What stands beside a relation goes without saying.
 pub(super) fn lacking(source: &Source, lack: &Lack) -> Vec<String> {
-    let Lack::Relations(lacking) = lack else { return vec!["the store has nothing of it that is whole".to_owned()] };
-    let stored = |relation: &Relation| lacking.iter().find(|(id, _)| *id == relation.id).map(|(_, stored)| stored);
-    let lacking = source.relations.iter().filter_map(|relation| Some((relation, stored(relation)?)));
     let is_beside = |name: &RelationName| source.relations.iter().any(|relation| errors_of(&relation.name) == *name);
-    let lacking = lacking.filter(|(relation, _)| !is_beside(&relation.name));
-    lacking.map(|(relation, stored)| layout::differs(relation, stored.as_deref())).collect()
+    let of = |id: &RelationId| source.relations.iter().find(|relation| relation.id == *id);
+    let named = |id: &RelationId| of(id).filter(|relation| !is_beside(&relation.name));
+    match lack {
+        Lack::Whole => vec!["the store has nothing of it that is whole".to_owned()],
+        Lack::Relations(lacking) => {
+            let lacking = lacking.iter().filter_map(|(id, stored)| Some((named(id)?, stored)));
+            lacking.map(|(relation, stored)| layout::differs(relation, stored.as_deref())).collect()
+        }
+        Lack::Columns(added) => {
+            let added = added.iter().filter_map(|(id, columns)| Some((of(id)?, columns)));
+            added.map(|(relation, columns)| layout::widened(relation, columns)).collect()
+        }
+        Lack::Changed(changed) => {
+            let changed = changed.iter().filter_map(|(id, why)| Some((of(id)?, why)));
+            changed.map(|(relation, why)| format!("{}: {why}", relation.name)).collect()
+        }
+    }
 }
 
 /// Says what is read because the store lacks it. That a store is new goes without saying.
 fn tell_lack(source: &Source, lack: Option<&Lack>, goes_on: bool) {
     let name = &source.name;
+    let Some(lack) = lack else { return };
+    let what = lacking(source, lack).join("; ");
     match lack {
-        Some(lack @ Lack::Relations(_)) if goes_on => {
-            tracing::info!(
-                "source `{name}`: {}: only that is read, and the rest goes on",
-                lacking(source, lack).join("; ")
-            );
+        Lack::Relations(_) if goes_on => {
+            tracing::info!("source `{name}`: {what}: only that is read, and the rest goes on");
         }
-        Some(lack @ Lack::Relations(_)) => {
-            tracing::info!("source `{name}`: {}: all of it is read anew", lacking(source, lack).join("; "));
-        }
-        Some(Lack::Whole) | None => {}
+        Lack::Relations(_) => tracing::info!("source `{name}`: {what}: all of it is read anew"),
+        Lack::Columns(_) => tracing::info!("source `{name}`: {what}"),
+        Lack::Whole | Lack::Changed(_) => {}
     }
 }
 
@@ -429,11 +501,26 @@ fn fail(failure: &Mutex<Option<Failure>>, error: &StoreError) {
     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Failure::of_store(error));
 }
 
+/// What a table was before, to be emptied: its rows, if it has no key.
+struct Emptied {
+    relation: RelationId,
+    rows: Option<Vec<(Row, Diff)>>,
+}
+
+impl Emptied {
+    fn batch(self, time: Time) -> (RelationId, Batch) {
+        let write = Upsert { key: Row::default(), time, sequence: 0, kind: UpsertKind::Truncate };
+        let retracted = |rows: Vec<(Row, Diff)>| rows.into_iter().map(|(row, count)| (row, time, -count)).collect();
+        (self.relation, self.rows.map_or_else(|| Batch::Upserts(vec![write]), |rows| Batch::Rows(retracted(rows))))
+    }
+}
+
 /// A door that makes ticks durable before they go through.
 struct StoredDoor {
     store: Arc<Store>,
     layouts: Arc<Layouts>,
     door: Door,
+    before: Vec<Emptied>,
     grid: Time,
     /// The frontier, of a source of tables only.
     end: Option<Time>,
@@ -453,6 +540,11 @@ impl TickSender for StoredDoor {
         }
         if tick.frontier.is_none() {
             self.ended.store(true, Ordering::Release);
+        }
+        if let Some(frontier) = tick.frontier.filter(|_| tick.completes) {
+            let emptied = std::mem::take(&mut self.before).into_iter();
+            // The rows of now have the last instant before the frontier.
+            tick.batches.extend(emptied.map(|before| before.batch(frontier.saturating_sub(1))));
         }
         // What ends the run is not taken: the next one reads it again, mended.
         if self.stops && !tick.errors.is_empty() {

@@ -133,7 +133,7 @@ pub fn content(view: &str, form: &str) -> String {
 }
 
 /// FNV-1a over the texts: the same in every run and on every machine.
-pub(super) fn fingerprint(texts: &[&str]) -> String {
+pub fn fingerprint(texts: &[&str]) -> String {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([b'\n']));
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     format!("{hash:016x}")

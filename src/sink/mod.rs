@@ -25,7 +25,7 @@ pub use beginning::Beginning;
 pub use difference::{Difference, Part, Sample};
 pub use generations::{Deploy, Shown};
 pub use keyed::{KeyTemplate, SinkKey};
-pub use mark::{Mark, Owner, content};
+pub use mark::{Mark, Owner, content, fingerprint};
 pub use progress::{Latency, SinkProgress};
 
 use crate::value::{Diff, RelationName, Row, Schema, Time};

@@ -12,7 +12,7 @@ pub mod postgres;
 pub mod redis;
 pub mod stream;
 
-use crate::timeline::{RelationId, Resume, SourceId, Tick};
+use crate::timeline::{RelationId, Rereads, Resume, SourceId, Tick};
 use crate::value::{Diff, RelationName, Row, Schema};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,9 +205,9 @@ pub trait Source: Send {
     /// Connects as far as needed and tells the relations with their schemas. Nothing is created yet.
     fn describe(&mut self) -> Result<Vec<SourceRelation>, SourceError>;
 
-    /// Whether it goes on from a store that lacks some of its relations (`Stored::newcomers`). Otherwise it begins anew for them.
-    fn takes_newcomers(&self) -> bool {
-        false
+    /// What it can read again. If that is single relations, it goes on from a store that lacks some (`Stored::newcomers`).
+    fn rereads(&self) -> Rereads {
+        Rereads::Nothing
     }
 
     /// Runs until the input ends, a stop is asked for, or it cannot go on.

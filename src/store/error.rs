@@ -42,14 +42,25 @@ pub enum StoreError {
     InUse(PathBuf),
     /// What a view had made of events that are gone would go.
     #[error(
-        "view `{view}` is another than before, or reads something else: {rows} rows that it made of events that are gone cannot be made \
-         again. `tidegate plan` shows what its targets would lose; `tidegate store forget DIR {view}` lets them go, and the next start goes on"
+        "view `{view}` is another than before, or reads something else: {what} cannot be made again. `tidegate \
+         plan` shows what its targets would lose; `tidegate store forget DIR {view}` lets them go, and the next start goes on"
     )]
     Loses {
         /// Which view.
         view: String,
-        /// How many rows.
-        rows: u64,
+        /// What would go.
+        what: String,
+    },
+    /// A source whose events cannot be told again is declared otherwise.
+    #[error(
+        "source `{name}` is declared otherwise than its events are stored, which cannot be read again: {what}. Declare it as it was; or \
+         `tidegate store forget DIR {name}` lets go of what is stored of it, and it begins anew"
+    )]
+    Declared {
+        /// The source.
+        name: String,
+        /// What is other, by relation.
+        what: String,
     },
     /// A write failed before: what is in the file is not known.
     #[error(

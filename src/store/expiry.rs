@@ -30,6 +30,8 @@ pub(super) struct Expiring<'e> {
     /// As long as one of them has not passed a row is of use.
     ways: Vec<Way<'e>>,
     time: Time,
+    /// Behind the last moment of a row that was of no use.
+    gone: Option<Time>,
     builder: RowBuilder,
 }
 
@@ -43,7 +45,7 @@ impl<'e> Expiring<'e> {
     /// Nothing noted yet.
     pub(super) fn new(expiry: &'e [Expiry], time: Time) -> Expiring<'e> {
         let ways = expiry.iter().map(|expiry| Way { expiry, sessions: HashMap::new() }).collect();
-        Expiring { ways, time, builder: RowBuilder::default() }
+        Expiring { ways, time, gone: None, builder: RowBuilder::default() }
     }
 
     /// Whether all rows must be noted first.
@@ -69,12 +71,22 @@ impl<'e> Expiring<'e> {
 
     /// Whether a row is still of use. What has no moment is for ever.
     pub(super) fn is_used(&mut self, row: &Row) -> bool {
-        let Expiring { ways, time, builder } = self;
-        ways.iter().any(|way| {
+        let Expiring { ways, time, gone, builder } = self;
+        let is_used = ways.iter().any(|way| {
             let last = |at| way.last(row, at, builder);
             let passes = |last: i64| i128::from(last) + i128::from(way.expiry.after) <= i128::from(*time);
             !way.expiry.moment(row).map(last).is_some_and(passes)
-        })
+        });
+        if !is_used {
+            let last = ways.iter().filter_map(|way| way.expiry.moment(row)).max();
+            *gone = (*gone).max(last.map(|last| Time::try_from(last.saturating_add(1)).unwrap_or(0)));
+        }
+        is_used
+    }
+
+    /// Before which moment some rows were of no use.
+    pub(super) fn gone(&self) -> Option<Time> {
+        self.gone
     }
 }
 
@@ -89,7 +101,7 @@ impl Way<'_> {
 
 impl Expiry {
     fn moment(&self, row: &Row) -> Option<i64> {
-        row.with_bytes(|bytes| encoding::moment(encoding::column(bytes, self.column)))
+        row.with_bytes(|bytes| encoding::column_if_any(bytes, self.column).and_then(encoding::moment))
     }
 }
 
@@ -101,8 +113,11 @@ mod tests {
 
     const GAP: i64 = 3;
 
+    /// Some rows end before a column that is null in others.
     fn row(key: i64, at: Option<i64>) -> Row {
-        Row::pack(&[Datum::Int8(key), at.map_or(Datum::Null, |at| Datum::Timestamptz(at - EPOCH_MICROS)), Datum::Null])
+        let moment = at.map_or(Datum::Null, |at| Datum::Timestamptz(at - EPOCH_MICROS));
+        let row = [Datum::Int8(key), moment, Datum::Null];
+        Row::pack(if at.is_some_and(|at| at % 3 == 0) { &row[..2] } else { &row })
     }
 
     /// All sets of moments below ten, at every time, beside another key.

@@ -34,6 +34,9 @@ pub(super) struct Manifest {
     /// The sinks of the last run, and what each of them showed: for `tidegate plan`, which tells of those that are gone.
     #[serde(default)]
     pub(super) sinks: BTreeMap<String, String>,
+    /// What the views that they showed meant; nothing if that was not noted.
+    #[serde(default)]
+    pub(super) views: Option<BTreeMap<String, String>>,
 }
 
 /// A source, as of the frames that are merged.
@@ -69,14 +72,20 @@ pub(super) struct Relation {
     pub(super) key: Option<Vec<usize>>,
     /// The columns of its rows; nothing in the place of one that is not kept any more.
     pub(super) columns: Vec<Option<String>>,
+    /// Whether rows end before the last of these, which came later: they have nothing there.
+    #[serde(default)]
+    pub(super) widened: bool,
     /// The frontier from which on it has its content; nothing of a newcomer that is not complete.
     pub(super) since: Option<Time>,
-    /// The relations it was computed from, if a view made it.
+    /// The relations it was computed from, if a view made it: the first of each, if they were read again since.
     pub(super) made_of: Vec<u64>,
     /// What lies so close below the cut is not merged yet.
     pub(super) history: Time,
     /// When its rows are of no use any more: in all of these ways.
     pub(super) expiry: Option<Vec<Expiry>>,
+    /// Of the rows whose moment lies before this some were let go.
+    #[serde(default)]
+    pub(super) gone: Option<Time>,
     /// What is merged of it; none: no row.
     pub(super) run: Option<Run>,
 }
@@ -99,9 +108,9 @@ impl Relation {
 impl Manifest {
     /// Of an empty store.
     pub(super) fn new(incarnation: u64) -> Manifest {
-        let (sources, relations, sinks) = Default::default();
+        let (sources, relations, sinks, views) = Default::default();
         let (base, merged, reaches, unused) = (1, 1, 1, 1);
-        Manifest { format: FORMAT, incarnation, base, merged, reaches, unused, sources, relations, sinks }
+        Manifest { format: FORMAT, incarnation, base, merged, reaches, unused, sources, relations, sinks, views }
     }
 
     /// The time below which what is said of a relation is merged; nothing of a relation that the store does not know.

@@ -10,7 +10,7 @@ use super::expiry::Expiring;
 use super::manifest::{Relation, Run};
 use super::run::{RunReader, RunWriter};
 use crate::timeline::{Batch, Partial, Upsert, UpsertKind};
-use crate::value::{Diff, Row, RowBuilder, Time, encoding};
+use crate::value::{Datum, Diff, Row, RowBuilder, Time, encoding};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the log says of one table.
@@ -77,7 +77,7 @@ impl Delta {
         }
     }
 
-    /// Writes the run that takes the place of the relation's, as of this time.
+    /// Writes the run that takes the place of the relation's, as of this time. From before which moment on rows were left out, if any was.
     pub(super) fn merge(
         mut self,
         disk: &dyn Disk,
@@ -85,10 +85,11 @@ impl Delta {
         relation: &Relation,
         number: u64,
         time: Time,
-    ) -> Result<Run, StoreError> {
+    ) -> Result<(Run, Option<Time>), StoreError> {
         let old = relation.run.filter(|_| !self.emptied);
         let open = || old.map(|run| RunReader::open(disk, incarnation, run.number)).transpose();
         let mut out = RunWriter::create(disk, incarnation, number)?;
+        let mut gone = None;
         match &relation.key {
             Some(key) => {
                 self.resolve(open()?, key)?;
@@ -107,10 +108,11 @@ impl Delta {
                     let is_used = expiring.as_mut().is_none_or(|expiring| expiring.is_used(row));
                     if is_used { out.push(row, count) } else { Ok(()) }
                 })?;
+                gone = expiring.and_then(|expiring| expiring.gone());
             }
         }
         let RunWriter { rows, bytes, .. } = out.finish()?;
-        Ok(Run { number, rows, bytes })
+        Ok((Run { number, rows, bytes }, gone))
     }
 
     /// Looks up the old rows that changes in part need.
@@ -193,8 +195,13 @@ impl<'k> KeyedRun<'k> {
     }
 }
 
-/// The columns of a row that make its key.
+/// The columns of a row that make its key: null where it ends before them.
 pub(super) fn key_of(row: &Row, key: &[usize], builder: &mut RowBuilder) -> Row {
-    row.with_bytes(|bytes| key.iter().for_each(|position| builder.push_encoded(encoding::column(bytes, *position))));
+    row.with_bytes(|bytes| {
+        key.iter().for_each(|position| match encoding::column_if_any(bytes, *position) {
+            Some(column) => builder.push_encoded(column),
+            None => builder.push(&Datum::Null),
+        });
+    });
     builder.finish()
 }

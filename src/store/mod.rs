@@ -13,6 +13,7 @@
 mod adopt;
 mod bytes;
 mod collect;
+mod declared;
 mod disk;
 mod error;
 mod expiry;
@@ -31,19 +32,19 @@ mod scan;
 mod segment;
 mod tend;
 
-pub use adopt::Lack;
+pub use adopt::{Before, BeforeNow, Lack};
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use expiry::{Expiry, Session};
 pub use inspect::{Summary, incarnation, inspect};
 pub use place::{Place, place};
 pub use reading::Reading;
-pub use tend::{Compacted, compact, forget};
+pub use tend::{Compacted, Forgotten, compact, forget};
 
 use crate::failpoint::reach;
-use crate::timeline::{RelationId, Resume, SourceId, Tick};
+use crate::timeline::{RelationId, Rereads, Resume, SourceId, Tick};
 use crate::value::{RelationName, Time};
-use adopt::{Adopted, adopt, kept, loses};
+use adopt::{Adopted, adopt, kept, loses, refuse};
 use lock::Lock;
 use log::Log;
 use manifest::{Manifest, Reached};
@@ -63,10 +64,22 @@ pub struct Source {
     pub name: String,
     /// Whether views need the times of its changes: what is not merged is told again with these.
     pub keeps_times: bool,
-    /// Whether relations may come to it later: otherwise it begins anew for them.
-    pub takes_newcomers: bool,
+    /// What of it can be told again when the store does not have its relations as they are now.
+    pub rereads: Rereads,
     /// Its relations.
     pub relations: Vec<Relation>,
+}
+
+impl Source {
+    /// Whether its relations are what views made of others.
+    fn is_made(&self) -> bool {
+        self.relations.iter().any(|relation| !relation.made_of.is_empty())
+    }
+
+    /// Whether relations may come to it later. What views made goes on instead when what it is made of is read again.
+    fn takes_newcomers(&self) -> bool {
+        self.rereads == Rereads::Relations && !self.is_made()
+    }
 }
 
 /// A relation as the running view set knows it: a source's, or one that a view made of others.
@@ -93,6 +106,10 @@ pub struct Relation {
 pub struct Kept {
     /// The columns of its rows; nothing in the place of one that is not kept any more.
     pub columns: Vec<Option<String>>,
+    /// Whether rows may end before the last of these.
+    pub widened: bool,
+    /// Of the rows whose moment lies before this some were let go, as they were of no use any more.
+    pub gone: Option<Time>,
     /// The frontier from which on it has its content; nothing of a newcomer, which has none yet.
     pub since: Option<Time>,
 }
@@ -119,6 +136,10 @@ pub struct Opened {
     pub lacks: BTreeMap<SourceId, Lack>,
     /// What it has of each relation.
     pub relations: BTreeMap<RelationId, Kept>,
+    /// What relations were before, by what goes on with that.
+    pub before: BeforeNow,
+    /// The sources that are not there any more: what it had of them is gone.
+    pub gone: Vec<String>,
 }
 
 /// The store's numbers of the running view set's sources and relations.
@@ -170,8 +191,11 @@ impl Store {
         let Scanned { next, mut reached, unmerged, complete } = scan::scan(disk.as_ref(), &manifest, true)?;
         manifest.complete(&complete);
         let before = manifest.clone();
-        let Adopted { ids, lacks } = adopt(&mut manifest, sources, &mut reached);
-        loses(&before, &manifest, sources)?;
+        let has_told = |(id, reached): (&u64, &Reached)| reached.frontier.filter(|frontier| *frontier > 0).map(|_| *id);
+        let told = reached.iter().filter_map(has_told).collect();
+        let Adopted { ids, lacks, before: was, gone } = adopt(&mut manifest, sources, &mut reached);
+        refuse(&lacks, sources)?;
+        loses(&before, &manifest, &told, (sources, &ids))?;
         let relations = kept(&manifest, &ids);
         let resume = |source: &Source| {
             let Reached { frontier, positions, .. } = reached.remove(ids.sources.get(&source.id)?)?;
@@ -179,7 +203,7 @@ impl Store {
         };
         let resumes = sources.iter().filter_map(resume).collect();
         let store = Store::begin(disk, manifest, ids, next, unmerged)?;
-        Ok(Opened { store, resumes, lacks, relations })
+        Ok(Opened { store, resumes, lacks, relations, before: was, gone })
     }
 
     /// Goes on behind the last frame.
@@ -203,14 +227,23 @@ impl Store {
         self.manifest().shown_incarnation()
     }
 
-    /// Notes the sinks of this run, with what each of them shows.
-    pub fn note_sinks(&self, sinks: BTreeMap<String, String>) -> Result<(), StoreError> {
+    /// Notes the sinks of this run, with what each of them shows, and what these views mean.
+    pub fn note_sinks(
+        &self,
+        sinks: BTreeMap<String, String>,
+        views: BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
         let mut manifest = self.manifest();
-        if manifest.sinks == sinks {
+        if manifest.sinks == sinks && manifest.views.as_ref() == Some(&views) {
             return Ok(());
         }
-        manifest.sinks = sinks;
+        (manifest.sinks, manifest.views) = (sinks, Some(views));
         manifest.write(self.disk.as_ref())
+    }
+
+    /// What the views meant that the sinks of the last run showed; nothing if that was not noted.
+    pub fn views(&self) -> Option<BTreeMap<String, String>> {
+        self.manifest().views.clone()
     }
 
     /// How many bytes its log has, and the runs that it was merged into.
@@ -270,7 +303,8 @@ impl Store {
             let number = manifest.number();
             let Some(relation) = manifest.relations.get_mut(&id) else { continue };
             let cut = found.cuts.get(&relation.source).copied().unwrap_or(0).saturating_sub(relation.history);
-            relation.run = Some(delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?);
+            let (run, gone) = delta.merge(self.disk.as_ref(), manifest.incarnation, relation, number, cut)?;
+            (relation.run, relation.gone) = (Some(run), relation.gone.max(gone));
             reach("merge.run_written");
         }
         for (id, reached) in found.reached {

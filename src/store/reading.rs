@@ -1,6 +1,6 @@
 //! A store as a start would find it, read beside whoever writes to it. Nothing of it is changed.
 
-use super::adopt::{Adopted, Lack, adopt, kept};
+use super::adopt::{Adopted, BeforeNow, Lack, adopt, kept};
 use super::disk::Directory;
 use super::error::StoreError;
 use super::manifest::{Manifest, Reached};
@@ -20,6 +20,10 @@ pub struct Reading {
     pub lacks: BTreeMap<SourceId, Lack>,
     /// What it has of each relation.
     pub relations: BTreeMap<RelationId, Kept>,
+    /// What relations were before, by what goes on with that.
+    pub before: BeforeNow,
+    /// The sources that are not there any more.
+    pub gone: Vec<String>,
     /// The sources of which the last run came to the end.
     pub ended: BTreeSet<SourceId>,
     disk: Directory,
@@ -38,7 +42,7 @@ impl Reading {
         let Some(mut manifest) = Manifest::read(&disk)? else { return Ok(None) };
         let Scanned { mut reached, complete, .. } = scan::scan(&disk, &manifest, false)?;
         manifest.complete(&complete);
-        let Adopted { ids, lacks } = adopt(&mut manifest, sources, &mut reached);
+        let Adopted { ids, lacks, before, gone } = adopt(&mut manifest, sources, &mut reached);
         let relations = kept(&manifest, &ids);
         let resume = |(id, stored): (&SourceId, &u64)| {
             let Reached { frontier, positions, .. } = reached.get(stored)?.clone();
@@ -47,7 +51,7 @@ impl Reading {
         let resumes: BTreeMap<SourceId, Resume> = ids.sources.iter().filter_map(resume).collect();
         let has_ended = |id: &SourceId| reached.get(&ids.sources[id]).is_some_and(|reached| reached.ended);
         let ended = resumes.keys().copied().filter(has_ended).collect();
-        Ok(Some(Reading { resumes, lacks, relations, ended, disk, manifest, ids }))
+        Ok(Some(Reading { resumes, lacks, relations, before, gone, ended, disk, manifest, ids }))
     }
 
     /// Drawn when the store was made.
@@ -58,6 +62,11 @@ impl Reading {
     /// The sinks of the last run, with what each of them showed.
     pub fn sinks(&self) -> &BTreeMap<String, String> {
         &self.manifest.sinks
+    }
+
+    /// What the views meant that they showed; nothing if that was not noted.
+    pub fn views(&self) -> Option<&BTreeMap<String, String>> {
+        self.manifest.views.as_ref()
     }
 
     /// As `Store::merged`.

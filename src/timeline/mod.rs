@@ -15,5 +15,5 @@ pub use grid::{cell_end, cell_start, last_instant};
 pub use partitions::{PartitionId, Partitions};
 pub use reorder::Reorder;
 pub use step::Step;
-pub use tick::{Batch, DataError, Partial, RelationId, Resume, SourceId, Tick, Upsert, UpsertKind};
+pub use tick::{Batch, DataError, Partial, RelationId, Rereads, Resume, SourceId, Tick, Upsert, UpsertKind};
 pub use verdict::{Disorder, Judge, Verdict};

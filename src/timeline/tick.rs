@@ -54,6 +54,17 @@ pub struct Resume {
     pub positions: BTreeMap<String, String>,
 }
 
+/// What of a source can be read again, when a store does not have its relations as they are now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rereads {
+    /// Nothing: events are told once.
+    Nothing,
+    /// All of it: it begins anew.
+    Whole,
+    /// Any relation by itself, while the others go on.
+    Relations,
+}
+
 /// Changes of one relation.
 #[derive(Clone, Debug)]
 pub enum Batch {

@@ -122,6 +122,17 @@ pub fn column(mut row: &[u8], position: usize) -> &[u8] {
     &row[..skip(row)]
 }
 
+/// A column of a row, which may end before it. Panics as `decode` does.
+pub fn column_if_any(mut row: &[u8], position: usize) -> Option<&[u8]> {
+    for _ in 0..position {
+        if row.is_empty() {
+            return None;
+        }
+        row = &row[skip(row)..];
+    }
+    (!row.is_empty()).then(|| &row[..skip(row)])
+}
+
 /// An encoded timestamp or date as microseconds since 1970; `None` if it is null. Infinity is after all of them.
 pub fn moment(value: &[u8]) -> Option<i64> {
     match decode(value).0 {

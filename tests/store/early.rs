@@ -9,7 +9,7 @@ use crate::support::random::{Random, seed, setting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidegate::store::{Expiry, Opened, Relation, Source, Store};
-use tidegate::timeline::{Batch, RelationId, SourceId, Tick};
+use tidegate::timeline::{Batch, RelationId, Rereads, SourceId, Tick};
 use tidegate::value::{Datum, RelationName, Row, Time};
 
 const EVENTS: (SourceId, RelationId) = (SourceId(0), RelationId(0));
@@ -45,7 +45,7 @@ fn sources(kind: Kind) -> Vec<Source> {
         id,
         name: name.into(),
         keeps_times,
-        takes_newcomers: false,
+        rereads: Rereads::Whole,
         relations: vec![relation],
     };
     vec![source(EVENTS, "events", kind.keeps_times, events), source(COUNTS, "counts", false, counts)]

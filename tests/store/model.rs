@@ -4,7 +4,7 @@ use crate::support::random::Random;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidegate::store::{Disk, Opened, Relation, Source, Store, StoreError};
-use tidegate::timeline::{Batch, Partial, RelationId, Resume, SourceId, Tick, Upsert, UpsertKind};
+use tidegate::timeline::{Batch, Partial, RelationId, Rereads, Resume, SourceId, Tick, Upsert, UpsertKind};
 use tidegate::value::{Datum, Diff, RelationName, Row, Time};
 
 const KEYED: RelationId = RelationId(4);
@@ -24,7 +24,7 @@ pub(super) fn sources(definition: &str) -> Vec<Source> {
         expiry: None,
     };
     let relations = vec![relation(KEYED, "keyed", Some(vec![1])), relation(PLAIN, "plain", None)];
-    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, takes_newcomers: false, relations }]
+    vec![Source { id: SourceId(0), name: "shop".into(), keeps_times: false, rereads: Rereads::Whole, relations }]
 }
 
 /// What the two tables hold, the frontier and the position that go with it.

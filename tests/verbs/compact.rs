@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use tidegate::failpoint;
 use tidegate::store::{Opened, Relation, Source, Store};
-use tidegate::timeline::{Batch, RelationId, SourceId, Tick, Upsert, UpsertKind};
+use tidegate::timeline::{Batch, RelationId, Rereads, SourceId, Tick, Upsert, UpsertKind};
 use tidegate::value::{Datum, RelationName, Row, Time};
 
 const MINUTE: Time = 60_000_000;
@@ -25,7 +25,7 @@ fn sources() -> Vec<Source> {
         expiry: None,
     };
     let (id, relations) = (SourceId(0), vec![relation]);
-    vec![Source { id, name: "shop".into(), keeps_times: false, takes_newcomers: true, relations }]
+    vec![Source { id, name: "shop".into(), keeps_times: false, rereads: Rereads::Relations, relations }]
 }
 
 fn tick(time: Time, ids: std::ops::Range<i64>, minute: i64) -> Tick {

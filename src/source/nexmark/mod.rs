@@ -13,7 +13,7 @@ mod rows;
 pub use config::Config;
 
 use super::{Progress, Source, SourceError, SourceRelation, Start, Stop, TickSender};
-use crate::timeline::{Batch, RelationId, Resume, SourceId, Tick, now};
+use crate::timeline::{Batch, RelationId, Rereads, Resume, SourceId, Tick, now};
 use crate::value::{Diff, RelationKind, RelationName, Row, Schema, Time};
 use house::{Clock, Kind};
 use rows::Rows;
@@ -44,6 +44,10 @@ impl Source for Nexmark {
         Ok(Kind::ALL.map(|kind| relation(kind, ends)).into())
     }
 
+    fn rereads(&self) -> Rereads {
+        Rereads::Whole
+    }
+
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
         let Config { events, rate, paced, seed, base_time } = self.config;
         if events.is_none() && start.once {
@@ -55,10 +59,11 @@ impl Source for Nexmark {
         let clock = Clock { base, rate };
         let wanted = |kind: Kind| start.wanted.iter().find(|wanted| wanted.relation.name.name == kind.name());
         let ids = Kind::ALL.map(|kind| wanted(kind).map(|wanted| wanted.id));
-        // A key is always read.
+        // A key is always read, and a store keeps what somebody may read later.
+        let stores = start.stored.is_some();
         let is_read = |kind: Kind, column: usize| {
             let of_key = kind.key().is_some_and(|key| key.contains(&column));
-            of_key || wanted(kind).is_some_and(|wanted| wanted.reads(column))
+            stores || of_key || wanted(kind).is_some_and(|wanted| wanted.reads(column))
         };
         let rows = Rows::new(clock, seed, is_read);
         let end = events.unwrap_or(u64::MAX);

@@ -52,6 +52,7 @@ pub use slots::{Slot, SlotOwner};
 use super::{Source, SourceError, SourceRelation, Start, Stop, Stored};
 use crate::finding::{Level, Report};
 use crate::pg::Endpoint;
+use crate::timeline::Rereads;
 use clock::Clock;
 use examine::Examination;
 use failure::Failure;
@@ -176,8 +177,8 @@ impl Source for Postgres {
         })
     }
 
-    fn takes_newcomers(&self) -> bool {
-        true
+    fn rereads(&self) -> Rereads {
+        Rereads::Relations
     }
 
     fn run(&mut self, start: Start) -> Result<(), SourceError> {
@@ -208,6 +209,7 @@ impl Postgres {
             kept: stored.as_ref().map(kept).transpose()?,
             slot,
             newcomers: wanted.iter().map(|wanted| wanted.id).filter(|id| newcomers.contains(id)).collect(),
+            early: None,
             wanted: &wanted,
             once,
             awaited,

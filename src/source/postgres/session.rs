@@ -52,6 +52,8 @@ pub(super) struct Session<'a> {
     pub(super) kept: Option<Kept>,
     /// The relations of which the store has nothing yet.
     pub(super) newcomers: BTreeSet<RelationId>,
+    /// The time of what was told of them whose end has not come.
+    pub(super) early: Option<u64>,
     /// The relations somebody needs.
     pub(super) wanted: &'a [Wanted],
     /// Whether to end at the position where the first session began.
@@ -190,6 +192,7 @@ impl Session<'_> {
         control: &Arc<Client>,
         watched: &Watched,
     ) -> Result<(String, u64), Failure> {
+        self.take_back(pending, &self.newcomers(&watched.shapes)).await?;
         // Before the slot: whatever was committed until then is in the snapshot.
         let server_clock = Sample::ask(control).await?.clock;
         let kind = match &self.kept {

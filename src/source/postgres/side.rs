@@ -38,6 +38,7 @@ impl Session<'_> {
         position: u64,
         newcomers: &[usize],
     ) -> Result<u64, Failure> {
+        self.take_back(pending, newcomers).await?;
         let side = self.begin_side(ready, newcomers).await?;
         let point = slot::show_position(side.point);
         if side.point < position {
@@ -51,6 +52,17 @@ impl Session<'_> {
         self.newcomers.clear();
         within(PATIENCE, slot::released(&ready.control, &ready.slot)).await?;
         Ok(position)
+    }
+
+    /// Takes back at its own time what was told of newcomers when it was interrupted: no frontier has passed that.
+    pub(super) async fn take_back(&mut self, pending: &mut Pending, newcomers: &[usize]) -> Result<(), Failure> {
+        if let Some(at) = self.early {
+            newcomers.iter().for_each(|table| pending.truncate(*table, at));
+            let tick = pending.seal(pending.frontier(), false);
+            self.pipe.send(tick, 0, 0).await?;
+            self.early = None;
+        }
+        Ok(())
     }
 
     async fn begin_side(&self, ready: &Ready, newcomers: &[usize]) -> Result<Side, Failure> {
@@ -99,6 +111,7 @@ impl Session<'_> {
             if is_enough(pending, waiting) {
                 // Early: it takes effect when a frontier passes its time.
                 let tick = pending.seal(frontier, false);
+                self.early = Some(at);
                 self.pipe.send(tick, std::mem::take(&mut waiting), 0).await?;
                 reach("side.part");
             }
@@ -106,6 +119,7 @@ impl Session<'_> {
         let positions = self.kept.as_mut().map(|kept| kept.advance(position, None, None)).unwrap_or_default();
         let tick = Tick { completes: true, positions, ..pending.seal(at + 1, false) };
         self.pipe.send(tick, waiting, position).await?;
+        self.early = None;
         reach("side.told");
         Ok(())
     }
