@@ -248,7 +248,8 @@ fn configuration(home: &Home, port: u16, settings: &[String]) -> String {
         format!("port = {port}"),
         format!("unix_socket_directories = '{}'", home.path().display()),
         "wal_level = logical".into(),
-        "max_replication_slots = 30".into(),
+        // Those of stores stay when a test has ended.
+        "max_replication_slots = 100".into(),
         "max_wal_senders = 30".into(),
         "max_connections = 120".into(),
         "track_commit_timestamp = off".into(),
