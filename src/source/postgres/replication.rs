@@ -2,7 +2,7 @@
 //!
 //! A tick is sealed between transactions, when the socket is drained, or after 10 ms, about 1 MB or 1,000 transactions; within one that is
 //! larger than 4 MiB, or has many changes, pieces of it are sent on. Where one transaction comes right behind the other, a tick waits a
-//! millisecond for more: each costs every thread on its way a turn.
+//! millisecond for more, and what comes meanwhile is read at once: each tick, and each read, costs a turn of every thread on its way.
 //!
 //! Every 100 ms (10 ms after a change; every second if there have been none for a while and nobody waits) the server is asked for its
 //! clock and WAL position (see `moment`), and then to say how far it has sent: when it has sent all up to that position, the clock is
@@ -123,7 +123,10 @@ impl Streaming<'_> {
                 if heard < next_request {
                     continue;
                 }
-            } else if !self.is_within(&feed) && gathers.is_none() {
+            } else if let Some(until) = gathers {
+                tokio::time::sleep_until(until.into()).await;
+                continue;
+            } else if !self.is_within(&feed) {
                 let passed = self.moments.passed(self.position);
                 if self.seal(&mut gathered, passed).await? {
                     next_request = next_request.min(Instant::now() + ASK_AFTER_CHANGE);
@@ -154,7 +157,7 @@ impl Streaming<'_> {
                     }
                     self.connection.send_status(self.position, self.confirmed(), true).await?;
                 }
-                () = tokio::time::sleep_until(gathers.unwrap_or(next_request).into()) => {}
+                () = tokio::time::sleep_until(next_request.into()) => {}
             }
         }
     }
