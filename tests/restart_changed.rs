@@ -433,3 +433,30 @@ fn a_view_that_comes_late_is_said_to_lack_events() {
     let said = go_on(&all);
     assert!(said.contains(&lacks("ones")) && !said.contains(&lacks("fives")), "{said}");
 }
+
+/// Of a table all rows are kept, also if those who read it so far need some of them no longer: a view that comes later reads them as well.
+#[test]
+fn a_table_is_kept_whole_although_the_clock_passes_its_rows() {
+    let database = Postgres::shared().create_database();
+    database.execute(
+        "CREATE TABLE visit (note text, at timestamptz NOT NULL, until timestamptz); ALTER TABLE visit REPLICA IDENTITY FULL;
+         INSERT INTO visit VALUES ('a', now() - interval '1 day', NULL), ('b', now(), now() - interval '1 day'), ('c', now(), NULL)",
+    );
+    let recent = "CREATE VIEW recent AS SELECT until FROM visit WHERE at > now() - interval '1 hour';";
+    let every = "CREATE VIEW every AS SELECT at, until FROM visit;";
+    let set = ViewSet::new("", "");
+    let run = |views: &[&str], definitions: &str| {
+        let source =
+            "[sources.shop]\ntype = 'postgres'\nurl = { env = 'DATABASE_URL' }\ntables = ['visit']\ncreate = true\n";
+        set.write("tidegate.toml", &format!("{source}{}[settings]\nstore = 'state'\n", sinks(views)));
+        set.write("views.sql", definitions);
+        let (code, _, said) = set.run(&["run", "--once"], &database.url);
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    run(&["recent"], recent);
+    assert_eq!((shown(&set, "recent").0.len(), set.run(&["store", "compact"], "").0), (2, 0));
+    let said = run(&["recent", "every"], &format!("{recent}{every}"));
+    assert!(!said.contains("only that is read") && !said.contains("not in the store any more"), "{said}");
+    assert_eq!((shown(&set, "recent").0.len(), shown(&set, "every").0.len()), (2, 3));
+}

@@ -82,11 +82,17 @@ impl Keeping {
         self.parts.iter().any(|part| part.sources.contains(&source))
     }
 
-    /// What the store is to know of an input's rows.
-    pub(super) fn of_input(&self, input: &InputRelation, mut relation: store::Relation) -> store::Relation {
+    /// What the store is to know of an input's rows. A table is kept whole: a view that comes later reads it as it is, and what is
+    /// stored of it is told as that. All columns are stored of what expires, so each has its place there.
+    pub(super) fn of_input(
+        &self,
+        input: &InputRelation,
+        mut relation: store::Relation,
+        rereads: Rereads,
+    ) -> store::Relation {
         relation.history = self.history.get(&input.name).copied().unwrap_or(0);
-        // Only streams have such a column, and of them all columns are stored.
-        relation.expiry = self.expiry(&input.name);
+        let expires = rereads == Rereads::Nothing || input.schema.is_append_only();
+        relation.expiry = self.expiry(&input.name).filter(|_| expires);
         relation
     }
 

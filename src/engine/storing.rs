@@ -404,7 +404,7 @@ pub(super) fn kept_sources(
         // What cannot be read again is stored whole: a view that comes later may read it.
         let reads = |name: &RelationName| reads.get(name).filter(|_| rereads != Rereads::Nothing);
         let relation = |input: &InputRelation| layout::relation(input, reads(&input.name));
-        let relations = own.map(|input| keeping.of_input(input, relation(input))).collect();
+        let relations = own.map(|input| keeping.of_input(input, relation(input), rereads)).collect();
         let name = thread.name().to_owned();
         Source { id, name, keeps_times: keeping.keeps_times(id), rereads, relations }
     };
