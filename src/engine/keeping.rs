@@ -28,7 +28,7 @@ pub(super) struct Part {
     /// Its own name, as a view.
     pub(super) view: RelationName,
     /// Of which view it is a part.
-    of: RelationName,
+    pub(super) of: RelationName,
     /// Its rows, as the store tells them.
     pub(super) rows: InputRelation,
     /// The inputs it is computed from, and their sources.
@@ -94,6 +94,11 @@ impl Keeping {
         let expires = rereads == Rereads::Nothing || input.schema.is_append_only();
         relation.expiry = self.expiry(&input.name).filter(|_| expires);
         relation
+    }
+
+    /// Whether all rows of a part are of use for ever.
+    pub(super) fn needs_all(&self, part: &Part) -> bool {
+        !self.needs.contains_key(&part.view)
     }
 
     fn expiry(&self, name: &RelationName) -> Option<Vec<store::Expiry>> {

@@ -138,16 +138,16 @@ impl Storing {
         Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
-    /// The views that begin with what is left of a stream, of those that are shown with these meanings.
+    /// The views that begin with what is left, of those that are shown with these meanings.
     pub(super) fn partial(
         &self,
         program: &Program,
-        parts: &[Part],
+        keeping: &Keeping,
         shown: &BTreeMap<RelationName, String>,
     ) -> Vec<Partial> {
         let (views, goes_on) = (self.store.views(), |source| self.resumes.contains_key(&source));
         let known = partial::Known { views: views.as_ref(), gone: &self.gone, goes_on: &goes_on };
-        partial::partial(program, parts, shown, &known)
+        partial::partial(program, keeping, shown, &known)
     }
 
     /// Notes the sinks of this run, with what each of them shows, and what these views mean.
