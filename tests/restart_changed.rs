@@ -433,3 +433,75 @@ fn a_view_that_comes_late_is_said_to_lack_events() {
     let said = go_on(&all);
     assert!(said.contains(&lacks("ones")) && !said.contains(&lacks("fives")), "{said}");
 }
+
+/// Of a table all rows are kept, also if those who read it so far need some of them no longer: a view that comes later reads them as well.
+#[test]
+fn a_table_is_kept_whole_although_the_clock_passes_its_rows() {
+    let database = Postgres::shared().create_database();
+    database.execute(
+        "CREATE TABLE visit (note text, at timestamptz NOT NULL, until timestamptz); ALTER TABLE visit REPLICA IDENTITY FULL;
+         INSERT INTO visit VALUES ('a', now() - interval '1 day', NULL), ('b', now(), now() - interval '1 day'), ('c', now(), NULL)",
+    );
+    let recent = "CREATE VIEW recent AS SELECT until FROM visit WHERE at > now() - interval '1 hour';";
+    let every = "CREATE VIEW every AS SELECT at, until FROM visit;";
+    let set = ViewSet::new("", "");
+    let run = |views: &[&str], definitions: &str| {
+        let source =
+            "[sources.shop]\ntype = 'postgres'\nurl = { env = 'DATABASE_URL' }\ntables = ['visit']\ncreate = true\n";
+        set.write("tidegate.toml", &format!("{source}{}[settings]\nstore = 'state'\n", sinks(views)));
+        set.write("views.sql", definitions);
+        let (code, _, said) = set.run(&["run", "--once"], &database.url);
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    run(&["recent"], recent);
+    assert_eq!((shown(&set, "recent").0.len(), set.run(&["store", "compact"], "").0), (2, 0));
+    let said = run(&["recent", "every"], &format!("{recent}{every}"));
+    assert!(!said.contains("only that is read") && !said.contains("not in the store any more"), "{said}");
+    assert_eq!((shown(&set, "recent").0.len(), shown(&set, "every").0.len()), (2, 3));
+}
+
+/// Rows that a view made of events that are gone, and that nobody needed: somebody who comes to need all of them begins with what is left.
+#[test]
+fn a_view_whose_rows_were_let_go_is_said_to_lack_them() {
+    let set = ViewSet::new("", "");
+    let show = |views: &[&str]| {
+        let stream = "[sources.e]\ntype = 'jsonl'\npath = 'events'\nfollow = true\nevent_time = 'at'\nevent_time_unit = 'ms'\n\
+                      lateness = '0s'\nidle_after = 'never'\nschema = { at = 'timestamptz not null' }\n[settings]\nstore = 'state'\n\
+                      [views.short]\nretain = '10m'\n";
+        set.write("tidegate.toml", &format!("{stream}{}", sinks(views)));
+        let windows = "AS SELECT window_start, window_end, count(*) AS n FROM e, tumble(at, interval '1 minute')
+            GROUP BY window_start, window_end;";
+        let views = format!(
+            "CREATE VIEW every {windows} CREATE VIEW short {windows} CREATE VIEW again AS SELECT window_start FROM short;
+             CREATE VIEW recent AS SELECT window_start, n FROM every WHERE window_end > now() - interval '10 minutes';"
+        );
+        set.write("views.sql", &views);
+    };
+    let written = Cell::new(0);
+    let go_on = |views: &[&str]| {
+        let (begin, end) = (written.get(), written.get() + 40);
+        let events: String =
+            (begin..end).map(|minute| format!("{{\"at\": {}}}\n", NOON_MS + minute * MINUTE)).collect();
+        let file = OpenOptions::new().create(true).append(true).open(set.path().join("events"));
+        file.and_then(|mut file| file.write_all(events.as_bytes())).expect("our own file");
+        written.set(end);
+        let until = NOON_MS + (end - 1) * MINUTE;
+        run(&set, "", &views.iter().map(|view| (*view, until)).collect::<Vec<_>>())
+    };
+    let (few, all) = (["recent", "short"], ["recent", "short", "again", "every"]);
+    show(&few);
+    (0..2).for_each(|_| drop(go_on(&few)));
+    assert_eq!(set.run(&["store", "compact"], "").0, 0);
+    show(&all);
+    let lacks = "view `every` is new or has changed, and rows of view `every` from before 2024-05-01";
+    let is_told = |said: &str| said.contains(lacks) && said.matches("not in the store any more").count() == 1;
+    let (code, said) = ask(&set, "", &["plan"], &[]);
+    assert!(code == 0 && is_told(&said), "{code}: {said}");
+    let said = go_on(&all);
+    assert!(is_told(&said), "{said}");
+    assert!(shown(&set, "every").0.len() < 100);
+    // The next start has nothing to say of it.
+    let said = go_on(&all);
+    assert!(!said.contains("any more"), "{said}");
+}

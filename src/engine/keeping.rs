@@ -28,7 +28,7 @@ pub(super) struct Part {
     /// Its own name, as a view.
     pub(super) view: RelationName,
     /// Of which view it is a part.
-    of: RelationName,
+    pub(super) of: RelationName,
     /// Its rows, as the store tells them.
     pub(super) rows: InputRelation,
     /// The inputs it is computed from, and their sources.
@@ -82,12 +82,23 @@ impl Keeping {
         self.parts.iter().any(|part| part.sources.contains(&source))
     }
 
-    /// What the store is to know of an input's rows.
-    pub(super) fn of_input(&self, input: &InputRelation, mut relation: store::Relation) -> store::Relation {
+    /// What the store is to know of an input's rows. A table is kept whole: a view that comes later reads it as it is, and what is
+    /// stored of it is told as that. All columns are stored of what expires, so each has its place there.
+    pub(super) fn of_input(
+        &self,
+        input: &InputRelation,
+        mut relation: store::Relation,
+        rereads: Rereads,
+    ) -> store::Relation {
         relation.history = self.history.get(&input.name).copied().unwrap_or(0);
-        // Only streams have such a column, and of them all columns are stored.
-        relation.expiry = self.expiry(&input.name);
+        let expires = rereads == Rereads::Nothing || input.schema.is_append_only();
+        relation.expiry = self.expiry(&input.name).filter(|_| expires);
         relation
+    }
+
+    /// Whether all rows of a part are of use for ever.
+    pub(super) fn needs_all(&self, part: &Part) -> bool {
+        !self.needs.contains_key(&part.view)
     }
 
     fn expiry(&self, name: &RelationName) -> Option<Vec<store::Expiry>> {

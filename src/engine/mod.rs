@@ -35,7 +35,7 @@ pub use compaction::compact_store;
 pub use definition::{Definition, MakeSink, NativeDefinition, SinkDefinition, make_sink, make_source, relation_name};
 pub use doctor::{Greeted, examine_sources, examine_store, greet_sources};
 pub use failure::{Exit, Failure};
-pub use partial::Partial;
+pub use partial::{Gone, Partial};
 pub use preview::{Outcome, Preview, SinkPreview, SourcePreview, ViewIs};
 pub use recorded::{pull_schemas, schema_differences};
 pub use refused::read_refused;
@@ -187,7 +187,7 @@ impl Planned {
             held.extend(storing.past().inputs.iter().filter(|input| !input.upserts).map(|input| input.id));
             let exports = keeping.parts.iter().zip(told.tells());
             program.exports.extend(exports.map(|(part, tell)| Export { relation: part.view.clone(), tell }));
-            for partial in storing.partial(&program, &keeping.parts, &meanings) {
+            for partial in storing.partial(&program, &keeping, &meanings) {
                 tracing::warn!("{partial}");
                 let mut views = planned_views.iter_mut();
                 let view = views.find(|view| view.name == partial.view);

@@ -241,7 +241,7 @@ impl Previewer {
         let shown = sinks.iter().map(|sink| (sink.view.clone(), fingerprint(&[&sink.meaning])));
         let (gone, goes_on) = (gone(&reading.relations), |source| reading.resumes.contains_key(&source));
         let known = Known { views: reading.views(), gone: &gone, goes_on: &goes_on };
-        partial(program, &self.program.keeping.parts, &shown.collect(), &known)
+        partial(program, &self.program.keeping, &shown.collect(), &known)
     }
 
     /// What the views are computed by, from what the store holds.

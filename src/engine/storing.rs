@@ -138,16 +138,16 @@ impl Storing {
         Some(StoreStatus { directory, incarnation, log_bytes, merged_bytes })
     }
 
-    /// The views that begin with what is left of a stream, of those that are shown with these meanings.
+    /// The views that begin with what is left, of those that are shown with these meanings.
     pub(super) fn partial(
         &self,
         program: &Program,
-        parts: &[Part],
+        keeping: &Keeping,
         shown: &BTreeMap<RelationName, String>,
     ) -> Vec<Partial> {
         let (views, goes_on) = (self.store.views(), |source| self.resumes.contains_key(&source));
         let known = partial::Known { views: views.as_ref(), gone: &self.gone, goes_on: &goes_on };
-        partial::partial(program, parts, shown, &known)
+        partial::partial(program, keeping, shown, &known)
     }
 
     /// Notes the sinks of this run, with what each of them shows, and what these views mean.
@@ -404,7 +404,7 @@ pub(super) fn kept_sources(
         // What cannot be read again is stored whole: a view that comes later may read it.
         let reads = |name: &RelationName| reads.get(name).filter(|_| rereads != Rereads::Nothing);
         let relation = |input: &InputRelation| layout::relation(input, reads(&input.name));
-        let relations = own.map(|input| keeping.of_input(input, relation(input))).collect();
+        let relations = own.map(|input| keeping.of_input(input, relation(input), rereads)).collect();
         let name = thread.name().to_owned();
         Source { id, name, keeps_times: keeping.keeps_times(id), rereads, relations }
     };
