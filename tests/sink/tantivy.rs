@@ -1,12 +1,19 @@
 //! What only the index has: searching, field mappings, other people's directories.
 
 use super::contract::{Running, open};
-use super::model::{Model, Random, view};
+use super::model::{Model, Random, row, shown, view};
 use super::target::{TantivyTarget, Target};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tantivy::collector::DocSetCollector;
+use tantivy::indexer::NoMergePolicy;
+use tantivy::query::TermQuery;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{Index, IndexWriter, TantivyDocument, Term};
 use tidegate::sink::runner::Settings;
 use tidegate::sink::tantivy::{Config, Search, Tantivy};
-use tidegate::sink::{Sink, SinkError};
+use tidegate::sink::{Delivery, KeyedChange, Mark, Owner, Sink, SinkError};
+use tidegate::value::{Datum, Row};
 
 #[test]
 fn finds_what_is_there() {
@@ -112,4 +119,54 @@ fn waits_for_the_lock() {
     assert!(matches!(two.open(), Err(SinkError::Transient(_))));
     drop(one);
     open(two.as_mut());
+}
+
+/// A run's first change is made although what was there is merged meanwhile. In tantivy 0.27 a writer's first operation has the number of
+/// the last commit, by which a merge tells which deletions are in it already.
+#[test]
+fn a_runs_first_change_is_made() {
+    const KEYS: i64 = 30;
+    let target = TantivyTarget::new();
+    let write = |sink: &mut dyn Sink, names: &[(i64, &str)], frontier| {
+        let put = |(id, name): &(i64, &str)| (Row::pack(&[Datum::Int8(*id)]), KeyedChange::Put(row(*id, name)));
+        let keyed = names.iter().map(put).collect();
+        let mark = Mark { owner: Owner::Store("s".into()), view: "v".into(), frontier: Some(frontier) };
+        let delivery = Delivery { keyed, changes: Vec::new(), frontier: Some(frontier), first: false, mark };
+        sink.apply(&delivery).expect("a commit");
+    };
+    let mut sink = target.sink();
+    sink.open().expect("an index");
+    write(&mut *sink, &(0..KEYS).map(|id| (id, "old")).collect::<Vec<_>>(), 1);
+    drop(sink);
+    // Three documents a segment, then one of each of them anew, all in one: that has no deletions, and the others those of the last commit.
+    let index = Index::open_in_dir(target.path()).expect("an index");
+    let key = index.schema().get_field("_key").expect("a key");
+    let searcher = index.reader().expect("a reader").searcher();
+    let mut writer: IndexWriter = index.writer_with_num_threads(1, 15_000_000).expect("a writer");
+    writer.set_merge_policy(Box::new(NoMergePolicy));
+    let segments = (0..KEYS).step_by(3).map(|id| (id..id + 3).collect::<Vec<i64>>());
+    for ids in segments.chain([(1..KEYS).step_by(3).collect()]) {
+        for id in ids {
+            let term = Term::from_field_text(key, &id.to_string());
+            let found = searcher.search(&TermQuery::new(term.clone(), IndexRecordOption::Basic), &DocSetCollector);
+            let address = *found.expect("a search").iter().next().expect("a document");
+            writer.delete_term(term);
+            writer.add_document(searcher.doc::<TantivyDocument>(address).expect("a document")).expect("added");
+        }
+        writer.commit().expect("a commit");
+    }
+    drop((writer, searcher));
+    let segments = || index.load_metas().expect("an index").segments.len();
+    assert_eq!(segments(), KEYS as usize / 3 + 1);
+    let mut sink = target.sink();
+    sink.open().expect("an index");
+    write(&mut *sink, &[(0, "new")], 2);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while segments() > 2 {
+        assert!(Instant::now() < deadline, "nothing is merged");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (rows, _) = target.search().and_then(|search| search.content().ok()).expect("an index");
+    let of_key: Vec<&str> = rows.iter().filter(|(id, _)| id == "0").map(|(_, row)| row.as_str()).collect();
+    assert_eq!((rows.len(), of_key), (KEYS as usize, vec![shown(&row(0, "new")).as_str()]));
 }

@@ -145,6 +145,8 @@ impl Tantivy {
             let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
             // Files of a commit that was cut off would be in the way of the next, which gives them the same names.
             writer.garbage_collect_files().wait()?;
+            // The first operation has the number of the last commit, up to which a merge takes deletions for made: so let it be none.
+            writer.run(std::iter::empty())?;
             Ok((Open { index, writer, generation }, mark))
         };
         open().map_err(|error| self.error("open", &error))
