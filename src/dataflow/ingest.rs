@@ -6,7 +6,7 @@
 //! relations that are looked up by time or look up others.
 
 use super::blueprint::Definition;
-use super::net::{MANY, net_rows, net_writes};
+use super::net::{Netting, net_rows, net_writes};
 use super::operators::upsert::worker_of;
 use super::state::{ENDED, Shared};
 use crate::timeline::{
@@ -58,8 +58,8 @@ pub struct Sender {
     arrivals: Arrivals,
     /// Changes whose cell the frontier has not left, by the place of the relation.
     waiting: BTreeMap<usize, Changes>,
-    /// How many there were when they were netted last.
-    netted: BTreeMap<usize, usize>,
+    /// When they are netted.
+    netting: BTreeMap<usize, Netting>,
     on_their_way: VecDeque<OnItsWay>,
     /// The worker that gets the next few rows.
     next_worker: usize,
@@ -86,7 +86,7 @@ impl Sender {
     /// The door for a source.
     pub fn new(shared: Arc<Shared>, queues: Vec<channel::Sender<Command>>, source_id: SourceId) -> Sender {
         let source = shared.blueprint.sources.iter().position(|source| *source == source_id);
-        let (waiting, netted, on_their_way) = Default::default();
+        let (waiting, netting, on_their_way) = Default::default();
         Sender {
             shared,
             queues,
@@ -96,7 +96,7 @@ impl Sender {
             ended: false,
             arrivals: Arrivals::default(),
             waiting,
-            netted,
+            netting,
             on_their_way,
             next_worker: source_id.0,
         }
@@ -149,8 +149,8 @@ impl Sender {
     /// Nets what waits where it has doubled. A stream's events stay.
     fn net(&mut self) {
         for (place, changes) in &mut self.waiting {
-            let netted = self.netted.entry(*place).or_default();
-            if changes.count() < MANY.max(2 * *netted) {
+            let netting = self.netting.entry(*place).or_default();
+            if !netting.is_due(changes.count()) {
                 continue;
             }
             match (&mut *changes, &self.shared.blueprint.relations[*place].definition) {
@@ -158,7 +158,7 @@ impl Sender {
                 (Changes::Rows(rows), _) => net_rows(rows),
                 (Changes::Writes(writes), _) => net_writes(writes),
             }
-            *netted = changes.count();
+            netting.left(changes.count());
         }
     }
 
@@ -303,7 +303,7 @@ impl Sender {
     /// Hands over what takes effect below the new frontier; with a piece of a transaction all there is, as nothing comes before it any
     /// more.
     fn release(&mut self, source: usize, reached: Option<Time>, piece: bool) -> Result<(), Closed> {
-        self.netted.clear();
+        self.netting.clear();
         let mut due = BTreeMap::new();
         for (place, changes) in std::mem::take(&mut self.waiting) {
             let (now, later) = changes.below(reached.filter(|_| !piece));

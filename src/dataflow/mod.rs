@@ -40,6 +40,7 @@ pub use evaluate::evaluate;
 pub use held::held;
 pub use ingest::{Closed, Sender};
 pub use native::{Build, NativeInputs, NativeView, rehearse};
+pub use net::{Netting, net_rows};
 pub use program::{
     DataflowError, Export, InputRelation, Kept, OnError, Program, Settings, Unique, error_schema, errors_of,
 };

@@ -1,6 +1,6 @@
 //! Changes that wait for a frontier, netted now and then: a row that changes again and again meanwhile takes no more room than one.
 //!
-//! Whoever holds them does so whenever they have doubled, so that each is looked at a few times only.
+//! Whoever holds them does so whenever they have doubled (`Netting`), so that each is looked at a few times only.
 
 use crate::timeline::{Upsert, UpsertKind};
 use crate::value::{Diff, Row, Time};
@@ -9,6 +9,36 @@ use std::collections::HashSet;
 
 /// Fewer are left as they are.
 pub const MANY: usize = 1 << 16;
+
+/// When changes that wait are to be netted: if there are many, and twice as many as were left the last time.
+#[derive(Debug)]
+pub struct Netting {
+    many: usize,
+    next: usize,
+}
+
+impl Netting {
+    /// Fewer than `many` are left as they are.
+    pub fn new(many: usize) -> Netting {
+        Netting { many, next: many }
+    }
+
+    /// Whether so many are to be netted.
+    pub fn is_due(&self, count: usize) -> bool {
+        count >= self.next
+    }
+
+    /// So many are left, netted.
+    pub fn left(&mut self, count: usize) {
+        self.next = self.many.max(2 * count);
+    }
+}
+
+impl Default for Netting {
+    fn default() -> Netting {
+        Netting::new(MANY)
+    }
+}
 
 /// Adds up changes of the same row at the same time.
 pub fn net_rows(changes: &mut Vec<(Row, Time, Diff)>) {

@@ -6,11 +6,11 @@
 //! that depends on the end of a stream, which was the run's and not the stream's.
 
 use super::failure::{Exit, Failure};
+use crate::dataflow::{Netting, net_rows};
 use crate::store::{Store, StoreError};
 use crate::timeline::{Batch, RelationId, SourceId, Step, Tick};
 use crate::value::{Diff, Row, Time};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -31,14 +31,14 @@ pub(super) struct Part {
     /// It can be told from here on.
     least: Time,
     waiting: Vec<(Row, Time, Diff)>,
-    /// With so many changes waiting they are put together.
-    many: usize,
+    /// When what waits is put together.
+    netting: Netting,
 }
 
 impl Part {
     /// One of which the store has what lies below a time.
     pub(super) fn new(source: SourceId, relation: RelationId, stored: Time) -> Part {
-        Part { source, relation, stored, reached: 0, least: 0, waiting: Vec::new(), many: MANY }
+        Part { source, relation, stored, reached: 0, least: 0, waiting: Vec::new(), netting: Netting::new(MANY) }
     }
 
     /// Takes in what it has made; false if it began to tell that too late.
@@ -48,7 +48,7 @@ impl Part {
         self.waiting.append(&mut changes);
         // What ends has come no further for good.
         self.reached = frontier.unwrap_or(self.reached);
-        if self.waiting.len() >= self.many {
+        if self.netting.is_due(self.waiting.len()) {
             self.put_together();
         }
         !first || self.stored == 0 || begins <= self.stored
@@ -58,23 +58,22 @@ impl Part {
     fn tell(&mut self, frontier: Time) -> Tick {
         let waiting = std::mem::take(&mut self.waiting).into_iter();
         let (due, rest): (Vec<_>, Vec<_>) = waiting.partition(|(_, time, _)| *time < frontier);
-        (self.waiting, self.stored, self.many) = (rest, frontier, MANY);
+        (self.waiting, self.stored, self.netting) = (rest, frontier, Netting::new(MANY));
         Tick::new(self.source, vec![(self.relation, Batch::Rows(net(due, frontier)))], Some(frontier))
     }
 
     fn put_together(&mut self) {
         self.waiting = net(std::mem::take(&mut self.waiting), self.reached);
         self.least = self.reached;
-        self.many = MANY.max(2 * self.waiting.len());
+        self.netting.left(self.waiting.len());
     }
 }
 
 /// What changes come to, just before a frontier.
-fn net(changes: Vec<(Row, Time, Diff)>, frontier: Time) -> Vec<(Row, Time, Diff)> {
-    let mut rows: HashMap<Row, Diff> = HashMap::new();
-    changes.into_iter().for_each(|(row, _, diff)| *rows.entry(row).or_default() += diff);
-    let changed = rows.into_iter().filter(|(_, diff)| *diff != 0);
-    changed.map(|(row, diff)| (row, frontier.saturating_sub(1), diff)).collect()
+fn net(mut changes: Vec<(Row, Time, Diff)>, frontier: Time) -> Vec<(Row, Time, Diff)> {
+    changes.iter_mut().for_each(|(_, time, _)| *time = frontier.saturating_sub(1));
+    net_rows(&mut changes);
+    changes
 }
 
 /// Where the parts' steps go.

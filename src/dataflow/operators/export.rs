@@ -4,7 +4,7 @@
 //! then the whole content, and from then on one step per advance of the frontier by a cell of the refresh grid: the inputs' frontiers are
 //! multiples of it, but while a cell's changes are under way the relation's is the cell's last instant.
 
-use crate::dataflow::net::{MANY, net_rows};
+use crate::dataflow::net::{Netting, net_rows};
 use crate::dataflow::state::Shared;
 use crate::dataflow::types::Rows;
 use crate::timeline::{Step, cell_start};
@@ -119,17 +119,16 @@ impl Exporter {
 #[derive(Default)]
 struct Waiting {
     changes: Vec<(Row, Time, Diff)>,
-    /// How many there were when they were netted last.
-    netted: usize,
+    netting: Netting,
 }
 
 impl Waiting {
     /// Takes changes, and nets what waits when it has doubled; unless it is a first content, of which most will be shown.
     fn add(&mut self, changes: &mut Vec<(Row, Time, Diff)>, may_shrink: bool) {
         self.changes.append(changes);
-        if may_shrink && self.changes.len() >= MANY.max(2 * self.netted) {
+        if may_shrink && self.netting.is_due(self.changes.len()) {
             net_rows(&mut self.changes);
-            self.netted = self.changes.len();
+            self.netting.left(self.changes.len());
         }
     }
 
@@ -145,7 +144,7 @@ impl Waiting {
                 due
             }
         };
-        self.netted = self.changes.len();
+        self.netting.left(self.changes.len());
         due
     }
 }
@@ -193,6 +192,7 @@ fn sorted(mut changes: Vec<(Row, Time, Diff)>) -> impl Iterator<Item = (Row, Tim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataflow::net::MANY;
     use crate::value::Datum;
 
     #[test]
