@@ -2,7 +2,7 @@
 //! others, nor where in the table a column stands. Of columns that are not read any more it keeps the place: they are null from then on.
 
 use crate::dataflow::InputRelation;
-use crate::store::{Kept, Relation};
+use crate::store::{ColumnText, Kept, Relation, column_text};
 use crate::timeline::{Batch, Partial, RelationId, Tick, Upsert, UpsertKind};
 use crate::value::{Column, Datum, Row, RowBuilder, encoding};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,18 +31,11 @@ pub(super) fn relation(input: &InputRelation, reads: Option<&BTreeSet<usize>>) -
         id: input.id,
         name: input.name.clone(),
         key: Some(key).filter(|_| input.upserts).map(|key| key.iter().filter_map(place).collect()),
-        columns: kept.iter().map(|position| shown(&schema.columns[*position])).collect(),
+        columns: kept.iter().map(|position| column_text(&schema.columns[*position])).collect(),
         made_of: Vec::new(),
         history: 0,
         expiry: None,
     }
-}
-
-/// A column as the store knows it.
-fn shown(Column { name, ty, modifier, nullable, .. }: &Column) -> String {
-    // A name ends at the first space.
-    let name = name.replace(' ', "\u{a0}");
-    format!("{name} {ty} {modifier} {nullable}")
 }
 
 /// Why the store does not have a relation as it is now, in words; `stored` are the columns that it has.
@@ -50,7 +43,7 @@ pub(super) fn differs(relation: &Relation, stored: Option<&[String]>) -> String 
     let name = &relation.name;
     let Some(stored) = stored else { return format!("the store does not have {name}") };
     let lacking = relation.columns.iter().filter(|column| !stored.contains(column));
-    let lacking: Vec<&str> = lacking.map(|column| column.split(' ').next().unwrap_or_default()).collect();
+    let lacking: Vec<&str> = lacking.map(|column| ColumnText::of(column).name).collect();
     match lacking.as_slice() {
         [] => format!("{name} has another key, or fewer columns, or in another order"),
         lacking => format!("{name} is not stored with these columns as they are now: {}", lacking.join(", ")),
@@ -59,7 +52,7 @@ pub(super) fn differs(relation: &Relation, stored: Option<&[String]>) -> String 
 
 /// What is said of columns that came to a relation.
 pub(super) fn widened(relation: &Relation, columns: &[String]) -> String {
-    let names: Vec<&str> = columns.iter().map(|column| column.split(' ').next().unwrap_or_default()).collect();
+    let names: Vec<&str> = columns.iter().map(|column| ColumnText::of(column).name).collect();
     format!("{} has new columns, which are null in what was stored before: {}", relation.name, names.join(", "))
 }
 
@@ -104,11 +97,12 @@ impl Layouts {
 
 impl Layout {
     fn new(stored: &[Option<String>], columns: &[Column]) -> Layout {
-        let columns: Vec<String> = columns.iter().map(shown).collect();
+        let columns: Vec<String> = columns.iter().map(column_text).collect();
         // What a table was before may have been null where it may not be now.
         let is_it = |stored: &Option<String>, column: &String| {
-            let but_null = |column: &String| column.rsplit_once(' ').map(|(what, _)| what.to_owned());
-            stored.as_ref().is_some_and(|stored| but_null(stored) == but_null(column))
+            let column = ColumnText::of(column);
+            let is_it = |stored: ColumnText<'_>| stored.name == column.name && stored.is_of_type(&column);
+            stored.as_deref().map(ColumnText::of).is_some_and(is_it)
         };
         let running = |stored: &Option<String>| columns.iter().position(|column| is_it(stored, column));
         let kept = |column: &String| stored.iter().position(|stored| is_it(stored, column));
@@ -185,7 +179,7 @@ mod tests {
     fn rows_come_back_with_nulls_for_what_nobody_reads() {
         let column = |name: &str| Column::new(name, Type::Text, true);
         let columns = ["a", "b", "c", "d"].map(column);
-        let stored = ["d", "gone", "a"].map(|name| Some(shown(&column(name))));
+        let stored = ["d", "gone", "a"].map(|name| Some(column_text(&column(name))));
         let layout = Layout::new(&stored, &columns);
         assert_eq!(
             (&*layout.kept, &*layout.running),
@@ -203,6 +197,6 @@ mod tests {
             panic!("writes stay writes");
         };
         assert!(matches!(&kept[0].kind, UpsertKind::PutPartial(partial) if *partial.absent == [0, 2]));
-        assert!(Layout::new(&columns.clone().map(|column| Some(shown(&column))), &columns).is_as_it_is());
+        assert!(Layout::new(&columns.clone().map(|column| Some(column_text(&column))), &columns).is_as_it_is());
     }
 }

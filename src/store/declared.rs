@@ -2,6 +2,7 @@
 //! gone. What is stored stays as it is: its rows end before columns that came later. Whatever else changes is refused.
 
 use super::adopt::Lack;
+use super::column::ColumnText;
 use super::manifest::{self, Manifest};
 use super::{Relation, Source};
 
@@ -52,18 +53,22 @@ impl Declared {
     fn of(known: &manifest::Relation, relation: &Relation) -> Result<Declared, String> {
         let (mut stored, mut new) = (known.columns.clone(), Vec::new());
         for column in &relation.columns {
-            let Shown { name, ty, nullable, .. } = Shown::of(column);
-            match stored.iter_mut().flatten().find(|known| Shown::of(known).name == name) {
+            let declared = ColumnText::of(column);
+            let ColumnText { name, ty, nullable, .. } = declared;
+            match stored.iter_mut().flatten().find(|known| ColumnText::of(known).name == name) {
                 Some(known) if known == column => {}
-                Some(known) if Shown::of(known).is_of_type(column) && nullable => known.clone_from(column),
-                Some(known) if Shown::of(known).is_of_type(column) => {
+                Some(known) if ColumnText::of(known).is_of_type(&declared) && nullable => known.clone_from(column),
+                Some(known) if ColumnText::of(known).is_of_type(&declared) => {
                     return Err(format!("its column {name} may be null in what is stored, and may not any more"));
                 }
-                Some(known) if Shown::of(known).ty == ty => {
+                Some(known) if ColumnText::of(known).ty == ty => {
                     return Err(format!("its column {name} is stored as another {ty}"));
                 }
                 Some(known) => {
-                    return Err(format!("its column {name} is stored as {}, and is {ty} now", Shown::of(known).ty));
+                    return Err(format!(
+                        "its column {name} is stored as {}, and is {ty} now",
+                        ColumnText::of(known).ty
+                    ));
                 }
                 None if nullable => new.push(column.clone()),
                 None => {
@@ -74,7 +79,9 @@ impl Declared {
             }
         }
         let names = |key: &[usize], columns: &[Option<String>]| -> Vec<String> {
-            key.iter().filter_map(|place| Some(Shown::of(columns.get(*place)?.as_ref()?).name.to_owned())).collect()
+            key.iter()
+                .filter_map(|place| Some(ColumnText::of(columns.get(*place)?.as_ref()?).name.to_owned()))
+                .collect()
         };
         let declared: Vec<Option<String>> = relation.columns.iter().cloned().map(Some).collect();
         let before = known.key.as_ref().map(|key| names(key, &stored));
@@ -82,27 +89,5 @@ impl Declared {
             true => Ok(Declared { stored, new }),
             false => Err("its key is another than that of what is stored".to_owned()),
         }
-    }
-}
-
-/// A column's text, in its parts: its name, type, what is more to that, and whether it may be null.
-struct Shown<'c> {
-    name: &'c str,
-    ty: &'c str,
-    modifier: &'c str,
-    nullable: bool,
-}
-
-impl<'c> Shown<'c> {
-    fn of(column: &'c str) -> Shown<'c> {
-        let (name, rest) = column.split_once(' ').unwrap_or((column, ""));
-        let (rest, nullable) = rest.rsplit_once(' ').unwrap_or((rest, ""));
-        let (ty, modifier) = rest.rsplit_once(' ').unwrap_or((rest, ""));
-        Shown { name, ty, modifier, nullable: nullable == "true" }
-    }
-
-    fn is_of_type(&self, column: &str) -> bool {
-        let other = Shown::of(column);
-        (self.ty, self.modifier) == (other.ty, other.modifier)
     }
 }

@@ -13,6 +13,7 @@
 mod adopt;
 mod bytes;
 mod collect;
+mod column;
 mod declared;
 mod disk;
 mod error;
@@ -33,6 +34,7 @@ mod segment;
 mod tend;
 
 pub use adopt::{Before, BeforeNow, Lack};
+pub use column::{ColumnText, column_text};
 pub use disk::{Append, Directory, Disk, ReadSeek};
 pub use error::StoreError;
 pub use expiry::{Expiry, Session};
