@@ -358,6 +358,16 @@ fn goes_on(events: &Events) {
     assert_eq!((rows("\"b\":\"old\",\"c\":7"), rows("\"b\":\"back\",\"c\":null")), (45, 1));
 }
 
+/// Writes an event for each of forty minutes behind those that were written; the time of the last one.
+fn forty_minutes(set: &ViewSet, written: &Cell<u64>) -> u64 {
+    let (begin, end) = (written.get(), written.get() + 40);
+    let events: String = (begin..end).map(|minute| format!("{{\"at\": {}}}\n", NOON_MS + minute * MINUTE)).collect();
+    let file = OpenOptions::new().create(true).append(true).open(set.path().join("events"));
+    file.and_then(|mut file| file.write_all(events.as_bytes())).expect("our own file");
+    written.set(end);
+    NOON_MS + (end - 1) * MINUTE
+}
+
 /// A view that comes when events have been let go begins with what is left, and that is said at the start at which it comes.
 #[test]
 fn a_view_that_comes_late_is_said_to_lack_events() {
@@ -379,13 +389,7 @@ fn a_view_that_comes_late_is_said_to_lack_events() {
     };
     let written = Cell::new(0);
     let go_on = |views: &[(&str, u64)]| {
-        let (begin, end) = (written.get(), written.get() + 40);
-        let events: String =
-            (begin..end).map(|minute| format!("{{\"at\": {}}}\n", NOON_MS + minute * MINUTE)).collect();
-        let file = OpenOptions::new().create(true).append(true).open(set.path().join("events"));
-        file.and_then(|mut file| file.write_all(events.as_bytes())).expect("our own file");
-        written.set(end);
-        let until = NOON_MS + (end - 1) * MINUTE;
+        let until = forty_minutes(&set, &written);
         run(&set, "", &views.iter().map(|(name, _)| (*name, until)).collect::<Vec<_>>())
     };
     let lacks = |view: &str| format!("view `{view}` is new or has changed, and events of e from before 2024-05-01");
@@ -480,13 +484,7 @@ fn a_view_whose_rows_were_let_go_is_said_to_lack_them() {
     };
     let written = Cell::new(0);
     let go_on = |views: &[&str]| {
-        let (begin, end) = (written.get(), written.get() + 40);
-        let events: String =
-            (begin..end).map(|minute| format!("{{\"at\": {}}}\n", NOON_MS + minute * MINUTE)).collect();
-        let file = OpenOptions::new().create(true).append(true).open(set.path().join("events"));
-        file.and_then(|mut file| file.write_all(events.as_bytes())).expect("our own file");
-        written.set(end);
-        let until = NOON_MS + (end - 1) * MINUTE;
+        let until = forty_minutes(&set, &written);
         run(&set, "", &views.iter().map(|view| (*view, until)).collect::<Vec<_>>())
     };
     let (few, all) = (["recent", "short"], ["recent", "short", "again", "every"]);
